@@ -1,0 +1,257 @@
+/**
+ * Every error that PoolMQ itself makes. Each has a stable `code` (`ERR_POOL_…`) to branch on, its data as fields, and
+ * what led to it as `cause`. Errors of tasks are not here: they come back as what the task threw.
+ */
+
+/** What every {@link PoolError} may be given beside its message. */
+export interface PoolErrorOptions {
+  /** What led to this error. */
+  readonly cause?: unknown
+}
+
+/**
+ * The base of all errors that PoolMQ itself makes.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await pool.map(math.square, items)
+ * } catch (error) {
+ *   if (error instanceof PoolError && error.code === 'ERR_POOL_WORKER_LOST') retryLater()
+ *   else throw error
+ * }
+ * ```
+ */
+export class PoolError extends Error {
+  static {
+    // On the prototype, as the built-in classes have it: `name` is no own property, so it does not clutter inspection.
+    nameClass(this, 'PoolError')
+  }
+
+  /** Stable, machine-readable: `ERR_POOL_…`. */
+  readonly code: string
+
+  constructor(code: string, message: string, options?: PoolErrorOptions) {
+    // A `cause` of `undefined` is a cause to Error; only pass it on when there is one.
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+  }
+}
+
+function nameClass(errorClass: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true })
+}
+
+/** The pool is not in the state that the call needs: "Pool not running", "Pool is still running". */
+export class PoolStateError extends PoolError {
+  static {
+    nameClass(this, 'PoolStateError')
+  }
+
+  constructor(message: string) {
+    super('ERR_POOL_STATE', message)
+  }
+}
+
+/** A `get`, `wait` or `next` ran out of its time. Nothing was cancelled: a later `get` can still have the value. */
+export class TimeoutError extends PoolError {
+  static {
+    nameClass(this, 'TimeoutError')
+  }
+
+  constructor(message = 'The result was not ready in time') {
+    super('ERR_POOL_TIMEOUT', message)
+  }
+}
+
+/** The pool was terminated, or its scope was left, while the result was pending. */
+export class PoolTerminatedError extends PoolError {
+  static {
+    nameClass(this, 'PoolTerminatedError')
+  }
+
+  constructor(message = 'The pool was terminated before the result was ready') {
+    super('ERR_POOL_TERMINATED', message)
+  }
+}
+
+/** What is known of a lost worker process and of what it ran. */
+export interface WorkerLostDetails extends PoolErrorOptions {
+  /** The exit code, when the process ended by itself. */
+  readonly exitCode?: number
+  /** The signal that ended the process, as `SIGKILL`. */
+  readonly signal?: string
+  /** The name of the host the process ran on. */
+  readonly host?: string
+  /** The process id on that host. */
+  readonly pid?: number
+  /** How many times the chunk was started before it was given up. */
+  readonly starts: number
+  /** The id of the task that ran. */
+  readonly taskId?: string
+  /** The index of the item that ran, counted over the whole call. */
+  readonly index?: number
+}
+
+/** Worker processes died (killed, out of memory, crashed, exited) each time they ran this chunk. */
+export class WorkerLostError extends PoolError {
+  static {
+    nameClass(this, 'WorkerLostError')
+  }
+
+  declare readonly exitCode?: number
+  declare readonly signal?: string
+  declare readonly host?: string
+  declare readonly pid?: number
+  readonly starts: number
+  declare readonly taskId?: string
+  declare readonly index?: number
+
+  constructor(message: string, details: WorkerLostDetails = { starts: 1 }) {
+    super('ERR_POOL_WORKER_LOST', message, details)
+    const { cause: _cause, starts, ...rest } = details
+    this.starts = starts
+    assignDefined(this, rest)
+  }
+}
+
+/** The pool's initializer threw in every try; its last error is the `cause`. */
+export class InitializerError extends PoolError {
+  static {
+    nameClass(this, 'InitializerError')
+  }
+
+  constructor(message: string, options?: PoolErrorOptions) {
+    super('ERR_POOL_INITIALIZER', message, options)
+  }
+}
+
+/** No live worker of the pool knows this task. */
+export class UnknownTaskError extends PoolError {
+  static {
+    nameClass(this, 'UnknownTaskError')
+  }
+
+  /** The id that was asked for. */
+  readonly taskId: string
+  /** Known ids that are written alike, nearest first. */
+  readonly nearest: readonly string[]
+
+  constructor(message: string, details: { readonly taskId: string; readonly nearest?: readonly string[] }) {
+    super('ERR_POOL_UNKNOWN_TASK', message)
+    this.taskId = details.taskId
+    this.nearest = details.nearest ?? []
+  }
+}
+
+/** Where and why a value could not be encoded or decoded. */
+export interface EncodingErrorDetails extends PoolErrorOptions {
+  /** Where the value is, as `args[0].fn`, `items[3]`, `result`. */
+  readonly place: string
+  /** What is wrong with it. */
+  readonly reason?: string
+  /** A short description of the value. */
+  readonly value?: string
+  /** The offset of the first bad value in the list that was encoded. */
+  readonly index?: number
+}
+
+/** A value, a result or an error that cannot cross to another process. */
+export class EncodingError extends PoolError {
+  static {
+    nameClass(this, 'EncodingError')
+  }
+
+  readonly place: string
+  declare readonly reason?: string
+  declare readonly value?: string
+  declare readonly index?: number
+
+  constructor(message: string, details: EncodingErrorDetails) {
+    super('ERR_POOL_ENCODING', message, details)
+    const { cause: _cause, place, ...rest } = details
+    this.place = place
+    assignDefined(this, rest)
+  }
+}
+
+/** Redis cannot be reached, or no Redis is configured. */
+export class ConnectionError extends PoolError {
+  static {
+    nameClass(this, 'ConnectionError')
+  }
+
+  constructor(message: string, options?: PoolErrorOptions) {
+    super('ERR_POOL_CONNECTION', message, options)
+  }
+}
+
+/** One item ran longer than its `timeout`; its worker process was ended. */
+export class TaskTimeoutError extends PoolError {
+  static {
+    nameClass(this, 'TaskTimeoutError')
+  }
+
+  /** The limit in milliseconds. */
+  readonly timeout: number
+
+  constructor(message: string, details: { readonly timeout: number }) {
+    super('ERR_POOL_TASK_TIMEOUT', message)
+    this.timeout = details.timeout
+  }
+}
+
+/** The call was cancelled through its AbortSignal; the signal's reason is the `cause`. */
+export class CancelledError extends PoolError {
+  static {
+    nameClass(this, 'CancelledError')
+  }
+
+  constructor(message = 'The call was cancelled', options?: PoolErrorOptions) {
+    super('ERR_POOL_CANCELLED', message, options)
+  }
+}
+
+/** A task used its own pool in a way that could wait for itself for ever. */
+export class NestedPoolError extends PoolError {
+  static {
+    nameClass(this, 'NestedPoolError')
+  }
+
+  constructor(message: string, options?: PoolErrorOptions) {
+    super('ERR_POOL_NESTED', message, options)
+  }
+}
+
+/** A task module does not load, defines no tasks, or an id is defined twice. */
+export class ModuleError extends PoolError {
+  static {
+    nameClass(this, 'ModuleError')
+  }
+
+  /** The module's path or URL. */
+  declare readonly module?: string
+
+  constructor(message: string, details: PoolErrorOptions & { readonly module?: string } = {}) {
+    super('ERR_POOL_MODULE', message, details)
+    assignDefined(this, { module: details.module })
+  }
+}
+
+/** What was read from Redis is not what this version writes: damaged, foreign, or from a newer version. */
+export class ProtocolError extends PoolError {
+  static {
+    nameClass(this, 'ProtocolError')
+  }
+
+  constructor(message: string, options?: PoolErrorOptions) {
+    super('ERR_POOL_PROTOCOL', message, options)
+  }
+}
+
+/** Sets only what is known: an unknown detail is an absent property, which reads and prints better than `undefined`. */
+function assignDefined(target: object, details: Readonly<Record<string, unknown>>): void {
+  for (const [key, value] of Object.entries(details)) {
+    if (value !== undefined) Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
+  }
+}
