@@ -1,0 +1,66 @@
+// What each root script does, in terms of the modules beside this one.
+import { existsSync } from 'node:fs'
+import { checkTypes, compile } from './compiler.mjs'
+import { ensureDependencies } from './dependencies.mjs'
+import { runNode } from './programs.mjs'
+import { provideRedis, provideRedisForTests } from './redis-source.mjs'
+import { Advice, inRoot } from './workspace.mjs'
+
+const commands = {
+  async build(args) {
+    await ensureDependencies()
+    await compile(args)
+    return 0
+  },
+
+  async test(args) {
+    await prepare()
+    return await withRedis(await provideRedisForTests(), (env) => vitest(args, env))
+  },
+
+  async chaos(args) {
+    await prepare()
+    return await withRedis(await provideRedisForTests(), (env) => vitest(args, { ...env, POOLMQ_SUITE: 'chaos' }))
+  },
+
+  async demo(args) {
+    await prepare()
+    return await withRedis(await provideRedis(), (env) => runNode(inRoot('examples/dist/tree-hash.js'), args, { env }))
+  },
+
+  async bench(args) {
+    await prepare()
+    const program = inRoot('bench/dist/index.js')
+    if (!existsSync(program)) throw new Advice(`there are no benchmarks: ${program} does not exist`)
+    return await withRedis(await provideRedis(), (env) => runNode(program, args, { env }))
+  },
+
+  async lint(args) {
+    await prepare()
+    await checkTypes('test')
+    return await runNode(inRoot('node_modules/@biomejs/biome/bin/biome'), ['check', ...args])
+  },
+}
+
+/** The function that carries out the command of that name with its arguments and resolves with the exit code. */
+export function parseCommand(name) {
+  if (!Object.hasOwn(commands, name ?? '')) {
+    throw new Advice(`usage: node scripts/run.mjs <${Object.keys(commands).join('|')}> [arguments]`)
+  }
+  return commands[name]
+}
+
+async function prepare() {
+  await ensureDependencies()
+  await compile()
+}
+
+async function withRedis({ env, stop }, work) {
+  try {
+    return await work(env)
+  } finally {
+    await stop()
+  }
+}
+
+const vitest = (args, env) => runNode(inRoot('node_modules/vitest/vitest.mjs'), ['run', ...args], { env })

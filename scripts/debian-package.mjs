@@ -1,0 +1,24 @@
+import { dirname } from 'node:path'
+import { findIn, findOnPath, runInForeground } from './programs.mjs'
+import { say } from './workspace.mjs'
+
+// Where Debian installs programs, and what dpkg needs on PATH, whatever PATH we were started with.
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * Installs a package for a program of it. Resolves with the program's path and the PATH that finds it, or with the
+ * `reason` why not.
+ */
+export async function installDebianPackage(name, program) {
+  const aptGet = findOnPath('apt-get')
+  if (!aptGet) return { reason: 'there is no apt-get' }
+  if (process.getuid?.() !== 0) return { reason: 'not running as root' }
+  say(`installing Debian's package ${name}`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive', PATH: `${process.env.PATH}:${systemPath}` }
+  const apt = (...args) => runInForeground(aptGet, ['-qq', ...args], { env, stdin: 'ignore' })
+  const code = (await apt('update')) || (await apt('install', '-y', '--no-install-recommends', name))
+  if (code !== 0) return { reason: `apt-get failed with exit code ${code}` }
+  const path = findOnPath(program) ?? findIn(systemPath, program)
+  if (!path) return { reason: `the package ${name} brought no ${program}` }
+  return { program: path, searchPath: `${process.env.PATH}:${dirname(path)}` }
+}

@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config'
+
+// `npm run chaos` runs the long tests that kill things at random; `npm test` runs all others.
+const chaos = process.env.POOLMQ_SUITE === 'chaos'
+
+export default defineConfig({
+  test: {
+    include: chaos ? ['test/chaos/**/*.test.ts'] : ['test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', ...(chaos ? [] : ['test/chaos/**'])],
+    globalSetup: ['test/support/redis-provider.ts'],
+    // Our own packages and the tests' task modules are loaded as users load them: compiled, by Node itself, once.
+    server: { deps: { external: [/\/dist\/.*\.js$/] } },
+    // Every test file starts processes of its own: more files at a time than cores only make each slower.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    typecheck: {
+      enabled: !chaos,
+      include: ['test/types/**/*.test-d.ts'],
+      tsconfig: 'test/types/tsconfig.json',
+    },
+  },
+})
