@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { findIn, findOnPath, runInForeground } from './programs.mjs'
+import { findIn, runInForeground } from './programs.mjs'
 import { say } from './workspace.mjs'
 
 // Where Debian installs programs, and what dpkg needs on PATH, whatever PATH we were started with.
@@ -10,15 +10,16 @@ const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  * `reason` why not.
  */
 export async function installDebianPackage(name, program) {
-  const aptGet = findOnPath('apt-get')
+  const searchPath = `${process.env.PATH}:${systemPath}`
+  const aptGet = findIn(searchPath, 'apt-get')
   if (!aptGet) return { reason: 'there is no apt-get' }
   if (process.getuid?.() !== 0) return { reason: 'not running as root' }
   say(`installing Debian's package ${name}`)
-  const env = { DEBIAN_FRONTEND: 'noninteractive', PATH: `${process.env.PATH}:${systemPath}` }
+  const env = { DEBIAN_FRONTEND: 'noninteractive', PATH: searchPath }
   const apt = (...args) => runInForeground(aptGet, ['-qq', ...args], { env, stdin: 'ignore' })
   const code = (await apt('update')) || (await apt('install', '-y', '--no-install-recommends', name))
   if (code !== 0) return { reason: `apt-get failed with exit code ${code}` }
-  const path = findOnPath(program) ?? findIn(systemPath, program)
+  const path = findIn(searchPath, program)
   if (!path) return { reason: `the package ${name} brought no ${program}` }
   return { program: path, searchPath: `${process.env.PATH}:${dirname(path)}` }
 }

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { defineTasks } from '@poolmq/client'
+
+/** What a worker finds out about a file. */
+export interface FileDigest {
+  readonly path: string
+  readonly sha256: string
+  readonly lines: number
+  readonly bytes: number
+  /** The worker that did it. */
+  readonly pid: number
+  readonly host: string
+}
+
+const newline = 0x0a
+
+/** The functions of tree-hash.ts. They are in a module of their own, as worker processes import it. */
+export const tree = defineTasks(import.meta.url, 'tree', {
+  init: (label: string) => {
+    process.title = `poolmq worker of ${label}`
+  },
+
+  digest: async (path: string): Promise<FileDigest> => {
+    const content = await readFile(path)
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    const lines = content.reduce((count, byte) => (byte === newline ? count + 1 : count), 0)
+    return { path, sha256, lines, bytes: content.length, pid: process.pid, host: hostname() }
+  },
+})
