@@ -6,8 +6,8 @@
 // be left out with `test.skipIf`.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { accessSync, constants, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -70,20 +70,20 @@ async function startServer(program: string): Promise<{ url: string; stop: () => 
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
-  // Whatever ends this process ends the server.
-  const kill = () => server.kill('SIGKILL')
-  process.on('exit', kill)
+  // Whatever ends this process, a signal too, ends the server and its directory.
+  const drop = () => {
+    server.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  }
+  process.on('exit', drop)
   await untilReady(server, program)
   return {
     url: `redis://127.0.0.1:${port}`,
     async stop() {
-      process.off('exit', kill)
-      if (server.exitCode === null && server.signalCode === null) {
-        const exited = once(server, 'exit')
-        server.kill('SIGTERM')
-        await exited
-      }
-      await rm(directory, { recursive: true, force: true })
+      process.off('exit', drop)
+      const exited = server.exitCode ?? server.signalCode ?? once(server, 'exit')
+      drop()
+      await exited
     },
   }
 }
