@@ -1,0 +1,129 @@
+import { EncodingError } from './errors.js'
+import { isPlainJson, isPlainJsonList } from './payload-json.js'
+import { parseRich, stringifyRich } from './payload-rich.js'
+import { findUncarried } from './payload-walk.js'
+import { describeValue } from './value-description.js'
+
+/**
+ * Values to text and back. What structured clone carries, this carries, with its types, cycles and shared references:
+ * undefined, bigint, -0, NaN, Date, RegExp, Map, Set, ArrayBuffer and its views, boxed primitives, sparse arrays, errors;
+ * beyond it Buffer (as Buffer), URL, URLSearchParams and objects without prototype (as such).
+ *
+ * Not carried, and an EncodingError that names the place: functions, symbols (also as keys), promises, shared memory,
+ * instances of any other class. Getters are read, perhaps more than once. As in structured clone, extra properties of a
+ * Map, Set, Date, RegExp or view, `lastIndex`, non-enumerable properties and frozenness do not travel. A view takes its
+ * whole ArrayBuffer along; a Buffer that is a slice only its own bytes.
+ */
+
+/** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
+export interface Payload {
+  /** `json`: plain JSON. `rich`: devalue's format with PoolMQ's additions. */
+  readonly encoding: 'json' | 'rich'
+  readonly text: string
+}
+
+/**
+ * Encodes one value.
+ *
+ * @param place - what the value is to the reader of an error, as `args[0]` or `result`
+ * @throws EncodingError naming the place of what is not carried, as `args[0].fn`
+ */
+export function encodeValue(value: unknown, place: string): Payload {
+  const json = tryJson(isPlainJson, value)
+  if (json !== undefined) return json
+  refuseUncarried(value, place)
+  try {
+    return { encoding: 'rich', text: stringifyRich(value) }
+  } catch (cause) {
+    throw failedToEncode(value, place, cause)
+  }
+}
+
+/**
+ * Encodes a list of items as a whole; {@link decodePayload} gives back the list. Within an item, an object that is held
+ * twice stays one object. Whether two items that hold the same object get the same copy is not defined.
+ *
+ * @param firstIndex - the index that the first item has for the reader of an error
+ * @throws EncodingError with the place as `items[3].fn`, counted from `firstIndex`, and as `index` the offset in `values`
+ */
+export function encodeValues(values: readonly unknown[], place: string, firstIndex = 0): Payload {
+  const json = tryJson(isPlainJsonList, values)
+  if (json !== undefined) return json
+  const items = Array.from(values)
+  for (const [index, item] of items.entries()) refuseUncarried(item, `${place}[${firstIndex + index}]`, index)
+  try {
+    return { encoding: 'rich', text: stringifyRich(items) }
+  } catch (cause) {
+    throw failedToEncode(items, place, cause, findFailing(items), firstIndex)
+  }
+}
+
+/** @throws EncodingError on any text that is damaged or was not written by the functions above; never anything else. */
+export function decodePayload(payload: Payload): unknown {
+  let encoding: unknown
+  try {
+    const { text } = payload
+    encoding = payload.encoding
+    if (typeof text !== 'string') throw new TypeError('it has no text')
+    if (encoding === 'json') return JSON.parse(text)
+    if (encoding === 'rich') return parseRich(text)
+    throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
+  } catch (cause) {
+    const reason = reasonOf(cause)
+    throw new EncodingError(`A payload cannot be decoded: ${reason}`, { place: 'payload', reason, cause })
+  }
+}
+
+function tryJson<T>(isPlain: (value: T) => boolean, value: T): Payload | undefined {
+  try {
+    return isPlain(value) ? { encoding: 'json', text: JSON.stringify(value) } : undefined
+  } catch {
+    // A getter threw, it is nested too deeply, or too long for one string. The slow path finds out where and says so.
+    return undefined
+  }
+}
+
+function refuseUncarried(value: unknown, place: string, index?: number): void {
+  const found = findUncarried(value)
+  if (found === undefined) return
+  const where = place + found.path
+  throw new EncodingError(`${where} ${found.reason}`, {
+    place: where,
+    reason: found.reason,
+    value: describeValue(found.value),
+    ...(index !== undefined && { index }),
+    ...(found.cause !== undefined && { cause: found.cause }),
+  })
+}
+
+/** Finds the item that alone fails as the list did; none when only their sum is too much. */
+function findFailing(items: readonly unknown[]): number | undefined {
+  const index = items.findIndex((item) => {
+    try {
+      stringifyRich(item)
+      return false
+    } catch {
+      return true
+    }
+  })
+  return index === -1 ? undefined : index
+}
+
+function failedToEncode(value: unknown, place: string, cause: unknown, index?: number, firstIndex = 0): EncodingError {
+  const where = index === undefined ? place : `${place}[${firstIndex + index}]`
+  const reason = reasonOf(cause)
+  return new EncodingError(`${where} cannot be encoded: ${reason}`, {
+    place: where,
+    reason,
+    value: describeValue(index === undefined ? value : (value as readonly unknown[])[index]),
+    ...(index !== undefined && { index }),
+    cause,
+  })
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return describeValue(cause)
+  if (cause instanceof RangeError && cause.message.includes('call stack')) return 'it is nested too deeply'
+  if (cause instanceof RangeError && cause.message.includes('string length')) return 'it is too large for one string'
+  return cause.message
+}

@@ -1,0 +1,48 @@
+const OPENING = '\n"""\n'
+const CLOSING = '\n"""'
+
+/**
+ * Where an error was thrown in another process. It ends the `cause` chain of every error that comes from there, as
+ * Python's class of the same name does.
+ *
+ * @example
+ * ```ts
+ * const remote = RemoteTraceback.of(error)
+ * if (remote) console.error(remote.text) // Error: boom\n    at resize (file:///srv/app/tasks.js:12:9) …
+ * ```
+ */
+export class RemoteTraceback extends Error {
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'RemoteTraceback', writable: true, configurable: true })
+  }
+
+  constructor(text: string, options?: { readonly cause?: unknown }) {
+    super(quote(text), options)
+    // Where this object was made says nothing; loggers that print only stacks shall print the remote one.
+    Object.defineProperty(this, 'stack', { value: `${this.name}: ${quote(text)}`, writable: true, configurable: true })
+  }
+
+  /** The stack as it was written there, with file and line of the task. */
+  get text(): string {
+    // Kept in the message alone, which every way of carrying and logging an error knows.
+    return this.message.slice(OPENING.length, -CLOSING.length)
+  }
+
+  /** The traceback of an error, or `undefined` when it was not thrown in another process. */
+  static of(error: unknown): RemoteTraceback | undefined {
+    const seen = new Set<unknown>()
+    for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
+      if (at instanceof RemoteTraceback) return at
+      seen.add(at)
+    }
+    return undefined
+  }
+
+  override toString(): string {
+    return this.message
+  }
+}
+
+function quote(text: string): string {
+  return OPENING + text + CLOSING
+}
