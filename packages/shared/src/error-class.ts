@@ -14,7 +14,16 @@ const ids = new Map<object, string>()
 /** Classes up the prototype chain that an error names; more than anyone inherits. */
 const MOST_CLASSES = 16
 
-for (const builtIn of [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError]) {
+for (const builtIn of [
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+  AggregateError,
+]) {
   add(builtIn.name, builtIn.prototype)
 }
 add('DOMException', DOMException.prototype)
@@ -69,11 +78,11 @@ export function classIdsOf(error: object): string[] {
 }
 
 function idOfUnknown(prototype: object): string | undefined {
-  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
-  if (typeof constructor !== 'function' || constructor.name === '') return undefined
+  const errorClass: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+  if (typeof errorClass !== 'function' || errorClass.name === '') return undefined
   // A built-in class of another realm (`node:vm`, and so Jest).
-  const isNative = Function.prototype.toString.call(constructor).endsWith('{ [native code] }')
-  return isNative && prototypes.has(constructor.name) ? constructor.name : `user:${constructor.name}`
+  const isNative = Function.prototype.toString.call(errorClass).endsWith('{ [native code] }')
+  return isNative && prototypes.has(errorClass.name) ? errorClass.name : `user:${errorClass.name}`
 }
 
 /** A new error of the first class that is known here, without running a user's constructor. */

@@ -77,7 +77,8 @@ function readMembers(members: readonly unknown[], dropped: string[]): unknown[] 
 /** A new error of the class that the parts name, still to be filled. Throws on parts that {@link readError} never makes. */
 export function createFromParts(parts: Partial<ErrorParts>): Error {
   const { classes, name, message } = parts
-  if (!Array.isArray(classes) || !classes.every((id) => typeof id === 'string')) throw new Error('an error without class')
+  if (!Array.isArray(classes) || !classes.every((id) => typeof id === 'string'))
+    throw new Error('an error without class')
   if (typeof name !== 'string' || typeof message !== 'string') throw new Error('an error without name and message')
   return createError(classes, name, message)
 }

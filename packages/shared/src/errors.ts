@@ -23,11 +23,6 @@ export interface PoolErrorOptions {
  * ```
  */
 export class PoolError extends Error {
-  static {
-    // On the prototype, as the built-in classes have it: `name` is no own property, so it does not clutter inspection.
-    nameClass(this, 'PoolError')
-  }
-
   /** Stable, machine-readable: `ERR_POOL_…`. */
   readonly code: string
 
@@ -38,16 +33,8 @@ export class PoolError extends Error {
   }
 }
 
-function nameClass(errorClass: { readonly prototype: Error }, name: string): void {
-  Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true })
-}
-
 /** The pool is not in the state that the call needs: "Pool not running", "Pool is still running". */
 export class PoolStateError extends PoolError {
-  static {
-    nameClass(this, 'PoolStateError')
-  }
-
   constructor(message: string) {
     super('ERR_POOL_STATE', message)
   }
@@ -55,10 +42,6 @@ export class PoolStateError extends PoolError {
 
 /** A `get`, `wait` or `next` ran out of its time. Nothing was cancelled: a later `get` can still have the value. */
 export class TimeoutError extends PoolError {
-  static {
-    nameClass(this, 'TimeoutError')
-  }
-
   constructor(message = 'The result was not ready in time') {
     super('ERR_POOL_TIMEOUT', message)
   }
@@ -66,10 +49,6 @@ export class TimeoutError extends PoolError {
 
 /** The pool was terminated, or its scope was left, while the result was pending. */
 export class PoolTerminatedError extends PoolError {
-  static {
-    nameClass(this, 'PoolTerminatedError')
-  }
-
   constructor(message = 'The pool was terminated before the result was ready') {
     super('ERR_POOL_TERMINATED', message)
   }
@@ -95,10 +74,6 @@ export interface WorkerLostDetails extends PoolErrorOptions {
 
 /** Worker processes died (killed, out of memory, crashed, exited) each time they ran this chunk. */
 export class WorkerLostError extends PoolError {
-  static {
-    nameClass(this, 'WorkerLostError')
-  }
-
   declare readonly exitCode?: number
   declare readonly signal?: string
   declare readonly host?: string
@@ -117,10 +92,6 @@ export class WorkerLostError extends PoolError {
 
 /** The pool's initializer threw in every try; its last error is the `cause`. */
 export class InitializerError extends PoolError {
-  static {
-    nameClass(this, 'InitializerError')
-  }
-
   constructor(message: string, options?: PoolErrorOptions) {
     super('ERR_POOL_INITIALIZER', message, options)
   }
@@ -128,10 +99,6 @@ export class InitializerError extends PoolError {
 
 /** No live worker of the pool knows this task. */
 export class UnknownTaskError extends PoolError {
-  static {
-    nameClass(this, 'UnknownTaskError')
-  }
-
   /** The id that was asked for. */
   readonly taskId: string
   /** Known ids that are written alike, nearest first. */
@@ -158,10 +125,6 @@ export interface EncodingErrorDetails extends PoolErrorOptions {
 
 /** A value, a result or an error that cannot cross to another process. */
 export class EncodingError extends PoolError {
-  static {
-    nameClass(this, 'EncodingError')
-  }
-
   readonly place: string
   declare readonly reason?: string
   declare readonly value?: string
@@ -177,10 +140,6 @@ export class EncodingError extends PoolError {
 
 /** Redis cannot be reached, or no Redis is configured. */
 export class ConnectionError extends PoolError {
-  static {
-    nameClass(this, 'ConnectionError')
-  }
-
   constructor(message: string, options?: PoolErrorOptions) {
     super('ERR_POOL_CONNECTION', message, options)
   }
@@ -188,10 +147,6 @@ export class ConnectionError extends PoolError {
 
 /** One item ran longer than its `timeout`; its worker process was ended. */
 export class TaskTimeoutError extends PoolError {
-  static {
-    nameClass(this, 'TaskTimeoutError')
-  }
-
   /** The limit in milliseconds. */
   readonly timeout: number
 
@@ -203,10 +158,6 @@ export class TaskTimeoutError extends PoolError {
 
 /** The call was cancelled through its AbortSignal; the signal's reason is the `cause`. */
 export class CancelledError extends PoolError {
-  static {
-    nameClass(this, 'CancelledError')
-  }
-
   constructor(message = 'The call was cancelled', options?: PoolErrorOptions) {
     super('ERR_POOL_CANCELLED', message, options)
   }
@@ -214,10 +165,6 @@ export class CancelledError extends PoolError {
 
 /** A task used its own pool in a way that could wait for itself for ever. */
 export class NestedPoolError extends PoolError {
-  static {
-    nameClass(this, 'NestedPoolError')
-  }
-
   constructor(message: string, options?: PoolErrorOptions) {
     super('ERR_POOL_NESTED', message, options)
   }
@@ -225,10 +172,6 @@ export class NestedPoolError extends PoolError {
 
 /** A task module does not load, defines no tasks, or an id is defined twice. */
 export class ModuleError extends PoolError {
-  static {
-    nameClass(this, 'ModuleError')
-  }
-
   /** The module's path or URL. */
   declare readonly module?: string
 
@@ -240,10 +183,6 @@ export class ModuleError extends PoolError {
 
 /** What was read from Redis is not what this version writes: damaged, foreign, or from a newer version. */
 export class ProtocolError extends PoolError {
-  static {
-    nameClass(this, 'ProtocolError')
-  }
-
   constructor(message: string, options?: PoolErrorOptions) {
     super('ERR_POOL_PROTOCOL', message, options)
   }
@@ -252,6 +191,28 @@ export class ProtocolError extends PoolError {
 /** Sets only what is known: an unknown detail is an absent property, which reads and prints better than `undefined`. */
 function assignDefined(target: object, details: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(details)) {
-    if (value !== undefined) Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
+    if (value !== undefined)
+      Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })
   }
+}
+
+// The names stand on the prototypes, as the built-in classes have it: no own property that clutters inspection. They are
+// written out, for a minifier renames classes.
+for (const [name, { prototype }] of Object.entries({
+  PoolError,
+  PoolStateError,
+  TimeoutError,
+  PoolTerminatedError,
+  WorkerLostError,
+  InitializerError,
+  UnknownTaskError,
+  EncodingError,
+  ConnectionError,
+  TaskTimeoutError,
+  CancelledError,
+  NestedPoolError,
+  ModuleError,
+  ProtocolError,
+})) {
+  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true })
 }

@@ -42,10 +42,8 @@ for (const name of CARRIED_CLASSES) {
   if (typeof builtIn === 'function') classOfPrototype.set(builtIn.prototype, name)
 }
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined
+const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  ?.get as (this: unknown) => string | undefined
 
 /** Whether `value` is an Error of any realm. A Proxy that refuses to say is none. */
 export function isError(value: unknown): value is Error {

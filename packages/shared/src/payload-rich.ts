@@ -93,8 +93,8 @@ function revivingCycles<P extends object, T extends object>(
   const begun = new Map<P, { readonly target: T; revived: number }>()
   return (payload) => {
     if (typeof payload !== 'object' || payload === null) throw new Error('an entry without content')
-    let shell = begun.get(payload)
-    if (shell === undefined) begun.set(payload, (shell = { target: create(payload), revived: 0 }))
+    const shell = begun.get(payload) ?? { target: create(payload), revived: 0 }
+    begun.set(payload, shell)
     shell.revived += 1
     if (shell.revived > 2) throw new Error('an entry that is used again')
     fill(shell.target, payload)

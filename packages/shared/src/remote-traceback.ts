@@ -12,14 +12,14 @@ const CLOSING = '\n"""'
  * ```
  */
 export class RemoteTraceback extends Error {
-  static {
-    Object.defineProperty(this.prototype, 'name', { value: 'RemoteTraceback', writable: true, configurable: true })
-  }
-
   constructor(text: string, options?: { readonly cause?: unknown }) {
     super(quote(text), options)
     // Where this object was made says nothing; loggers that print only stacks shall print the remote one.
-    Object.defineProperty(this, 'stack', { value: `${this.name}: ${quote(text)}`, writable: true, configurable: true })
+    Object.defineProperty(this, 'stack', {
+      value: `RemoteTraceback: ${quote(text)}`,
+      writable: true,
+      configurable: true,
+    })
   }
 
   /** The stack as it was written there, with file and line of the task. */
@@ -42,6 +42,12 @@ export class RemoteTraceback extends Error {
     return this.message
   }
 }
+
+Object.defineProperty(RemoteTraceback.prototype, 'name', {
+  value: 'RemoteTraceback',
+  writable: true,
+  configurable: true,
+})
 
 function quote(text: string): string {
   return OPENING + text + CLOSING
