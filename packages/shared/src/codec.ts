@@ -50,7 +50,7 @@ export function encodeValues(values: readonly unknown[], place: string, firstInd
   const json = tryJson(isPlainJsonList, values)
   if (json !== undefined) return json
   const items = Array.from(values)
-  for (const [index, item] of items.entries()) refuseUncarried(item, `${place}[${firstIndex + index}]`, index)
+  for (let i = 0; i < items.length; i += 1) refuseUncarried(items[i], place, i, firstIndex)
   try {
     return { encoding: 'rich', text: stringifyRich(items) }
   } catch (cause) {
@@ -83,10 +83,10 @@ function tryJson<T>(isPlain: (value: T) => boolean, value: T): Payload | undefin
   }
 }
 
-function refuseUncarried(value: unknown, place: string, index?: number): void {
+function refuseUncarried(value: unknown, place: string, index?: number, firstIndex?: number): void {
   const found = findUncarried(value)
   if (found === undefined) return
-  const where = place + found.path
+  const where = placeOf(place, index, firstIndex) + found.path
   throw new EncodingError(`${where} ${found.reason}`, {
     place: where,
     reason: found.reason,
@@ -109,8 +109,14 @@ function findFailing(items: readonly unknown[]): number | undefined {
   return index === -1 ? undefined : index
 }
 
-function failedToEncode(value: unknown, place: string, cause: unknown, index?: number, firstIndex = 0): EncodingError {
-  const where = index === undefined ? place : `${place}[${firstIndex + index}]`
+function failedToEncode(
+  value: unknown,
+  place: string,
+  cause: unknown,
+  index?: number,
+  firstIndex?: number,
+): EncodingError {
+  const where = placeOf(place, index, firstIndex)
   const reason = reasonOf(cause)
   return new EncodingError(`${where} cannot be encoded: ${reason}`, {
     place: where,
@@ -119,6 +125,10 @@ function failedToEncode(value: unknown, place: string, cause: unknown, index?: n
     ...(index !== undefined && { index }),
     cause,
   })
+}
+
+function placeOf(place: string, index: number | undefined, firstIndex = 0): string {
+  return index === undefined ? place : `${place}[${firstIndex + index}]`
 }
 
 function reasonOf(cause: unknown): string {

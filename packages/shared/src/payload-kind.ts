@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 
 /**
  * Tells what a value is by its internal slots and its class, never by what it says of itself (`Symbol.toStringTag`).
@@ -102,9 +102,25 @@ export function classNameOf(value: object): string | undefined {
   }
 }
 
+/** Above this many elements, listing all keys of an array costs more than one `inspect`. */
+export const MANY_ELEMENTS = 64
+
+const COUNT_ONLY = {
+  maxArrayLength: 0,
+  depth: 0,
+  colors: false,
+  customInspect: false,
+  getters: false,
+  numericSeparator: false,
+  showHidden: false,
+} as const
+
 /** Whether an array has enumerable properties beside its elements, as what `String.match` returns has. */
-export function hasExtraKeys(array: readonly unknown[], keys: readonly string[] = Object.keys(array)): boolean {
-  // Own keys come in order: indices first.
-  const last = keys[keys.length - 1]
+export function hasExtraKeys(array: readonly unknown[]): boolean {
+  // `inspect` is the one public way to see an array's other keys without listing its indices (1.6 µs instead of 4 ms
+  // for 125,000 elements). Should its wording ever change, the keys are listed, which is only slower.
+  if (array.length > MANY_ELEMENTS && inspect(array, COUNT_ONLY) === `[ ... ${array.length} more items ]`) return false
+  // Own keys come in order, indices first: the last one tells.
+  const last = Object.keys(array).at(-1)
   return last !== undefined && !(String(Number(last) >>> 0) === last && last !== '4294967295')
 }

@@ -32,6 +32,7 @@ const SHARED_MEMORY = 'is shared memory, which does not reach another process: p
  * recurse) and values that throw when they are read. Errors are always carried: what they hold that is not, they drop.
  */
 export function findUncarried(value: unknown): Uncarried | undefined {
+  if (isPassive(value)) return undefined
   const seen = new Set<object>()
   const steps: Step[] = [{ value }]
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
