@@ -1,0 +1,79 @@
+/**
+ * An open call: a number that its chunks carry, and someone who takes what becomes of them. The pool's engine has one
+ * map of open calls; there is no promise, listener or timer for a single chunk.
+ */
+import type { Outcome } from '@poolmq/shared'
+import type { EncodedChunk } from './chunker.js'
+
+/** What became of a chunk, in the terms of the call's own items. */
+export interface ChunkResult {
+  /** A value for each item of the chunk; a placeholder where an item failed. */
+  readonly values: readonly unknown[]
+  /** Offset in the chunk to error. */
+  readonly failures: ReadonlyMap<number, unknown>
+}
+
+/** Takes the results of a call, in whatever order chunks complete. */
+export interface Collector {
+  /** Each chunk's result, exactly once. */
+  take(index: number, result: ChunkResult): void
+  /** The call cannot go on. No `take` follows. */
+  fail(error: unknown): void
+}
+
+/** A chunk that was handed over and of which nothing has been heard yet. */
+export interface PendingChunk {
+  readonly jobId: string
+  readonly taskId: string
+  /** What was sent, kept so that it can be sent again if Redis loses it. */
+  readonly data: string
+  readonly priority: number
+  readonly call: Call
+  readonly index: number
+  readonly chunk: EncodedChunk
+  /** Redis has confirmed it. */
+  sent: boolean
+}
+
+export class Call {
+  /** Chunks sent, by index, until their outcome is there: what a second outcome of the same chunk does not find. */
+  readonly pending = new Map<number, PendingChunk>()
+
+  /** @param owner - the pool, which is not collected while it has an open call, as Python's is not */
+  constructor(
+    readonly owner: unknown,
+    readonly number: number,
+    readonly taskId: string,
+    readonly mode: 'first' | 'each',
+    readonly collector: Collector,
+  ) {}
+}
+
+/** Puts a worker's outcome and the items that were never sent together again. */
+export function mergeOutcome(
+  chunk: EncodedChunk,
+  values: readonly unknown[],
+  outcome: Outcome,
+  decodeError: (wire: unknown) => Error,
+): ChunkResult {
+  const whole = outcome.failures.find(([offset]) => offset === -1)
+  if (whole !== undefined) return failedChunk(chunk.length, decodeError(whole[1]))
+  if (chunk.failures.size === 0 && outcome.failures.length === 0) return { values, failures: noFailures }
+  const sent: number[] = []
+  for (let i = 0; i < chunk.length; i++) if (!chunk.failures.has(i)) sent.push(i)
+  const merged: unknown[] = new Array(chunk.length).fill(null)
+  for (const [k, offset] of sent.entries()) merged[offset] = values[k]
+  const failures = new Map<number, unknown>(chunk.failures)
+  for (const [k, wire] of outcome.failures) failures.set(sent[k] ?? 0, decodeError(wire))
+  return { values: merged, failures }
+}
+
+const noFailures: ReadonlyMap<number, unknown> = new Map()
+
+/** The result of a chunk of which every item has the same error. */
+export function failedChunk(length: number, error: unknown): ChunkResult {
+  return {
+    values: new Array(length).fill(null),
+    failures: new Map(Array.from({ length: Math.max(length, 1) }, (_, i) => [i, error])),
+  }
+}

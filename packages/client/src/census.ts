@@ -1,0 +1,76 @@
+/**
+ * Counts the worker processes that serve a pool: the local ones, and those whose supervisors show their presence in
+ * Redis. It warns once when calls wait and nobody is there to serve them.
+ */
+import { type PoolKeys, parsePresence, type RedisLink } from '@poolmq/shared'
+
+/** Worker processes that are reckoned with when none is known yet. */
+const unknownWorkers = 4
+const interval = 3000
+/** Milliseconds that calls may wait for a first worker before a warning says so. */
+const warnAfter = 5000
+
+export interface CensusOptions {
+  readonly name: string | undefined
+  readonly processes: number
+  readonly expectedWorkers: number | undefined
+}
+
+export class Census {
+  readonly #options: CensusOptions
+  readonly #keys: PoolKeys
+  #remote = 0
+  #timer: NodeJS.Timeout | undefined
+  #warning: NodeJS.Timeout | undefined
+  #warned = false
+
+  constructor(options: CensusOptions, keys: PoolKeys) {
+    this.#options = options
+    this.#keys = keys
+    this.#remote = 0
+  }
+
+  /** Local and remote worker processes that are known of. */
+  get seen(): number {
+    return Math.max(this.#options.processes, this.#remote)
+  }
+
+  /** What the default chunk size reckons with; at least 1. */
+  get workers(): number {
+    return this.seen > 0 ? this.seen : (this.#options.expectedWorkers ?? unknownWorkers)
+  }
+
+  start(link: RedisLink): void {
+    // A private pool has no other workers than its own.
+    if (this.#options.name === undefined) return
+    const count = () => this.#count(link).catch(() => undefined) // the last count stands until Redis answers
+    void count()
+    this.#timer = setInterval(count, interval).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    clearTimeout(this.#warning)
+  }
+
+  /** A call waits now: if nobody serves the pool after some seconds, and it still waits, say so. */
+  callOpened(stillWaits: () => boolean): void {
+    if (this.seen > 0 || this.#warned || this.#warning !== undefined) return
+    this.#warning = setTimeout(() => {
+      this.#warning = undefined
+      if (this.seen > 0 || !stillWaits()) return
+      this.#warned = true
+      process.emitWarning(
+        `calls of pool ${this.#keys.pool} wait, and no worker serves it; start one: poolmq worker --pool ${this.#keys.pool} MODULE…`,
+        { code: 'POOLMQ_NO_WORKERS' },
+      )
+    }, warnAfter).unref()
+  }
+
+  async #count(link: RedisLink): Promise<void> {
+    const records = await link.client.hvals(this.#keys.hosts)
+    const now = Date.now()
+    // The local supervisor is among them once it has started.
+    this.#remote = records.reduce((sum, text) => sum + (parsePresence(text, now)?.processes ?? 0), 0)
+  }
+}

@@ -1,0 +1,72 @@
+/** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
+import { EncodingError, encodeValue, encodeValues, type Payload } from '@poolmq/shared'
+
+/** Python's default for map and starmap: about four chunks for each worker process. */
+export function defaultChunkSize(items: number, workers: number): number {
+  return Math.ceil(items / (4 * workers))
+}
+
+/** A chunk, encoded: what goes to a worker, and what fails before it could go. */
+export interface EncodedChunk {
+  /** Items of the chunk, those that cannot be encoded included. */
+  readonly length: number
+  /** The items that can be encoded; undefined when there is none. */
+  readonly payload: Payload | undefined
+  /** Offset in the chunk to error. */
+  readonly failures: ReadonlyMap<number, EncodingError>
+}
+
+const none: ReadonlyMap<number, EncodingError> = new Map()
+
+/** Redis takes 512 MiB in one argument, and closes the connection on more. */
+const maxText = 256 * 1024 * 1024
+
+/**
+ * @param items - the items of one chunk
+ * @param first - the place of the first of them in the whole input, for messages
+ */
+export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
+  try {
+    const payload = encodeValues(items, place, first)
+    if (payload.text.length <= maxText) return { length: items.length, payload, failures: none }
+    const reason = `a chunk of ${items.length} items takes ${payload.text.length} characters, and at most ${maxText} can travel`
+    const error = new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, {
+      place: `${place}[${first}]`,
+      reason,
+    })
+    return { length: items.length, payload: undefined, failures: new Map(items.map((_, i) => [i, error])) }
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error
+    return encodeEach(items, place, first)
+  }
+}
+
+/** The one chunk of `apply`: an argument list. */
+export function encodeCall(args: readonly unknown[]): EncodedChunk {
+  const chunk = encodeChunk([args], 'calls', 0)
+  if (chunk.failures.size === 0) return chunk
+  try {
+    encodeValue(args, 'args')
+    return chunk
+  } catch (error) {
+    // The same error, with the place as the caller of `apply` knows it.
+    return error instanceof EncodingError ? { ...chunk, failures: new Map([[0, error]]) } : chunk
+  }
+}
+
+/** Sends what can be sent: an item that cannot be encoded must not take its neighbours with it. */
+function encodeEach(items: readonly unknown[], place: string, first: number): EncodedChunk {
+  const good: unknown[] = []
+  const failures = new Map<number, EncodingError>()
+  for (const [i, item] of items.entries()) {
+    try {
+      encodeValue(item, `${place}[${first + i}]`)
+      good.push(item)
+    } catch (error) {
+      if (!(error instanceof EncodingError)) throw error
+      failures.set(i, error)
+    }
+  }
+  const payload = good.length === 0 ? undefined : encodeValues(good, place, first)
+  return { length: items.length, payload, failures }
+}

@@ -1,0 +1,313 @@
+/**
+ * The running part of a pool, behind its surface: the connection, the open calls, the local worker processes, and the
+ * order in which they start and end. It composes the roles that stand in files of their own (submitter, result-reader,
+ * client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in pool.ts.
+ *
+ * The process is kept alive by open calls and by nothing else: sockets and child processes are not counted.
+ */
+import {
+  type ConnectionOption,
+  ConnectionError,
+  decodeError,
+  decodePayload,
+  EncodingError,
+  formatChunk,
+  formatChunkId,
+  formatSpec,
+  type OutcomeEntry,
+  PoolKeys,
+  type PoolSpec,
+  parseChunkId,
+  RedisLink,
+  randomId,
+  type TaskInfo,
+  taskModules,
+  within,
+} from '@poolmq/shared'
+import { ChunkQueue, type NewChunk } from '@poolmq/worker'
+import { Call, type ChunkResult, type Collector, failedChunk, mergeOutcome, type PendingChunk } from './call.js'
+import { CallbackQueue } from './callback-queue.js'
+import { Census } from './census.js'
+import type { EncodedChunk } from './chunker.js'
+import { ClientLease } from './client-lease.js'
+import { LocalWorkers } from './local-workers.js'
+import { removePool } from './pool-keys-removal.js'
+import { Reconciler } from './reconciler.js'
+import { ResultReader } from './result-reader.js'
+import { Submitter } from './submitter.js'
+
+export interface PoolEngineOptions {
+  /** The pool's name; undefined for a private pool. */
+  readonly name: string | undefined
+  readonly processes: number
+  readonly threads: boolean
+  readonly connection: ConnectionOption | undefined
+  readonly spec: PoolSpec | undefined
+  readonly expectedWorkers: number | undefined
+}
+
+/** Milliseconds that Redis may be out of reach before open calls are given up. */
+const outageLimit = 60_000
+/** Milliseconds that the last words to Redis may take. */
+const farewellLimit = 2000
+
+interface Session {
+  readonly link: RedisLink
+  readonly queue: ChunkQueue
+  readonly lease: ClientLease
+  readonly reader: ResultReader
+  readonly reconciler: Reconciler
+}
+
+export class PoolEngine {
+  readonly clientId = randomId()
+  readonly callbacks = new CallbackQueue()
+  readonly #options: PoolEngineOptions
+  readonly #keys: PoolKeys
+  readonly #calls = new Map<number, Call>()
+  readonly #submitter: Submitter
+  readonly #local: LocalWorkers | undefined
+  readonly #census: Census
+  readonly #session: Promise<Session>
+  /** Resolved and renewed as the last open call ends. */
+  #idle: (() => void)[] = []
+  #nextCall = 0
+  #anchor: NodeJS.Timeout | undefined
+  #outage: NodeJS.Timeout | undefined
+  /** Why nothing can run any more. */
+  #broken: { readonly error: unknown } | undefined
+  #shutdown: Promise<void> | undefined
+
+  constructor(options: PoolEngineOptions) {
+    this.#options = options
+    this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
+    this.#submitter = new Submitter(
+      async (chunks) => {
+        const { queue } = await this.#session
+        await queue.add(chunks)
+        for (const chunk of chunks as readonly PendingChunk[]) chunk.sent = true
+      },
+      (chunks, error) => this.#unsent(chunks, error),
+    )
+    // The worker processes first: their start takes longest.
+    if (options.processes > 0) {
+      this.#local = new LocalWorkers(
+        {
+          clientId: this.clientId,
+          pool: this.#keys.pool,
+          processes: options.processes,
+          threads: options.threads,
+          modules: taskModules(),
+        },
+        (error) => this.#break(error),
+      )
+    }
+    this.#census = new Census(options, this.#keys)
+    this.#session = this.#open()
+    this.#session.catch((error: unknown) => this.#break(error))
+  }
+
+  /** Worker processes that serve the pool, as far as known: for the default chunk size. */
+  get workers(): number {
+    return this.#census.workers
+  }
+
+  /** Worker processes of this pool that have been seen, and its own. */
+  get size(): number {
+    return this.#census.seen
+  }
+
+  /** Opens a call. Its chunks are handed over with `submit`; the collector ends it with `end`. */
+  call(owner: unknown, task: TaskInfo, mode: 'first' | 'each', collector: Collector): Call {
+    const call = new Call(owner, this.#nextCall++, task.id, mode, collector)
+    this.#calls.set(call.number, call)
+    this.#anchor ??= setInterval(() => undefined, 2 ** 30)
+    this.#local?.load(task.url)
+    // A handle must exist before it can fail.
+    if (this.#broken !== undefined) queueMicrotask(() => this.#fail(call, this.#broken?.error))
+    else this.#census.callOpened(() => this.#calls.size > 0)
+    return call
+  }
+
+  /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
+  submit(call: Call, index: number, chunk: EncodedChunk, options: SubmitOptions): Promise<void> | undefined {
+    if (!this.#calls.has(call.number)) return undefined
+    if (chunk.payload === undefined || (chunk.failures.size > 0 && call.mode === 'first')) {
+      const result = { values: new Array(chunk.length).fill(null), failures: chunk.failures }
+      queueMicrotask(() => this.#deliver(call, index, result))
+      return undefined
+    }
+    const header = { mode: call.mode, spread: options.spread, spec: this.#options.spec !== undefined, timeout: 0 }
+    const pending: PendingChunk = {
+      jobId: formatChunkId(this.clientId, call.number, index),
+      taskId: call.taskId,
+      data: formatChunk(header, chunk.payload),
+      priority: 0,
+      call,
+      index,
+      chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
+      sent: false,
+    }
+    call.pending.set(index, pending)
+    return this.#submitter.submit(pending)
+  }
+
+  /** The call has all it waited for, or nobody waits for it any more; waiting chunks of it are removed. */
+  end(call: Call): void {
+    if (!this.#calls.delete(call.number)) return
+    if (call.pending.size > 0) this.#removeChunks(call)
+    if (this.#calls.size > 0) return
+    clearInterval(this.#anchor)
+    this.#anchor = undefined
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Resolves when no call is open. */
+  async idle(): Promise<void> {
+    while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Rejects all open calls. */
+  failAll(error: unknown): void {
+    this.#submitter.clear()
+    for (const call of [...this.#calls.values()]) this.#fail(call, error)
+  }
+
+  /** Ends the local worker processes and leaves nothing in Redis. */
+  shutdown(how: 'drain' | 'stop'): Promise<void> {
+    this.#shutdown ??= this.#end(how)
+    return this.#shutdown
+  }
+
+  async #open(): Promise<Session> {
+    const { spec } = this.#options
+    const link = await RedisLink.open(this.#options.connection)
+    try {
+      this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
+      link.on('lost', () => this.#lost(link))
+      link.on('restored', () => this.#restored())
+      link.on('failed', (error) => this.#break(error))
+      const queue = new ChunkQueue(link, this.#keys, { lockDuration: 10_000 })
+      const reader = new ResultReader(link, this.#keys.results(this.clientId), (entry) => this.#hear(entry))
+      const reconciler = new Reconciler(link, this.#keys, reader, () => this.#pending(), (chunks) => queue.add(chunks))
+      const lease = new ClientLease(link, this.#keys, this.clientId, spec && formatSpec(spec), () => {
+        reader.rewind()
+        void reconciler.reconcile()
+      })
+      await Promise.all([lease.take(), queue.prepare()])
+      void reader.run()
+      reconciler.start()
+      this.#census.start(link)
+      return { link, queue, lease, reader, reconciler }
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+
+  #hear(entry: OutcomeEntry): void {
+    const id = parseChunkId(entry.jobId)
+    if (id === undefined || id.clientId !== this.clientId) return
+    const call = this.#calls.get(id.call)
+    const pending = call?.pending.get(id.index)
+    // A chunk can run twice (its host was lost after it had delivered); its second outcome finds nothing here.
+    if (call === undefined || pending === undefined) return
+    call.pending.delete(id.index)
+    this.#deliver(call, id.index, this.#decode(pending.chunk, entry.outcome))
+  }
+
+  #decode(chunk: EncodedChunk, outcome: OutcomeEntry['outcome']): ChunkResult {
+    if (outcome instanceof Error) return failedChunk(chunk.length, outcome)
+    try {
+      const values = decodePayload(outcome.payload)
+      if (!Array.isArray(values)) throw new EncodingError('the results of a chunk are not a list', { place: 'results' })
+      return mergeOutcome(chunk, values, outcome, decodeError)
+    } catch (error) {
+      return failedChunk(chunk.length, error)
+    }
+  }
+
+  #deliver(call: Call, index: number, result: ChunkResult): void {
+    if (this.#calls.has(call.number)) call.collector.take(index, result)
+  }
+
+  #fail(call: Call, error: unknown): void {
+    if (this.#calls.has(call.number)) call.collector.fail(error)
+    this.end(call)
+  }
+
+  *#pending(): Iterable<PendingChunk> {
+    for (const call of this.#calls.values()) {
+      for (const chunk of call.pending.values()) if (chunk.sent) yield chunk
+    }
+  }
+
+  #unsent(chunks: readonly NewChunk[], cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const error =
+      cause instanceof ConnectionError ? cause : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
+    for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call))) this.#fail(call, error)
+  }
+
+  #removeChunks(call: Call): void {
+    this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
+    if (this.#shutdown !== undefined) return
+    const prefix = `${this.clientId}.${call.number}.`
+    this.#session
+      .then(({ queue }) => queue.dropWaiting(prefix))
+      .catch(() => undefined) // what could not be removed runs in vain; its outcomes find no call
+  }
+
+  #lost(link: RedisLink): void {
+    this.#outage ??= setTimeout(() => {
+      const cause = link.lastError
+      this.#break(
+        new ConnectionError(
+          `Redis has been out of reach for ${outageLimit / 1000} s${cause === undefined ? '' : `: ${cause.message}`}`,
+          { cause },
+        ),
+      )
+    }, outageLimit).unref()
+  }
+
+  #restored(): void {
+    clearTimeout(this.#outage)
+    this.#outage = undefined
+    void this.#session.then(({ lease, reconciler }) => lease.renew().then(() => reconciler.reconcile())).catch(() => undefined)
+  }
+
+  #break(error: unknown): void {
+    if (this.#broken !== undefined || this.#shutdown !== undefined) return
+    this.#broken = { error }
+    this.failAll(error)
+  }
+
+  async #end(how: 'drain' | 'stop'): Promise<void> {
+    const anchor = setInterval(() => undefined, 2 ** 30)
+    try {
+      clearTimeout(this.#outage)
+      this.#submitter.clear()
+      const session = await this.#session.catch(() => undefined)
+      session?.reconciler.stop()
+      this.#census.stop()
+      // First the lease: with it, every host knows that this client's chunks are nobody's.
+      if (session !== undefined) {
+        await within(farewellLimit, session.lease.release().then(() => session.queue.dropWaiting(`${this.clientId}.`)))
+      }
+      await this.#local?.end(how)
+      if (session === undefined) return
+      const isPrivate = this.#options.name === undefined
+      await within(farewellLimit, removePool(session.link, session.queue, this.#keys, this.clientId, isPrivate))
+      session.lease.stop()
+      session.reader.close()
+      await session.link.close()
+    } finally {
+      clearInterval(anchor)
+    }
+  }
+}
+
+export interface SubmitOptions {
+  /** Items are argument lists. */
+  readonly spread: boolean
+}

@@ -1,0 +1,169 @@
+/** The options of a Pool and of its calls, and their checks: Python's, in Python's order, and then ours. */
+import { availableParallelism } from 'node:os'
+import {
+  type ConnectionOption,
+  describe,
+  encodeValue,
+  knownOptions,
+  type PoolSpec,
+  parseConnectionOption,
+  poolName,
+  type TaskFunction,
+  type TaskRef,
+  taskInfo,
+  wholeNumber,
+} from '@poolmq/shared'
+import type { Callbacks } from './callback-queue.js'
+import type { PoolEngineOptions } from './pool-engine.js'
+
+/** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
+export interface PoolOptions {
+  /**
+   * Worker processes to run on this host: a whole number of at least 1; with a `name`, 0 is allowed.
+   *
+   * @defaultValue the number of cores; with a `name`, 0: work goes to the hosts that serve that name.
+   */
+  readonly processes?: number | undefined
+  /** A task that each worker process runs once, before its first chunk of this pool. Its result is ignored. */
+  readonly initializer?: TaskRef<TaskFunction> | undefined
+  /** The arguments of the initializer. @defaultValue none */
+  readonly initArgs?: readonly unknown[] | undefined
+  /**
+   * Chunks (not items) after which a worker process is replaced by a new one, to free what leaks. A whole number of at
+   * least 1. Rule of thumb: so many that a process lives for minutes, since a start takes some 0.2 s.
+   *
+   * @defaultValue none: worker processes live as long as the pool
+   */
+  readonly maxTasksPerChild?: number | undefined
+  /**
+   * Joins the pool of this name, which `poolmq worker --pool NAME` serves on any host: 1 to 100 letters, digits, `_`,
+   * `.`, `-`. @defaultValue a private pool
+   */
+  readonly name?: string | undefined
+  /** Where Redis is. @defaultValue `REDIS_URL`; else an embedded one: a `redis-server` or `valkey-server` on PATH */
+  readonly connection?: ConnectionOption | undefined
+  /**
+   * Worker processes to reckon with in the default chunk size while none has been seen, for a named pool whose hosts
+   * are still starting. A whole number of at least 1. @defaultValue 4
+   */
+  readonly expectedWorkers?: number | undefined
+}
+
+/** Options of `applyAsync`. */
+export type ApplyOptions<T> = Callbacks<T>
+
+/** Options of `map` and `starmap`. */
+export interface MapOptions {
+  /**
+   * Items in a chunk, the unit that a worker process takes: a whole number of at least 1. Larger chunks cost less per
+   * item, smaller ones spread the work better.
+   *
+   * @defaultValue Python's: about four chunks for each worker process
+   */
+  readonly chunkSize?: number | undefined
+}
+
+/** Options of `mapAsync` and `starmapAsync`. */
+export interface MapAsyncOptions<T> extends MapOptions, Callbacks<T> {}
+
+/** Options of `imap` and `imapUnordered`. */
+export interface ImapOptions {
+  /** Items in a chunk: a whole number of at least 1. @defaultValue 1, as in Python */
+  readonly chunkSize?: number | undefined
+  /**
+   * Chunks that are submitted and whose results have not been taken, at most: a whole number of at least 1, or
+   * `Infinity`, which reads the whole input at once as CPython does up to 3.15. The input is read no further meanwhile.
+   *
+   * @defaultValue 4 for each worker process
+   */
+  readonly bufferSize?: number | undefined
+}
+
+const poolOptionNames = [
+  'processes',
+  'initializer',
+  'initArgs',
+  'maxTasksPerChild',
+  'name',
+  'connection',
+  'expectedWorkers',
+]
+
+/**
+ * @throws TypeError, RangeError in Python's order: processes, maxTasksPerChild, initializer; then our own options.
+ * @throws ConnectionError for an address that cannot be one.
+ */
+export function parsePoolOptions(given: number | PoolOptions | undefined, threads: boolean): PoolEngineOptions {
+  const options = typeof given === 'object' && given !== null ? given : { processes: given }
+  knownOptions('Pool', options, poolOptionNames)
+  const processes = parseProcesses(options.processes as unknown, options.name)
+  const maxTasksPerChild = options.maxTasksPerChild as unknown
+  if (maxTasksPerChild !== undefined && !(Number.isSafeInteger(maxTasksPerChild) && (maxTasksPerChild as number) >= 1)) {
+    throw new RangeError(`maxTasksPerChild must be a positive integer or undefined, got ${describe(maxTasksPerChild)}`)
+  }
+  const initializer = parseInitializer(options.initializer, options.initArgs)
+  const spec: PoolSpec = {
+    ...(initializer && { initializer }),
+    ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
+  }
+  const { name, connection, expectedWorkers } = options
+  parseConnectionOption(connection)
+  return {
+    name: name === undefined ? undefined : poolName(name),
+    processes,
+    threads,
+    connection,
+    spec: Object.keys(spec).length === 0 ? undefined : spec,
+    expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
+  }
+}
+
+function parseProcesses(processes: unknown, name: unknown): number {
+  if (processes === undefined) return name === undefined ? availableParallelism() : 0
+  if (typeof processes !== 'number' || (Number.isFinite(processes) && !Number.isInteger(processes))) {
+    throw new TypeError(`processes must be a whole number, got ${describe(processes)}`)
+  }
+  const least = name === undefined ? 1 : 0
+  if (!(processes >= least) || !Number.isSafeInteger(processes)) {
+    throw new RangeError(`Number of processes must be at least ${least}, got ${processes}`)
+  }
+  return processes
+}
+
+function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['initializer'] {
+  if (initArgs !== undefined && !Array.isArray(initArgs)) {
+    throw new TypeError(`initArgs must be an array of arguments, got ${describe(initArgs)}`)
+  }
+  if (initializer === undefined) {
+    if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
+    return undefined
+  }
+  return { task: taskInfo(initializer).id, args: encodeValue(initArgs ?? [], 'initArgs') }
+}
+
+/** Options given as a plain number are the chunk size, as Python's third argument is. */
+export function parseCallOptions<O extends { readonly chunkSize?: number | undefined } & Callbacks<never>>(
+  method: string,
+  given: number | O | undefined,
+  known: readonly string[],
+): O {
+  const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as O
+  knownOptions(method, options, known)
+  if (options.chunkSize !== undefined) wholeNumber('chunkSize', options.chunkSize, 1)
+  parseCallbacks(options)
+  return options
+}
+
+export function parseCallbacks(options: Callbacks<never>): void {
+  for (const name of ['callback', 'errorCallback'] as const) {
+    const callback = options[name] as unknown
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw new TypeError(`${name} must be a function, got ${describe(callback)}`)
+    }
+  }
+}
+
+export function parseBufferSize(bufferSize: number | undefined, otherwise: number): number {
+  if (bufferSize === undefined) return otherwise
+  return bufferSize === Number.POSITIVE_INFINITY ? bufferSize : wholeNumber('bufferSize', bufferSize, 1)
+}

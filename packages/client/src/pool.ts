@@ -1,0 +1,373 @@
+/**
+ * `Pool`: the surface of Python's `multiprocessing.pool.Pool`. It keeps Python's states and the order of its checks,
+ * which throw at the call, and leaves the work to pool-engine.ts.
+ *
+ *   map(task, items)
+ *     → chunker: chunks, each encoded once        → pool-engine: an open call, its chunks
+ *     → submitter: batches into BullMQ            → … a worker process, on any host …
+ *     → result-reader: outcomes from the stream   → collector: the call's value → callbacks → AsyncResult
+ */
+import {
+  describe,
+  PoolStateError,
+  PoolTerminatedError,
+  type TaskFunction,
+  type TaskInfo,
+  type TaskRef,
+  taskInfo,
+} from '@poolmq/shared'
+import { AsyncResult } from './async-result.js'
+import { type Callbacks, callBack, type Ending } from './callback-queue.js'
+import { defaultChunkSize, encodeCall, encodeChunk } from './chunker.js'
+import { ImapFeeder } from './imap-feeder.js'
+import { ImapIterator, type ImapResults } from './imap-iterator.js'
+import { MapCollector } from './map-collector.js'
+import { PoolEngine } from './pool-engine.js'
+import {
+  type ApplyOptions,
+  type ImapOptions,
+  type MapAsyncOptions,
+  type MapOptions,
+  type PoolOptions,
+  parseBufferSize,
+  parseCallbacks,
+  parseCallOptions,
+  parsePoolOptions,
+} from './pool-options.js'
+import { forgetPool, watchPool } from './unclosed-pools.js'
+
+/** Arguments of a task in `apply`: may be left out when the task needs none. */
+export type ApplyArguments<A extends unknown[]> = [] extends A ? [args?: A] : [args: A]
+
+const mapOptionNames = ['chunkSize', 'callback', 'errorCallback']
+const imapOptionNames = ['chunkSize', 'bufferSize']
+
+type State = 'RUN' | 'CLOSE' | 'TERMINATE'
+
+export class Pool {
+  #state: State = 'RUN'
+  readonly #engine: PoolEngine
+  readonly #feeders = new Set<ImapFeeder>()
+
+  /**
+   * Starts a pool of worker processes. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`.
+   *
+   * @param options - the number of worker processes, or {@link PoolOptions}.
+   * @throws RangeError, TypeError for options that are out of range or of a wrong type; ConnectionError for an address
+   *   of Redis that cannot be one. That Redis does not answer shows in the calls, within 5 s.
+   */
+  constructor(options?: number | PoolOptions) {
+    this.#engine = new PoolEngine(parsePoolOptions(options, this.threads))
+    watchPool(this, this.#engine)
+  }
+
+  /** @internal */
+  protected get threads(): boolean {
+    return false
+  }
+
+  /**
+   * Runs a task once on one worker, and gives its result. Python: `apply(func, args, kwds)`.
+   *
+   * @param task - a task made by `defineTasks` or `taskRefs`.
+   * @param args - its arguments.
+   * @param kwds - an object that is passed as one more, last argument: Python's keyword arguments.
+   * @throws PoolStateError at the call when the pool is closed or terminated. The promise rejects with the task's error.
+   */
+  apply<A extends unknown[], R>(task: TaskRef<(...args: A) => R>, ...call: ApplyArguments<A>): Promise<Awaited<R>>
+  apply<A extends unknown[], K extends object, R>(
+    task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
+    args: A,
+    kwds: K,
+  ): Promise<Awaited<R>>
+  apply(task: TaskRef<TaskFunction>, args: unknown[] = [], kwds?: object): Promise<unknown> {
+    return this.#apply(task, args, kwds, {}).get()
+  }
+
+  /**
+   * As {@link apply}, without waiting. Python: `apply_async(func, args, kwds, callback, error_callback)`.
+   *
+   * @param options - `callback`, `errorCallback`.
+   */
+  applyAsync<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    ...call: ApplyArguments<A>
+  ): AsyncResult<Awaited<R>>
+  applyAsync<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    args: A,
+    kwds: undefined,
+    options: ApplyOptions<NoInfer<Awaited<R>>>,
+  ): AsyncResult<Awaited<R>>
+  applyAsync<A extends unknown[], K extends object, R>(
+    task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
+    args: A,
+    kwds: K,
+    options?: ApplyOptions<NoInfer<Awaited<R>>>,
+  ): AsyncResult<Awaited<R>>
+  applyAsync(
+    task: TaskRef<TaskFunction>,
+    args: unknown[] = [],
+    kwds?: object,
+    options: ApplyOptions<never> = {},
+  ): AsyncResult<unknown> {
+    return this.#apply(task, args, kwds, options as Callbacks<unknown>)
+  }
+
+  /**
+   * Applies a task to each item, on all workers; gives the results in input order. Python: `map(func, iterable,
+   * chunksize)`. The input is read whole at the call. When an item fails, the rest of its chunk does not run, all other
+   * chunks do, and the promise rejects with the first error in time, when all chunks have ended.
+   *
+   * @param items - any iterable; for async ones and for inputs that do not fit in memory there is {@link imap}.
+   * @param options - the chunk size, or {@link MapOptions}.
+   * @throws PoolStateError at the call when the pool is closed or terminated; TypeError, RangeError for wrong arguments.
+   */
+  map<T, R>(
+    task: TaskRef<(item: T) => R>,
+    items: Iterable<NoInfer<T>>,
+    options?: number | MapOptions,
+  ): Promise<Awaited<R>[]> {
+    return this.#map('map', task, items, options, ['chunkSize']).get() as Promise<Awaited<R>[]>
+  }
+
+  /** As {@link map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`. */
+  mapAsync<T, R>(
+    task: TaskRef<(item: T) => R>,
+    items: Iterable<NoInfer<T>>,
+    options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
+  ): AsyncResult<Awaited<R>[]> {
+    return this.#map('mapAsync', task, items, options, mapOptionNames) as AsyncResult<Awaited<R>[]>
+  }
+
+  /** As {@link map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
+  starmap<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    items: Iterable<Readonly<NoInfer<A>>>,
+    options?: number | MapOptions,
+  ): Promise<Awaited<R>[]> {
+    return this.#map('starmap', task, items, options, ['chunkSize']).get() as Promise<Awaited<R>[]>
+  }
+
+  /** As {@link starmap}, without waiting. Python: `starmap_async(…)`. */
+  starmapAsync<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    items: Iterable<Readonly<NoInfer<A>>>,
+    options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
+  ): AsyncResult<Awaited<R>[]> {
+    return this.#map('starmapAsync', task, items, options, mapOptionNames) as AsyncResult<Awaited<R>[]>
+  }
+
+  /**
+   * The results of a task for each item, one by one in input order, while the input is still being read. Python:
+   * `imap(func, iterable, chunksize)`. A failed item rejects the `next()` whose turn it is, and iteration can go on.
+   *
+   * @param items - any iterable or async iterable, also an endless one: it is read no further than `bufferSize` allows.
+   * @param options - the chunk size, or {@link ImapOptions}.
+   */
+  imap<T, R>(
+    task: TaskRef<(item: T) => R>,
+    items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
+    options?: number | ImapOptions,
+  ): ImapResults<Awaited<R>> {
+    return this.#imap('imap', task, items, options)
+  }
+
+  /** As {@link imap}, in the order of completion. Python: `imap_unordered(func, iterable, chunksize)`. */
+  imapUnordered<T, R>(
+    task: TaskRef<(item: T) => R>,
+    items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
+    options?: number | ImapOptions,
+  ): ImapResults<Awaited<R>> {
+    return this.#imap('imapUnordered', task, items, options)
+  }
+
+  /** No more work is taken; what was submitted still runs. Python: `close()`. */
+  close(): void {
+    if (this.#state !== 'RUN') return
+    this.#state = 'CLOSE'
+    for (const feeder of this.#feeders) feeder.closed()
+  }
+
+  /**
+   * Waits until all work is done and the worker processes have ended. Python: `join()`.
+   *
+   * @throws PoolStateError at the call while the pool is running: call `close()` or `terminate()` first.
+   */
+  join(): Promise<void> {
+    if (this.#state === 'RUN') throw new PoolStateError('Pool is still running')
+    return this.#join()
+  }
+
+  /**
+   * Stops at once: waiting chunks are removed, running tasks are stopped, pending results reject with
+   * PoolTerminatedError. Python: `terminate()`. Resolves when the worker processes have ended.
+   */
+  terminate(): Promise<void> {
+    this.#state = 'TERMINATE'
+    for (const feeder of this.#feeders) feeder.stop()
+    this.#engine.failAll(new PoolTerminatedError())
+    forgetPool(this.#engine)
+    return this.#engine.shutdown('stop')
+  }
+
+  /** `await using`: terminates the pool, as Python's `with` does, unless it was closed: then its work is waited for. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (this.#state === 'CLOSE' ? this.join() : this.terminate())
+  }
+
+  toString(): string {
+    return `<${this.constructor.name} state=${this.#state} pool_size=${this.#engine.size}>`
+  }
+
+  async #join(): Promise<void> {
+    for (const feeder of this.#feeders) feeder.joined()
+    await this.#engine.idle()
+    forgetPool(this.#engine)
+    await this.#engine.shutdown('drain')
+  }
+
+  #checkRunning(): void {
+    if (this.#state !== 'RUN') throw new PoolStateError('Pool not running')
+  }
+
+  #apply(
+    task: TaskRef<TaskFunction>,
+    args: unknown[],
+    kwds: object | undefined,
+    options: Callbacks<unknown>,
+  ): AsyncResult<unknown> {
+    this.#checkRunning()
+    const info = taskInfo(task)
+    if (!Array.isArray(args)) throw new TypeError(`args must be an array of arguments, got ${describe(args)}`)
+    if (kwds !== undefined && (typeof kwds !== 'object' || kwds === null)) {
+      throw new TypeError(`kwds must be an object, got ${describe(kwds)}`)
+    }
+    parseCallbacks(options)
+    const chunk = encodeCall(kwds === undefined ? args : [...args, kwds])
+    const one: Callbacks<unknown[]> = {
+      callback: options.callback && (([value]) => options.callback?.(value)),
+      errorCallback: options.errorCallback,
+    }
+    return this.#collect(info, 'each', [chunk], true, one, ([value]) => value)
+  }
+
+  #map(
+    method: string,
+    task: TaskRef<TaskFunction>,
+    items: Iterable<unknown>,
+    given: number | MapAsyncOptions<never> | undefined,
+    known: readonly string[],
+  ): AsyncResult<unknown[]> {
+    this.#checkRunning()
+    const info = taskInfo(task)
+    const input = toArray(method, items)
+    const options = parseCallOptions(method, given, known)
+    const size = options.chunkSize ?? defaultChunkSize(input.length, this.#engine.workers)
+    const chunks = []
+    for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
+    const spread = method.startsWith('star')
+    return this.#collect(info, 'first', chunks, spread, options as Callbacks<unknown[]>, (values) => values)
+  }
+
+  #collect<T>(
+    info: TaskInfo,
+    mode: 'first' | 'each',
+    chunks: ReturnType<typeof encodeChunk>[],
+    spread: boolean,
+    callbacks: Callbacks<unknown[]>,
+    pick: (values: unknown[]) => T,
+  ): AsyncResult<T> {
+    const engine = this.#engine
+    const result = new AsyncResult<T>()
+    const settle = (ending: Ending<unknown[]>) => {
+      if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
+      else AsyncResult.reject(result, ending.error)
+      engine.end(call)
+    }
+    const collector = new MapCollector<unknown>(chunks.length, (ending) => {
+      if (callbacks.callback === undefined && callbacks.errorCallback === undefined) return settle(ending)
+      engine.callbacks.run(() => {
+        const called = callBack(ending, callbacks)
+        return called instanceof Promise ? called.then(settle) : settle(called)
+      })
+    })
+    const call = engine.call(this, info, mode, collector)
+    if (chunks.length === 0) {
+      if (callbacks.callback === undefined) settle({ value: [] })
+      else queueMicrotask(() => collector.end())
+    }
+    for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk, { spread })
+    return result
+  }
+
+  #imap<R>(
+    method: string,
+    task: TaskRef<TaskFunction>,
+    items: Iterable<unknown> | AsyncIterable<unknown>,
+    given: number | ImapOptions | undefined,
+  ): ImapResults<R> {
+    this.#checkRunning()
+    const info = taskInfo(task)
+    const options = parseCallOptions(method, given, imapOptionNames)
+    const bufferSize = parseBufferSize(options.bufferSize, 4 * this.#engine.workers)
+    const input = toInput(method, items)
+    const engine = this.#engine
+    let total: number | undefined
+    let arrived = 0
+    const endWhenDone = () => {
+      if (total !== undefined && arrived >= total) engine.end(call)
+    }
+    const iterator = new ImapIterator<R>(method === 'imap', {
+      onChunkTaken: () => feeder.chunkTaken(),
+      onReturn: () => {
+        feeder.stop()
+        engine.end(call)
+      },
+    })
+    const call = engine.call(this, info, 'each', {
+      take: (index, result) => {
+        arrived++
+        iterator.take(index, result)
+        endWhenDone()
+      },
+      fail: (error) => {
+        feeder.stop()
+        iterator.fail(error)
+      },
+    })
+    const feeder = new ImapFeeder({
+      input,
+      chunkSize: options.chunkSize ?? 1,
+      bufferSize,
+      liftable: options.bufferSize === undefined,
+      submit: (chunk, index, first) => engine.submit(call, index, encodeChunk(chunk, 'items', first), { spread: false }),
+      onEnd: (chunks, ending) => {
+        total = chunks
+        this.#feeders.delete(feeder)
+        iterator.inputEnded(chunks, ending)
+        endWhenDone()
+      },
+    })
+    this.#feeders.add(feeder)
+    void feeder.run()
+    return iterator
+  }
+}
+
+/** The whole input, read now: later changes of it are not seen. */
+function toArray(method: string, items: unknown): unknown[] {
+  if (Array.isArray(items)) return items
+  if (typeof (items as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') {
+    return Array.from(items as Iterable<unknown>)
+  }
+  throw new TypeError(`${method}: items must be iterable, got ${describe(items)}`)
+}
+
+function toInput(method: string, items: unknown): Iterable<unknown> | AsyncIterable<unknown> {
+  const input = items as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
+  if (typeof input?.[Symbol.asyncIterator] === 'function' || typeof input?.[Symbol.iterator] === 'function') {
+    return input as Iterable<unknown>
+  }
+  throw new TypeError(`${method}: items must be iterable or async iterable, got ${describe(items)}`)
+}

@@ -1,0 +1,78 @@
+/**
+ * Reads a client's result stream: one blocking connection for the whole pool, from a cursor of its own, so that a
+ * reconnect loses nothing and repeats at most what was read and not yet trimmed. It trims what it has handed on.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { type OutcomeEntry, parseOutcome, type RedisLink } from '@poolmq/shared'
+
+/** Entries read at once: bounds what is held in memory beside what is handed on. */
+const batch = 256
+/** Milliseconds that a read waits in Redis before it is asked again. */
+const block = 2000
+
+export class ResultReader {
+  readonly #link: RedisLink
+  readonly #stream: string
+  readonly #onEntry: (entry: OutcomeEntry) => void
+  readonly #client: ReturnType<RedisLink['duplicate']>
+  #cursor = '0'
+  #closed = false
+
+  constructor(link: RedisLink, stream: string, onEntry: (entry: OutcomeEntry) => void) {
+    this.#link = link
+    this.#stream = stream
+    this.#onEntry = onEntry
+    this.#client = link.duplicate()
+  }
+
+  /** The id of the last entry that was handed on. */
+  get cursor(): string {
+    return this.#cursor
+  }
+
+  /** Reads until it is closed. */
+  async run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const reply = await this.#client.xread('COUNT', batch, 'BLOCK', block, 'STREAMS', this.#stream, this.#cursor)
+        for (const [, entries] of (reply ?? []) as [string, [string, string[]][]][]) this.#handOn(entries)
+      } catch (error) {
+        if (this.#closed) return
+        // The link reconnects by itself; what cannot be answered now is asked again.
+        this.lastError = error
+        await delay(50)
+      }
+    }
+  }
+
+  lastError: unknown
+
+  /** Reads on from the beginning of the stream: it was made anew. */
+  rewind(): void {
+    this.#cursor = '0'
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#client.disconnect()
+  }
+
+  #handOn(entries: readonly [string, string[]][]): void {
+    for (const [id, fields] of entries) {
+      this.#cursor = id
+      const entry = parseOutcome(fields)
+      if (entry !== undefined) this.#onEntry(entry)
+    }
+    if (this.#closed) return
+    // Trimming is housekeeping: if it fails, the next one does it.
+    this.#link.client.xtrim(this.#stream, 'MINID', after(this.#cursor)).catch((error: unknown) => {
+      this.lastError = error
+    })
+  }
+}
+
+/** The smallest stream id after this one. */
+function after(id: string): string {
+  const [time, sequence] = id.split('-')
+  return `${time}-${BigInt(sequence ?? '0') + 1n}`
+}

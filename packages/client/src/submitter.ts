@@ -1,0 +1,69 @@
+/**
+ * Sends chunks to the queue in the order in which they were submitted, in batches of bounded count and size. One batch
+ * is under way at a time; what it waits for is Redis. Sending a batch again is harmless, since a chunk's id is its own.
+ */
+import type { NewChunk } from '@poolmq/worker'
+
+const maxChunks = 500
+const maxCharacters = 4 * 1024 * 1024
+
+export class Submitter {
+  readonly #add: (chunks: readonly NewChunk[]) => Promise<void>
+  readonly #failed: (chunks: readonly NewChunk[], error: unknown) => void
+  #waiting: NewChunk[] = []
+  #sending: Promise<void> | undefined
+
+  /**
+   * @param add - sends a batch
+   * @param failed - is told of a batch that could not be sent
+   */
+  constructor(
+    add: (chunks: readonly NewChunk[]) => Promise<void>,
+    failed: (chunks: readonly NewChunk[], error: unknown) => void,
+  ) {
+    this.#add = add
+    this.#failed = failed
+  }
+
+  /** Takes a chunk; when there is a backlog, resolves when it has been sent. */
+  submit(chunk: NewChunk): Promise<void> | undefined {
+    this.#waiting.push(chunk)
+    this.#sending ??= this.#send()
+    return this.#waiting.length > maxChunks ? this.#sending : undefined
+  }
+
+  /** Drops what has not been sent. */
+  clear(): void {
+    this.#waiting = []
+  }
+
+  /** Drops what has not been sent of these calls. */
+  drop(dropped: (chunk: NewChunk) => boolean): void {
+    this.#waiting = this.#waiting.filter((chunk) => !dropped(chunk))
+  }
+
+  async #send(): Promise<void> {
+    // What is submitted in this turn of the event loop goes together.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#batchLength())
+      try {
+        await this.#add(batch)
+      } catch (error) {
+        this.#failed(batch, error)
+      }
+    }
+    this.#sending = undefined
+  }
+
+  #batchLength(): number {
+    let characters = 0
+    let count = 0
+    for (const chunk of this.#waiting) {
+      characters += chunk.data.length
+      if (count > 0 && (count >= maxChunks || characters > maxCharacters)) break
+      count++
+    }
+    return count
+  }
+}

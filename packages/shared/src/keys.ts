@@ -1,0 +1,64 @@
+/**
+ * The names of all keys that PoolMQ has in Redis. All keys of a pool share one hash tag, `{name}`, so that its scripts
+ * and transactions run on Redis Cluster as they are.
+ *
+ * | key | type | owner, life |
+ * | --- | --- | --- |
+ * | `poolmq:{name}:chunks:*` | BullMQ's | the queue: one job is one chunk; removed when it is completed |
+ * | `poolmq:{name}:results:CLIENT` | stream | a client's outcomes, and its lease: lives while the client renews it |
+ * | `poolmq:{name}:clients` | sorted set | clients by the end of their lease |
+ * | `poolmq:{name}:hosts` | hash | presence records of supervisors; each carries the end of its lease |
+ * | `poolmq:{name}:spec:ID` | string | initializer, its arguments, maxTasksPerChild; renewed with the client's lease |
+ * | `poolmq:{name}:control` | channel | stop messages to supervisors |
+ */
+export class PoolKeys {
+  /** BullMQ's queue name. */
+  static readonly queue = 'chunks'
+
+  readonly prefix: string
+  readonly clients: string
+  readonly hosts: string
+  readonly control: string
+
+  constructor(readonly pool: string) {
+    this.prefix = `poolmq:{${pool}}`
+    this.clients = `${this.prefix}:clients`
+    this.hosts = `${this.prefix}:hosts`
+    this.control = `${this.prefix}:control`
+  }
+
+  results(clientId: string): string {
+    return `${this.prefix}:results:${clientId}`
+  }
+
+  spec(specId: string): string {
+    return `${this.prefix}:spec:${specId}`
+  }
+
+  /** A key of the queue: `wait`, `active`, `meta`, …, or a chunk's own hash by its job id. */
+  chunk(suffix: string): string {
+    return `${this.prefix}:${PoolKeys.queue}:${suffix}`
+  }
+}
+
+/** BullMQ's keys of one queue other than its jobs. */
+export const queueKeySuffixes = [
+  'active',
+  'wait',
+  'waiting-children',
+  'paused',
+  'id',
+  'delayed',
+  'prioritized',
+  'stalled-check',
+  'completed',
+  'failed',
+  'stalled',
+  'repeat',
+  'limiter',
+  'meta',
+  'events',
+  'pc',
+  'marker',
+  'de',
+] as const

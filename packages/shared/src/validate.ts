@@ -1,0 +1,48 @@
+/** Checks of option values. Each error says which option, which value, and what would be right. */
+
+/** A whole number of at least `least`. RangeError for a number that is not one, TypeError for anything else. */
+export function wholeNumber(name: string, value: unknown, least: number): number {
+  if (typeof value !== 'number') {
+    throw new TypeError(`${name} must be a whole number of at least ${least}, got ${describe(value)}`)
+  }
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(`${name} must be a whole number of at least ${least}, got ${value}`)
+  }
+  return value
+}
+
+/** Milliseconds: a number of at least `least`; `Infinity` is allowed. */
+export function milliseconds(name: string, value: unknown, least = 0): number {
+  if (typeof value !== 'number') {
+    throw new TypeError(`${name} must be a number of milliseconds, got ${describe(value)}`)
+  }
+  if (Number.isNaN(value) || value < least) {
+    throw new RangeError(`${name} must be at least ${least} milliseconds, got ${value}`)
+  }
+  return value
+}
+
+/** The name of a pool, which becomes the hash tag of its keys. */
+export function poolName(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`name must be a string, got ${describe(value)}`)
+  if (!/^[\w.-]{1,100}$/.test(value)) {
+    throw new RangeError(`name must be 1 to 100 letters, digits, '_', '.', '-', got ${JSON.stringify(value)}`)
+  }
+  return value
+}
+
+/** Refuses option names that do not exist: a misspelt option must not be ignored. */
+export function knownOptions(what: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new TypeError(`${what}: unknown option ${JSON.stringify(key)}; known are ${known.join(', ')}`)
+    }
+  }
+}
+
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'object' || typeof value === 'function') return `a value of type ${typeof value}`
+  return String(value)
+}

@@ -1,0 +1,160 @@
+/**
+ * The life of a worker process: take a chunk, see that its pool is initialized, run it, deliver its outcome, take the
+ * next. It tells its supervisor which chunk is in hand and never renews a lock itself: a task may block this thread for
+ * as long as it likes. Whatever happens to the connection is waited out; what happens to this process is the
+ * supervisor's business.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  CancelledError,
+  formatOutcome,
+  type Outcome,
+  type PoolKeys,
+  type PoolSpec,
+  ProtocolError,
+  parseChunk,
+  parseChunkId,
+  type RedisLink,
+  type TaskFunction,
+  taskIds,
+  type UnknownTaskError,
+} from '@poolmq/shared'
+import type { ChunkQueue, TakenChunk } from './chunk-queue.js'
+import { failedOutcome, runChunk } from './chunk-runner.js'
+import { type Initializer, InitializerFailure } from './initializer.js'
+import { LossLedger } from './loss-ledger.js'
+import type { SupervisorChannel } from './messages.js'
+import { RunningChunk } from './running-chunk.js'
+import { unknownTask } from './unknown-task.js'
+
+/** Seconds that a wait for a chunk lasts at most before the queue is looked at again. */
+const waitSeconds = 5
+
+export interface ChunkLoopParts {
+  readonly pool: string
+  readonly token: string
+  readonly queue: ChunkQueue
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly initializer: Initializer
+  readonly channel: SupervisorChannel
+  /** The task of this id, when this worker has it. */
+  readonly findTask: (taskId: string) => Promise<TaskFunction | undefined>
+  readonly log: (error: unknown) => void
+}
+
+export class ChunkLoop {
+  readonly #parts: ChunkLoopParts
+  /** Chunks run so far, for `maxTasksPerChild`. */
+  #count = 0
+  #draining = false
+  /** Set while a chunk is in hand. */
+  #running: RunningChunk | undefined
+
+  constructor(parts: ChunkLoopParts) {
+    this.#parts = parts
+  }
+
+  /** No chunk is taken any more. True when none is in hand, so that the process can exit at once. */
+  drain(): boolean {
+    this.#draining = true
+    return this.#running === undefined
+  }
+
+  /** As `drain`, and the running task is aborted. True when it need not be waited for. */
+  abort(): boolean {
+    this.#draining = true
+    return this.#running === undefined || !this.#running.abort(new CancelledError('the worker process is being stopped'))
+  }
+
+  /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */
+  async run(): Promise<void> {
+    let next: TakenChunk | undefined
+    while (!this.#draining || next !== undefined) {
+      next ??= await this.#wait()
+      if (next !== undefined) next = await this.#process(next)
+    }
+  }
+
+  async #wait(): Promise<TakenChunk | undefined> {
+    const { queue, token, channel } = this.#parts
+    for (let told = false; !this.#draining; ) {
+      const taken = await this.#insist(() => queue.take(token))
+      if (taken !== undefined) return taken
+      if (!told) channel.send({ type: 'free' })
+      told = true
+      await this.#insist(() => queue.waitForChunk(waitSeconds))
+    }
+    return undefined
+  }
+
+  async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
+    const { channel, pool } = this.#parts
+    this.#running = new RunningChunk(pool, taken.taskId)
+    try {
+      channel.send({ type: 'take', jobId: taken.jobId })
+      const { outcome, spec } = await this.#outcome(taken, this.#running)
+      this.#count++
+      const last = spec?.maxTasksPerChild !== undefined && this.#count >= spec.maxTasksPerChild
+      if (last) this.#draining = true
+      return await this.#deliver(taken, outcome)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<{ outcome: Outcome; spec?: PoolSpec | undefined }> {
+    const { queue, initializer } = this.#parts
+    let spec: PoolSpec | undefined
+    try {
+      const id = parseChunkId(taken.jobId)
+      if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
+      const chunk = parseChunk(taken.data)
+      const broken = initializer.brokenBy(id.clientId)
+      if (broken !== undefined) throw broken
+      if (chunk.spec) spec = await initializer.ensure(id.clientId)
+      if (spec?.maxTasksPerChild === this.#count + 1) this.#parts.channel.send({ type: 'last' })
+      const task = await this.#parts.findTask(taken.taskId)
+      if (task === undefined) throw await this.#unknown(taken)
+      const losses = new LossLedger(taken.fields)
+      if (losses.updates.size > 0) await this.#insist(() => queue.noteFields(taken.jobId, losses.updates))
+      const beforeItem = async (index: number) => {
+        if (losses.persistent) await this.#insist(() => queue.noteFields(taken.jobId, new Map([['at', String(index)]])))
+        this.#parts.channel.send({ type: 'item', index })
+      }
+      return { outcome: await runChunk({ task, chunk, losses, beforeItem, running }), spec }
+    } catch (error) {
+      if (error instanceof InitializerFailure) throw error
+      return { outcome: failedOutcome(error), spec }
+    }
+  }
+
+  async #unknown(taken: TakenChunk): Promise<UnknownTaskError> {
+    return unknownTask(taken.taskId, taskIds())
+  }
+
+  async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
+    const { queue, token, channel } = this.#parts
+    const entry = formatOutcome(taken.jobId, outcome)
+    const { delivered, next } = await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining))
+    if (next === undefined) channel.send({ type: 'free' })
+    if (!delivered) {
+      // The client's lease has ended: what it left waiting is nobody's.
+      const clientId = parseChunkId(taken.jobId)?.clientId
+      if (clientId !== undefined) await this.#insist(() => queue.dropWaiting(`${clientId}.`))
+    }
+    return next
+  }
+
+  /** Does it until Redis lets it: the supervisor ends this process when there is no more point in it. */
+  async #insist<T>(action: () => Promise<T>): Promise<T> {
+    for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
+      try {
+        return await action()
+      } catch (error) {
+        this.#parts.log(error)
+        await delay(wait)
+      }
+    }
+  }
+}

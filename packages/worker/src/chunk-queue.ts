@@ -1,0 +1,219 @@
+/**
+ * The queue of a pool: BullMQ's Redis backend, with one job for one chunk.
+ *
+ * It uses BullMQ's own scripts for every change of a job's state. What it adds: a chunk's payload is stored as the text
+ * it is (BullMQ would encode it a second time), a taken chunk is read field by field (BullMQ would throw on a malformed
+ * hash after having taken it), and an outcome and the completion of its chunk are one transaction, so that a chunk is
+ * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
+ */
+import { type PoolKeys, PoolKeys as Keys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { QueueKeys, RedisConnection, RedisQueueBackend } from 'bullmq'
+import { dropChunks, noteFields, noteLoss } from './chunk-scripts.js'
+
+/** A chunk to be added. */
+export interface NewChunk {
+  readonly jobId: string
+  readonly taskId: string
+  readonly data: string
+  /** BullMQ's priority: 1 is first; 0 is none, which comes before all. */
+  readonly priority: number
+}
+
+/** A chunk that this process holds the lock of. */
+export interface TakenChunk {
+  readonly jobId: string
+  readonly taskId: string
+  readonly data: string
+  /** The hash of the chunk, as it was when it was taken. */
+  readonly fields: ReadonlyMap<string, string>
+}
+
+export interface ChunkQueueOptions {
+  /** Milliseconds that a lock lasts unless it is renewed. */
+  readonly lockDuration: number
+  /** A connection of its own for `waitForChunk`. */
+  readonly blocking?: boolean
+  /** Milliseconds between two checks for lapsed locks. */
+  readonly stalledInterval?: number
+}
+
+const keptEvents = 10
+
+export class ChunkQueue extends RedisQueueBackend {
+  readonly #link: RedisLink
+  readonly #pool: PoolKeys
+  readonly #lockDuration: number
+  #taken: unknown[] | undefined
+
+  constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions) {
+    const { lockDuration, stalledInterval = Math.max(500, lockDuration / 5) } = options
+    const connect = (client: unknown, blocking: boolean) =>
+      // `shared`: the link opened these clients and closes them. Version and eviction policy are the link's business too.
+      new RedisConnection(client as never, { shared: true, blocking, skipVersionCheck: true })
+    const names = new QueueKeys(pool.prefix)
+    super(
+      connect(link.client, false),
+      Keys.queue,
+      names.getKeys(Keys.queue),
+      (suffix) => names.toKey(Keys.queue, suffix),
+      // A lapsed lock gives a chunk back however often; how many starts a chunk has is decided by who takes it.
+      { connection: {}, prefix: pool.prefix, lockDuration, stalledInterval, maxStalledCount: 1e9 } as never,
+      options.blocking === true ? connect(link.duplicate(), true) : undefined,
+    )
+    this.#link = link
+    this.#pool = pool
+    this.#lockDuration = lockDuration
+    // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
+    this.on('error', () => undefined)
+  }
+
+  /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
+  async prepare(): Promise<void> {
+    await this.setQueueMeta({ 'opts.maxLenEvents': String(keptEvents) })
+  }
+
+  /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
+  async add(chunks: readonly NewChunk[]): Promise<void> {
+    const timestamp = Date.now()
+    await this.addJobs(
+      chunks.map(({ jobId, taskId, data, priority }) => ({
+        jobId,
+        job: { name: taskId, data, opts: priority === 0 ? {} : { priority }, timestamp, priority } as never,
+      })),
+    )
+  }
+
+  /** Takes the next chunk under a lock with this token; undefined when none waits. */
+  async take(token: string): Promise<TakenChunk | undefined> {
+    this.#taken = undefined
+    await this.moveToActive(token)
+    const [fields, jobId] = (this.#taken ?? []) as unknown[]
+    return takenChunk(fields, jobId)
+  }
+
+  /** The scripts' replies carry a whole job hash, which BullMQ parses and may choke on; it is kept from it. */
+  override execCommand(...[client, command, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
+    const reply = super.execCommand(client, command, args)
+    if (command !== 'moveToActive') return reply
+    return Promise.resolve(reply).then((taken: unknown) => {
+      if (!Array.isArray(taken)) return taken
+      this.#taken = taken
+      return [null, ...taken.slice(1)]
+    })
+  }
+
+  /** Waits until a chunk may be there to take, for at most so many seconds. */
+  async waitForChunk(seconds: number): Promise<void> {
+    await this.waitForJob(seconds)
+  }
+
+  /**
+   * Appends the outcome to its client's stream and completes the chunk, in one transaction; takes the next chunk with
+   * it when `takeNext`.
+   *
+   * `delivered` is false when the client's stream is gone: nobody waits for that client's chunks any more.
+   */
+  async complete(
+    jobId: string,
+    token: string,
+    outcome: readonly string[],
+    takeNext: boolean,
+  ): Promise<{ delivered: boolean; next: TakenChunk | undefined }> {
+    const script = `moveToFinished:${this.version}`
+    const args = this.moveToFinishedArgs(
+      { id: jobId, opts: {} } as never,
+      '1',
+      'returnvalue' as never,
+      true,
+      'completed' as never,
+      token,
+      Date.now(),
+      takeNext,
+    )
+    await this.client // BullMQ has defined its scripts on the client
+    const client = this.#link.client
+    const multi = client.multi() as unknown as {
+      xadd(...args: unknown[]): unknown
+      exec(): Promise<[Error | null, unknown][] | null>
+    } & Record<string, (args: unknown[]) => unknown>
+    const results = this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
+    multi.xadd(results, 'NOMKSTREAM', '*', ...outcome)
+    multi[script]?.(args)
+    const replies = await multi.exec()
+    const [added, finished] = replies ?? []
+    if (added === undefined || finished === undefined) throw new Error('the transaction was discarded')
+    if (added[0] !== null) throw added[0]
+    // Below 0: the chunk is no longer ours to complete (its lock lapsed, or another has completed it). The outcome is
+    // delivered all the same, and the client drops the second one.
+    const reply = finished[0] === null ? finished[1] : await this.#finishAgain(finished[0], args)
+    const [fields, next] = Array.isArray(reply) ? reply : []
+    return { delivered: added[1] !== null, next: takenChunk(fields, next) }
+  }
+
+  /** After a restart of Redis it has forgotten its scripts; a plain call loads them again, a transaction cannot. */
+  async #finishAgain(error: Error, args: never[] | unknown[]): Promise<unknown> {
+    if (!/NOSCRIPT/.test(error.message)) throw error
+    return await super.execCommand(await this.client, 'moveToFinished', args)
+  }
+
+  /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */
+  async giveBack(jobId: string, token: string): Promise<boolean> {
+    try {
+      await this.moveJobFromActiveToWait(jobId, token)
+      return true
+    } catch (error) {
+      if (isNotHeld(error)) return false
+      throw error
+    }
+  }
+
+  /** Renews the locks; returns the ids of those that are held no longer. */
+  renew(jobIds: string[], tokens: string[]): Promise<string[]> {
+    return this.extendLocks(jobIds, tokens, this.#lockDuration)
+  }
+
+  /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */
+  async heldBy(token: string): Promise<string[]> {
+    const client = this.#link.client
+    const active = await client.lrange(this.#pool.chunk('active'), 0, -1)
+    if (active.length === 0) return []
+    const locks = await client.mget(active.map((id) => this.#pool.chunk(`${id}:lock`)))
+    return active.filter((_, i) => locks[i] === token)
+  }
+
+  /** Counts a loss on a chunk that is held under this token. False when it is held no longer. */
+  async noteLoss(jobId: string, token: string, item: number | undefined, details: string): Promise<boolean> {
+    const keys = [this.#pool.chunk(jobId), this.#pool.chunk(`${jobId}:lock`)]
+    return (await noteLoss(this.#link.client, keys, [token, item ?? '', details])) === 1
+  }
+
+  /** Sets fields of a chunk's hash, unless the chunk is gone. */
+  async noteFields(jobId: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    await noteFields(this.#link.client, [this.#pool.chunk(jobId)], [...fields].flat())
+  }
+
+  /** Removes the waiting chunks whose ids start so; returns how many there were. */
+  dropWaiting(idPrefix: string): Promise<number> {
+    const keys = ['wait', 'prioritized', 'delayed'].map((suffix) => this.#pool.chunk(suffix))
+    return dropChunks(this.#link.client, keys, [this.#pool.chunk(''), idPrefix])
+  }
+
+  /** Removes a chunk that is held under this token, without an outcome. */
+  async dropHeld(jobId: string, token: string): Promise<void> {
+    if (!(await this.giveBack(jobId, token))) return
+    await this.dropWaiting(jobId)
+  }
+}
+
+function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
+  if (!Array.isArray(hash) || typeof jobId !== 'string') return undefined
+  const fields = new Map<string, string>()
+  for (let i = 0; i + 1 < hash.length; i += 2) fields.set(String(hash[i]), String(hash[i + 1]))
+  return { jobId, taskId: fields.get('name') ?? '', data: fields.get('data') ?? '', fields }
+}
+
+/** BullMQ's errors for a job that is missing, not active, or locked by another (codes -1, -2, -3, -6). */
+function isNotHeld(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  return code === -1 || code === -2 || code === -3 || code === -6
+}

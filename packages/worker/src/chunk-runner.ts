@@ -1,0 +1,119 @@
+/**
+ * Runs the items of one chunk, one after the other, and makes its outcome. Whatever a task does that leaves the process
+ * alive ends here: thrown errors and non-errors, rejections, values that cannot be encoded.
+ */
+import {
+  type Chunk,
+  decodePayload,
+  type EncodingError,
+  encodeError,
+  encodeValue,
+  encodeValues,
+  type Outcome,
+  type Payload,
+  type TaskFunction,
+} from '@poolmq/shared'
+import type { LossLedger } from './loss-ledger.js'
+import type { RunningChunk } from './running-chunk.js'
+import { taskContext } from './task-context.js'
+
+type Failure = Outcome['failures'][number]
+
+/** Called before an item of a chunk that has lost a worker process starts; its end is waited for. */
+export type BeforeItem = (index: number) => Promise<void> | void
+
+export interface ChunkRun {
+  readonly task: TaskFunction
+  readonly chunk: Chunk
+  readonly losses: LossLedger
+  readonly beforeItem: BeforeItem
+  readonly running: RunningChunk
+}
+
+/** The outcome of a chunk of which no item can run, for one reason. */
+export function failedOutcome(error: unknown): Outcome {
+  return { payload: { encoding: 'json', text: '[]' }, failures: [[-1, encodeError(error)]] }
+}
+
+/** @throws EncodingError when the chunk's payload cannot be decoded. */
+export async function runChunk(run: ChunkRun): Promise<Outcome> {
+  const items = decodePayload(run.chunk.payload)
+  if (!Array.isArray(items)) throw new TypeError('the payload of a chunk is not a list of items')
+  run.running.attempt = run.losses.unknown + 1
+  const { values, failures } = await taskContext.run(run.running, runItems, run, items)
+  return encodeOutcome(values, failures, run.chunk.mode)
+}
+
+async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unknown[]; failures: Failure[] }> {
+  const { task, chunk, losses, running } = run
+  const values: unknown[] = new Array(items.length)
+  const failures: Failure[] = []
+  for (let i = 0; i < items.length; i++) {
+    running.index = i
+    try {
+      if (losses.careful) {
+        const lost = losses.giveUp(i, running.taskId)
+        if (lost !== undefined) throw lost
+        await run.beforeItem(i)
+      }
+      // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
+      const value = chunk.spread ? task(...asArguments(items[i], i)) : task(items[i])
+      values[i] = isThenable(value) ? await value : value
+    } catch (error) {
+      values[i] = null
+      failures.push([i, encodeError(error)])
+      if (chunk.mode === 'first') break
+    }
+  }
+  return { values, failures }
+}
+
+function asArguments(item: unknown, index: number): unknown[] {
+  if (Array.isArray(item)) return item
+  throw new TypeError(`item ${index} of a starmap must be an array of arguments, got ${item === null ? 'null' : typeof item}`)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Outcome {
+  if (mode === 'first' && failures.length > 0) return { payload: { encoding: 'json', text: '[]' }, failures }
+  try {
+    return { payload: withinBounds(encodeValues(values, 'results')), failures }
+  } catch (error) {
+    if (mode === 'first') return failedOutcome(error)
+    return encodeEach(values, failures, error as EncodingError)
+  }
+}
+
+/** Finds the values that cannot be encoded, and lets the others through. */
+function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError): Outcome {
+  const all = [...failures]
+  const failed = new Set(failures.map(([offset]) => offset))
+  for (let i = 0; i < values.length; i++) {
+    if (failed.has(i)) continue
+    try {
+      encodeValue(values[i], `results[${i}]`)
+    } catch (error) {
+      values[i] = null
+      all.push([i, encodeError(error)])
+    }
+  }
+  if (all.length === failures.length) return failedOutcome(whole)
+  try {
+    return { payload: withinBounds(encodeValues(values, 'results')), failures: all }
+  } catch (error) {
+    return failedOutcome(error)
+  }
+}
+
+/** Redis takes 512 MiB in one argument, and closes the connection on more. */
+const maxText = 256 * 1024 * 1024
+
+function withinBounds(payload: Payload): Payload {
+  if (payload.text.length <= maxText) return payload
+  throw new RangeError(
+    `the results of a chunk take ${payload.text.length} characters, and at most ${maxText} can travel; use a smaller chunkSize`,
+  )
+}

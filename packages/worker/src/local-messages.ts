@@ -1,0 +1,23 @@
+/** What a Pool's process and the supervisor it starts on its own host tell each other. */
+import type { ConnectionDescriptor, WireError } from '@poolmq/shared'
+import type { EagerSpec } from './messages.js'
+
+/** What a local supervisor knows from its command line, so that it can start its worker processes at once. */
+export interface LocalStart {
+  readonly clientId: string
+  readonly pool: string
+  readonly processes: number
+  readonly threads: boolean
+  readonly modules: readonly string[]
+}
+
+export type ToLocalSupervisor =
+  | { readonly type: 'start'; readonly connection: ConnectionDescriptor; readonly eager?: EagerSpec }
+  | { readonly type: 'load'; readonly modules: readonly string[] }
+  | { readonly type: 'drain' }
+  | { readonly type: 'stop' }
+
+export type FromLocalSupervisor =
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'ended' }

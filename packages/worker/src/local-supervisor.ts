@@ -1,0 +1,54 @@
+/**
+ * The program of the supervisor that a Pool starts on its own host. It is what `poolmq worker` runs, but takes its
+ * orders from the Pool's process over IPC and ends with it: when that process is gone, even by SIGKILL, what it left
+ * in Redis is removed.
+ */
+import { encodeError } from '@poolmq/shared'
+import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
+import { Supervisor } from './supervisor.js'
+
+/** Worker processes are started at once; where Redis is follows by message. */
+const start = JSON.parse(process.argv[2] ?? '{}') as LocalStart
+
+const send = (message: FromLocalSupervisor) => {
+  if (process.connected) process.send?.(message)
+}
+
+const supervisor = new Supervisor({
+  pool: start.pool,
+  modules: start.modules,
+  processes: start.processes,
+  threads: start.threads,
+  connection: undefined,
+  local: true,
+})
+supervisor.ready.then(
+  () => send({ type: 'ready' }),
+  () => undefined, // `ended` tells
+)
+void supervisor.ended.then((failure) => {
+  send(failure === undefined ? { type: 'ended' } : { type: 'failed', error: encodeError(failure) })
+  if (process.connected) process.disconnect()
+})
+
+process.on('message', (message: ToLocalSupervisor) => {
+  switch (message.type) {
+    case 'start':
+      supervisor.start(message.connection, message.eager).catch(() => undefined) // `ended` tells
+      break
+    case 'load':
+      supervisor.load(message.modules)
+      break
+    case 'drain':
+      void supervisor.drain()
+      break
+    case 'stop':
+      void supervisor.stop()
+      break
+  }
+})
+
+// Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => void supervisor.drain())
+process.on('disconnect', () => void supervisor.abandon(start.clientId))

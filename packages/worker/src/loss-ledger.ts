@@ -1,0 +1,98 @@
+/**
+ * What a chunk's hash tells of the worker processes it has lost, and what follows from it.
+ *
+ * Only losses count, by cause: a process that died with the chunk in hand (its supervisor notes it, with the item that
+ * ran where it knows it), or a lock that lapsed because a whole host died (BullMQ counts it as stalled). A drain, a
+ * deploy or `maxTasksPerChild` costs none. A chunk that has lost a process is run with care from then on: which item is
+ * next is told before it starts, so that the next loss is laid on one item and not on its neighbours.
+ *
+ * | field | meaning |
+ * | --- | --- |
+ * | `lost` | losses of which the item is not known |
+ * | `lost:K` | losses while item K ran |
+ * | `stc` | BullMQ's: times the lock lapsed |
+ * | `at` | the item that ran last, written when hosts have been lost, as no supervisor is left to tell |
+ * | `seen` | how many of `stc` have been laid on an item, or on the chunk |
+ * | `loss` | the last loss as JSON: pid, host, exit code or signal |
+ */
+import { WorkerLostError } from '@poolmq/shared'
+
+/** Starts that an item gets before it is given up. */
+export const maxStarts = 3
+
+export interface Loss {
+  readonly pid?: number
+  readonly host?: string
+  readonly exitCode?: number | null
+  readonly signal?: string | null
+}
+
+export class LossLedger {
+  /** Losses that may be any item's. */
+  readonly unknown: number
+  /** The chunk has lost a process: tell each item before it starts. */
+  readonly careful: boolean
+  /** A host was lost: write each item to Redis, as its supervisor may not live to tell. */
+  readonly persistent: boolean
+  /** Fields to be written back once the new lapses have been laid on an item; empty when there were none. */
+  readonly updates: ReadonlyMap<string, string>
+  readonly #byItem = new Map<number, number>()
+  readonly #loss: Loss
+
+  constructor(fields: ReadonlyMap<string, string>) {
+    const count = (field: string) => Number.parseInt(fields.get(field) ?? '0', 10) || 0
+    for (const field of fields.keys()) {
+      if (field.startsWith('lost:')) this.#byItem.set(Number(field.slice(5)), count(field))
+    }
+    const lapses = count('stc') - count('seen')
+    const updates = new Map<string, string>()
+    let lost = count('lost')
+    if (lapses > 0) {
+      updates.set('seen', String(count('stc')))
+      const at = fields.get('at')
+      if (at === undefined) {
+        lost += lapses
+        updates.set('lost', String(lost))
+      } else {
+        const losses = (this.#byItem.get(Number(at)) ?? 0) + lapses
+        this.#byItem.set(Number(at), losses)
+        updates.set(`lost:${at}`, String(losses))
+      }
+    }
+    this.updates = updates
+    this.unknown = lost
+    this.careful = lost > 0 || this.#byItem.size > 0
+    this.persistent = count('stc') > 0
+    this.#loss = parseLoss(fields.get('loss'))
+  }
+
+  /** The error of an item that has used up its starts; undefined while it may start. */
+  giveUp(item: number, taskId: string): WorkerLostError | undefined {
+    const starts = this.unknown + (this.#byItem.get(item) ?? 0)
+    if (starts < maxStarts) return undefined
+    const { pid, host, exitCode, signal } = this.#loss
+    const how =
+      signal != null ? `was killed by ${signal}` : exitCode != null ? `exited with code ${exitCode}` : 'was lost'
+    const where = pid === undefined ? '' : ` (pid ${pid}${host === undefined ? '' : ` on ${host}`})`
+    return new WorkerLostError(
+      `the worker process that ran ${taskId}${where} ${how}; the item was started ${starts} times and is given up`,
+      {
+        starts,
+        taskId,
+        ...(pid !== undefined && { pid }),
+        ...(host !== undefined && { host }),
+        ...(exitCode != null && { exitCode }),
+        ...(signal != null && { signal }),
+      },
+    )
+  }
+}
+
+function parseLoss(text: string | undefined): Loss {
+  try {
+    const loss: unknown = JSON.parse(text ?? '{}')
+    return typeof loss === 'object' && loss !== null ? loss : {}
+  } catch {
+    return {} // details only: whoever wrote them, the count stands
+  }
+}

@@ -1,0 +1,55 @@
+/** What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way. */
+import type { ConnectionDescriptor, PoolSpec, WireError } from '@poolmq/shared'
+
+/** A pool whose initializer a worker process runs when it starts, before any chunk asks for it. */
+export interface EagerSpec {
+  readonly clientId: string
+  readonly spec: PoolSpec
+}
+
+export interface WorkerConfig {
+  readonly pool: string
+  readonly connection: ConnectionDescriptor
+  /** The lock token of every chunk that this worker process takes. */
+  readonly token: string
+  readonly lockDuration: number
+  readonly modules: readonly string[]
+  readonly eager?: EagerSpec
+  /** A Pool's own worker: more modules may follow. */
+  readonly local: boolean
+  /** Pools whose initializer has failed for good on this host, by client. */
+  readonly brokenInitializers: readonly (readonly [clientId: string, error: WireError])[]
+}
+
+export type ToWorker =
+  | { readonly type: 'config'; readonly config: WorkerConfig }
+  /** Take chunks from now on. */
+  | { readonly type: 'go' }
+  | { readonly type: 'load'; readonly modules: readonly string[] }
+  /** Finish the chunk in hand and exit. */
+  | { readonly type: 'drain' }
+  /** Abort the running task and exit; the supervisor kills a process that does not in time. */
+  | { readonly type: 'stop' }
+
+export type FromWorker =
+  /** Modules are loaded, Redis is connected. */
+  | { readonly type: 'ready'; readonly tasks: readonly string[] }
+  /** This chunk is in hand, the one before it is done. */
+  | { readonly type: 'take'; readonly jobId: string }
+  /** No chunk is in hand. */
+  | { readonly type: 'free' }
+  /** The chunk in hand is the last one before this process exits. */
+  | { readonly type: 'last' }
+  /** This item of the chunk in hand is next: told only of a chunk that lost its worker process before. */
+  | { readonly type: 'item'; readonly index: number }
+  /** The process cannot start: a module does not load, Redis is not to be had. */
+  | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }
+
+/** One end of the line between a supervisor and a worker process or thread. */
+export interface SupervisorChannel {
+  send(message: FromWorker): void
+  onMessage(listener: (message: ToWorker) => void): void
+  /** Ends this worker process or thread after what was sent has been handed over. */
+  exit(code: number): void
+}

@@ -1,0 +1,151 @@
+/**
+ * What a supervisor does by the clock: renew leases, show presence, give back chunks whose lease has lapsed, stop chunks
+ * whose client is gone. And, at a death, give back what the dead process held. A tick that fails (Redis is out of reach)
+ * is logged and done again at the next; a tick never overlaps itself.
+ */
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { formatPresence, type PoolKeys, type Presence, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import type { Logger } from 'pino'
+import type { ChunkQueue } from './chunk-queue.js'
+import { sweepPool } from './chunk-scripts.js'
+import { LockKeeper } from './lock-keeper.js'
+import type { Loss } from './loss-ledger.js'
+import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
+
+export interface SupervisorDutiesOptions {
+  readonly id: string
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly queue: ChunkQueue
+  readonly lockDuration: number
+  readonly slots: ReadonlySet<WorkerSlot>
+  readonly log: Logger
+}
+
+/** Milliseconds between two looks at the clients of running chunks. */
+const watchInterval = 1000
+/** Milliseconds that a dead process's chunk is tried to be given back; then its lock has lapsed anyway. */
+const recoverTimeout = 15_000
+
+export class SupervisorDuties {
+  readonly #options: SupervisorDutiesOptions
+  readonly #locks: LockKeeper
+  readonly #timers: NodeJS.Timeout[] = []
+  #presence: () => Omit<Presence, 'expires'> = () => ({ host: hostname(), pid: process.pid, processes: 0, tasks: [] })
+  #ended = false
+
+  constructor(options: SupervisorDutiesOptions) {
+    this.#options = options
+    this.#locks = new LockKeeper(options.queue, options.log)
+  }
+
+  start(presence: () => Omit<Presence, 'expires'>): void {
+    const { lockDuration, queue } = this.#options
+    this.#presence = presence
+    this.#every(lockDuration / 3, 'renewing leases', () => this.#locks.renew())
+    this.#every(lockDuration / 3, 'showing presence', () => this.announce())
+    this.#every(Math.max(500, lockDuration / 5), 'looking for lapsed leases', async () => {
+      const lapsed = await queue.moveStalledJobsToWait()
+      if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
+    })
+    this.#every(watchInterval, 'watching clients', () => this.#watchClients())
+  }
+
+  hold(token: string, jobId: string | undefined): void {
+    this.#locks.hold(token, jobId)
+  }
+
+  async announce(): Promise<void> {
+    if (this.#ended) return
+    const { link, keys, id, lockDuration } = this.#options
+    const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
+    await link.client.multi().hset(keys.hosts, id, record).pexpire(keys.hosts, lockDuration * 2).exec()
+  }
+
+  /** Gives back what a worker process held when it ended. */
+  async recover(loss: WorkerLoss): Promise<void> {
+    const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
+    for (const end = Date.now() + recoverTimeout; ; ) {
+      try {
+        await this.#giveBack(loss, JSON.stringify(details))
+        return
+      } catch (error) {
+        this.#options.log.warn({ err: error }, 'could not give back the chunk of a dead worker process; trying again')
+        if (Date.now() > end) return
+        await delay(200)
+      }
+    }
+  }
+
+  async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
+    const { queue, log } = this.#options
+    for (const jobId of await queue.heldBy(loss.token)) {
+      if (loss.cancelled.has(jobId)) {
+        await queue.dropHeld(jobId, loss.token)
+        continue
+      }
+      if (loss.counts) {
+        log.warn({ jobId, ...JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
+        await queue.noteLoss(jobId, loss.token, loss.item, details)
+      }
+      await queue.giveBack(jobId, loss.token)
+    }
+  }
+
+  /** A client's result stream is its lease: when it is gone, nobody waits for what runs, and it is stopped. */
+  async #watchClients(): Promise<void> {
+    const { link, keys, slots, queue } = this.#options
+    const clients = new Set<string>()
+    for (const jobId of this.#locks.chunks) {
+      const clientId = parseChunkId(jobId)?.clientId
+      if (clientId !== undefined) clients.add(clientId)
+    }
+    for (const clientId of clients) {
+      if ((await link.client.exists(keys.results(clientId))) === 1) continue
+      await queue.dropWaiting(`${clientId}.`)
+      for (const slot of slots) {
+        if (slot.jobId !== undefined && parseChunkId(slot.jobId)?.clientId === clientId) slot.cancel(slot.jobId)
+      }
+    }
+  }
+
+  /** Removes what a client has left: its lease, its spec, and the chunks that wait. */
+  async removeClient(clientId: string): Promise<void> {
+    const { link, keys, queue } = this.#options
+    await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
+    await queue.dropWaiting(`${clientId}.`)
+  }
+
+  /** Withdraws the presence, and removes the pool's keys when this was the last to use it. */
+  async end(): Promise<void> {
+    this.#ended = true
+    for (const timer of this.#timers) clearInterval(timer)
+    const { link, keys, id, log } = this.#options
+    const queueKeys = queueKeySuffixes.filter((key) => !['wait', 'active', 'prioritized', 'delayed'].includes(key))
+    const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
+    try {
+      await link.client.hdel(keys.hosts, id)
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept], Date.now())
+    } catch (error) {
+      log.warn({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
+    }
+  }
+
+  #every(interval: number, what: string, action: () => Promise<void>): void {
+    let running = false
+    const tick = async () => {
+      if (running || this.#ended) return
+      running = true
+      try {
+        await action()
+      } catch (error) {
+        this.#options.log.warn({ err: error }, `${what} failed; it is done again in ${interval} ms`)
+      } finally {
+        running = false
+      }
+    }
+    void tick()
+    this.#timers.push(setInterval(tick, interval))
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The supervisor of a host: keeps N worker processes (or threads) running, holds the leases of the chunks they have in
+ * hand, and gives a dead one's chunk back. It runs no user code, so its event loop always turns. Chunks do not pass
+ * through it: worker processes pull them from Redis themselves.
+ *
+ * It composes the roles that stand in files of their own: worker-slot (one worker process and its successors),
+ * lock-keeper (leases), presence (being seen), lease-watcher (clients that are gone).
+ */
+import { hostname } from 'node:os'
+import {
+  type ConnectionDescriptor,
+  type ConnectionOption,
+  Deferred,
+  decodeError,
+  PoolKeys,
+  PoolTerminatedError,
+  RedisLink,
+  randomId,
+  type WireError,
+  within,
+} from '@poolmq/shared'
+import { createLogger } from './logger.js'
+import type { EagerSpec, WorkerConfig } from './messages.js'
+import type { SupervisorDuties } from './supervisor-duties.js'
+import { WorkerSlot } from './worker-slot.js'
+
+export interface SupervisorOptions {
+  /** The name of the pool to serve. */
+  readonly pool: string
+  /** How many worker processes (or threads) run at the same time. */
+  readonly processes: number
+  /** Worker threads in this process instead of processes. @defaultValue false */
+  readonly threads?: boolean
+  /** URLs of the task modules. */
+  readonly modules: readonly string[]
+  readonly connection: ConnectionOption | ConnectionDescriptor | undefined
+  /** A Pool's own supervisor: more modules may follow. @defaultValue false */
+  readonly local?: boolean
+  /** Milliseconds that a chunk's lease lasts; it is renewed every third of it. @defaultValue 10000 */
+  readonly lockDuration?: number
+  /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
+  readonly drainTimeout?: number
+}
+
+/** Milliseconds that withdrawing from Redis may take. */
+const withdrawTimeout = 2000
+/** Milliseconds that a stopped worker process has to end by itself. */
+const stopGrace = 500
+/** Worker processes that may die at their start, one after the other, before the supervisor gives up. */
+const maxFailedStarts = 3
+
+export class Supervisor {
+  readonly id = randomId()
+  readonly #options: SupervisorOptions
+  readonly #log = createLogger('supervisor')
+  readonly #slots = new Set<WorkerSlot>()
+  readonly #brokenInitializers = new Map<string, WireError>()
+  readonly #initializerFailures = new Map<string, number>()
+  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'modules' | 'brokenInitializers'>>()
+  readonly #firstReady = new Deferred()
+  readonly #ended = new Deferred<unknown>()
+  #modules: string[]
+  #duties: SupervisorDuties | undefined
+  #link: RedisLink | undefined
+  #failedStarts = 0
+  #failure: unknown
+  #ending = false
+  /** Its last words to Redis are being said. */
+  #withdrawn = false
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#modules = [...options.modules]
+    this.#config.promise.catch(() => undefined)
+    this.#firstReady.promise.catch(() => undefined)
+    this.#ended.promise.catch(() => undefined)
+    // The processes are started before anything else: their start takes longest, and needs nothing from us yet.
+    for (let i = 0; i < options.processes; i++) this.#startSlot()
+  }
+
+  /** Resolves when every worker process could have started; rejects when they cannot. */
+  get ready(): Promise<void> {
+    return this.#firstReady.promise
+  }
+
+  /** Resolves when the supervisor has ended: with an error when it had to give up, else with undefined. */
+  get ended(): Promise<unknown> {
+    return this.#ended.promise
+  }
+
+  /**
+   * Connects and begins its duties.
+   *
+   * @throws ConnectionError when Redis is not to be had.
+   */
+  async start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
+    const { pool, lockDuration = 10_000 } = this.#options
+    try {
+      const link = await RedisLink.open(connection)
+      this.#link = link
+      this.#config.resolve({ pool, connection: link.descriptor, lockDuration, local: this.#options.local === true, ...(eager && { eager }) })
+      const [{ ChunkQueue }, { SupervisorDuties }] = await Promise.all([
+        import('./chunk-queue.js'),
+        import('./supervisor-duties.js'),
+      ])
+      const keys = new PoolKeys(pool)
+      const queue = new ChunkQueue(link, keys, { lockDuration })
+      await queue.prepare()
+      this.#duties = new SupervisorDuties({ id: this.id, link, keys, queue, lockDuration, slots: this.#slots, log: this.#log })
+      this.#duties.start(() => this.#presence())
+    } catch (error) {
+      this.#config.reject(error)
+      await this.#giveUp(error)
+      throw error
+    }
+  }
+
+  /** Makes more task modules known to all worker processes. */
+  load(modules: readonly string[]): void {
+    const fresh = modules.filter((url) => !this.#modules.includes(url))
+    if (fresh.length === 0) return
+    this.#modules.push(...fresh)
+    for (const slot of this.#slots) slot.send({ type: 'load', modules: fresh })
+  }
+
+  /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
+  async drain(): Promise<void> {
+    await this.#end('drain', this.#options.drainTimeout ?? 30_000)
+  }
+
+  /** Stops running tasks and gives their chunks back. */
+  async stop(): Promise<void> {
+    await this.#end('stop', stopGrace)
+  }
+
+  /** Stops, and removes what this client has left in Redis: its process is gone. */
+  async abandon(clientId: string): Promise<void> {
+    await this.#end('stop', 0, () => this.#duties?.removeClient(clientId))
+  }
+
+  async #end(how: 'drain' | 'stop', grace: number, last?: () => Promise<void> | undefined): Promise<void> {
+    if (this.#withdrawn) return
+    this.#ending = true
+    this.#firstReady.reject(new PoolTerminatedError('the supervisor was ended before it was ready'))
+    await Promise.all([...this.#slots].map((slot) => slot.end(how, grace)))
+    if (this.#withdrawn) return // a second order has overtaken the first
+    this.#withdrawn = true
+    // Redis may be out of reach: what can not be withdrawn in time lapses by itself.
+    await within(withdrawTimeout, Promise.resolve(last?.()))
+    await within(withdrawTimeout, Promise.resolve(this.#duties?.end()))
+    await this.#link?.close()
+    this.#ended.resolve(this.#failure)
+  }
+
+  async #giveUp(error: unknown): Promise<void> {
+    if (this.#ending) return
+    this.#failure = error
+    this.#firstReady.reject(error)
+    await this.#end('stop', 0)
+  }
+
+  #presence() {
+    const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
+    return { host: hostname(), pid: process.pid, processes: this.#slots.size, tasks }
+  }
+
+  #startSlot(): void {
+    const slot: WorkerSlot = new WorkerSlot({
+      threads: this.#options.threads === true,
+      config: async (token) => ({
+        ...(await this.#config.promise),
+        token,
+        modules: this.#modules,
+        brokenInitializers: [...this.#brokenInitializers],
+      }),
+      onReady: () => {
+        this.#failedStarts = 0
+        this.#initializerFailures.clear()
+        if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
+        void this.#duties?.announce()
+      },
+      onTake: (token, jobId) => this.#duties?.hold(token, jobId),
+      onLost: (loss) => this.#recover(loss),
+      onFailedStart: (reason) => this.#failedStart(reason),
+      onInitializerFailed: (clientId, error) => this.#initializerFailed(clientId, error),
+    })
+    this.#slots.add(slot)
+  }
+
+  async #recover(loss: Parameters<SupervisorDuties['recover']>[0]): Promise<void> {
+    await this.#duties?.recover(loss)
+  }
+
+  /** Milliseconds to wait before the next start; undefined when there is to be none. */
+  #failedStart(reason: WireError | string): number | undefined {
+    const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
+    this.#failedStarts++
+    // A module that does not load will not load the next time either.
+    if (typeof reason !== 'string' || this.#failedStarts >= maxFailedStarts * this.#options.processes) {
+      void this.#giveUp(error)
+      return undefined
+    }
+    this.#log.warn({ err: error }, 'a worker process ended before it was ready')
+    return 50 * 2 ** Math.min(this.#failedStarts, 6)
+  }
+
+  #initializerFailed(clientId: string, error: WireError): number {
+    const failures = (this.#initializerFailures.get(clientId) ?? 0) + 1
+    this.#initializerFailures.set(clientId, failures)
+    if (failures >= maxFailedStarts) this.#brokenInitializers.set(clientId, error)
+    return failures >= maxFailedStarts ? 0 : 50 * 2 ** failures
+  }
+}

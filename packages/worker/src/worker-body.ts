@@ -1,0 +1,119 @@
+/**
+ * What a worker process and a worker thread do alike: load the modules, connect, run the initializer of their own pool,
+ * then take chunks when told to. Ends with exit code 0 when drained, 1 when it cannot go on.
+ */
+import { Deferred, encodeError, findTask, PoolKeys, RedisLink, type TaskFunction, taskIds, within } from '@poolmq/shared'
+import { ChunkLoop } from './chunk-loop.js'
+import { ChunkQueue } from './chunk-queue.js'
+import { Initializer, InitializerFailure } from './initializer.js'
+import type { SupervisorChannel, ToWorker, WorkerConfig } from './messages.js'
+import { loadModules } from './module-loader.js'
+
+/** Milliseconds that a module which a local Pool has just begun to use may take to arrive. */
+const loadLimit = 2000
+
+/** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
+function logFailure(error: unknown): void {
+  void import('./logger.js').then(({ createLogger }) =>
+    createLogger('worker').warn({ err: error }, 'Redis did not do what was asked; trying again'),
+  )
+}
+
+export class WorkerBody {
+  readonly #channel: SupervisorChannel
+  readonly #go = new Deferred()
+  #loading: Promise<void> = Promise.resolve()
+  #nextLoad = new Deferred()
+  #loop: ChunkLoop | undefined
+  #ending = false
+
+  constructor(channel: SupervisorChannel) {
+    this.#channel = channel
+    channel.onMessage((message) => this.#hear(message))
+  }
+
+  #hear(message: ToWorker): void {
+    switch (message.type) {
+      case 'config':
+        this.#run(message.config).catch((error: unknown) => this.#fail(error))
+        break
+      case 'go':
+        this.#go.resolve()
+        break
+      case 'load':
+        this.#loading = Promise.all([this.#loading, loadModules(message.modules)]).then(() => undefined)
+        this.#nextLoad.resolve()
+        this.#nextLoad = new Deferred()
+        this.#loading.catch((error: unknown) => this.#fail(error))
+        break
+      case 'drain':
+        this.drain()
+        break
+      case 'stop':
+        this.stop()
+        break
+    }
+  }
+
+  /** Finish the chunk in hand, then exit. */
+  drain(): void {
+    this.#ending = true
+    if (this.#loop === undefined || this.#loop.drain()) this.#channel.exit(0)
+  }
+
+  /** Exit as soon as the running task lets it; the supervisor sets the limit. */
+  stop(): void {
+    this.#ending = true
+    if (this.#loop === undefined || this.#loop.abort()) this.#channel.exit(0)
+  }
+
+  async #run(config: WorkerConfig): Promise<void> {
+    const keys = new PoolKeys(config.pool)
+    const [link] = await Promise.all([RedisLink.open(config.connection), loadModules(config.modules)])
+    const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
+    const initializer = new Initializer(link, keys, config.brokenInitializers)
+    const { eager } = config
+    if (eager !== undefined && initializer.brokenBy(eager.clientId) === undefined) {
+      await initializer.ensure(eager.clientId, eager.spec)
+    }
+    this.#channel.send({ type: 'ready', tasks: taskIds() })
+    await this.#go.promise
+    if (this.#ending) return
+    const { pool, token } = config
+    this.#loop = new ChunkLoop({
+      pool,
+      token,
+      queue,
+      link,
+      keys,
+      initializer,
+      channel: this.#channel,
+      findTask: (taskId) => this.#findTask(taskId, config.local),
+      log: logFailure,
+    })
+    await this.#loop.run()
+    this.#channel.exit(0)
+  }
+
+  /**
+   * A local Pool may define tasks after it has started its worker processes: their module is on its way then, and is
+   * waited for. Other workers know from the beginning what they will ever know.
+   */
+  async #findTask(taskId: string, local: boolean): Promise<TaskFunction | undefined> {
+    for (const end = Date.now() + loadLimit; ; await within(50, this.#nextLoad.promise)) {
+      await this.#loading
+      const task = findTask(taskId)
+      if (task !== undefined || !local || Date.now() > end) return task
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof InitializerFailure) {
+      const { clientId, reason } = error
+      this.#channel.send({ type: 'initializer-failed', clientId, error: encodeError(reason) })
+    } else {
+      this.#channel.send({ type: 'failed', error: encodeError(error) })
+    }
+    this.#channel.exit(1)
+  }
+}

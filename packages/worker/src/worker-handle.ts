@@ -1,0 +1,79 @@
+/**
+ * A worker process or thread as its supervisor sees it: messages both ways, one exit. The exit is told after the last
+ * message, so that what a process said before it died is known when its chunk is given back.
+ */
+import { fork } from 'node:child_process'
+import { Worker } from 'node:worker_threads'
+import type { FromWorker, ToWorker } from './messages.js'
+
+export interface WorkerExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface WorkerHandle {
+  readonly pid: number
+  send(message: ToWorker): void
+  /** Ends it now, whatever it does. */
+  kill(): void
+}
+
+export interface WorkerListener {
+  onMessage(message: FromWorker): void
+  onExit(exit: WorkerExit): void
+}
+
+/** Milliseconds that the rest of a dead process's messages is waited for. */
+const drainMessages = 500
+
+export function startProcess(listener: WorkerListener): WorkerHandle {
+  const child = fork(new URL('./worker-process.js', import.meta.url), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  let exit: WorkerExit | undefined
+  let told = false
+  const tell = () => {
+    if (told || exit === undefined) return
+    told = true
+    listener.onExit(exit)
+  }
+  child.on('message', (message: FromWorker) => listener.onMessage(message))
+  child.on('error', (error) => {
+    // The process could not be started, or a message not be sent: the latter is followed by its exit.
+    if (child.pid !== undefined) return
+    exit = { code: 1, signal: error.message }
+    tell()
+  })
+  child.on('exit', (code, signal) => {
+    exit = { code, signal }
+    if (!child.connected) tell()
+    else setTimeout(tell, drainMessages).unref()
+  })
+  child.on('disconnect', tell)
+  return {
+    pid: child.pid ?? 0,
+    send: (message) => {
+      if (child.connected) child.send(message, ignoreClosed)
+    },
+    kill: () => child.kill('SIGKILL'),
+  }
+}
+
+/** A message to a process that has just died is void; its exit tells what happened. */
+function ignoreClosed(): void {}
+
+export function startThread(listener: WorkerListener): WorkerHandle {
+  const thread = new Worker(new URL('./worker-thread.js', import.meta.url))
+  let failure: string | null = null
+  thread.on('message', (message: FromWorker) => listener.onMessage(message))
+  thread.on('error', (error) => {
+    failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  })
+  thread.on('exit', (code) => listener.onExit({ code, signal: failure }))
+  return {
+    pid: process.pid,
+    send: (message) => thread.postMessage(message),
+    kill: () => void thread.terminate(),
+  }
+}

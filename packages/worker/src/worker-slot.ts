@@ -1,0 +1,206 @@
+/**
+ * One seat of a supervisor: the worker process that takes chunks now, and, while that one runs its last chunk, its
+ * successor, started ahead so that the seat is not empty for the time a start takes. A worker process that dies is
+ * replaced; what it had in hand is reported once, with what is known of the cause.
+ */
+import { Deferred, randomId, type WireError, within } from '@poolmq/shared'
+import type { FromWorker, ToWorker, WorkerConfig } from './messages.js'
+import { startProcess, startThread, type WorkerExit, type WorkerHandle } from './worker-handle.js'
+
+/** What a worker process that has ended may have left. */
+export interface WorkerLoss {
+  readonly token: string
+  readonly pid: number
+  readonly exit: WorkerExit
+  /** False when it was made to end (drain, recycling, stop, a failed initializer): its chunk is not to blame. */
+  readonly counts: boolean
+  /** The item that ran, where it is known. */
+  readonly item: number | undefined
+  /** The chunk's client is gone or has cancelled it: it is not to run again. */
+  readonly cancelled: ReadonlySet<string>
+}
+
+export interface WorkerSlotOptions {
+  readonly threads: boolean
+  readonly config: (token: string) => Promise<WorkerConfig>
+  readonly onReady: () => void
+  /** A chunk is in hand under this token, or none any more. */
+  readonly onTake: (token: string, jobId: string | undefined) => void
+  readonly onLost: (loss: WorkerLoss) => Promise<void>
+  /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
+  readonly onFailedStart: (reason: WireError | string) => number | undefined
+  readonly onInitializerFailed: (clientId: string, error: WireError) => number
+}
+
+interface Occupant {
+  readonly handle: WorkerHandle
+  readonly token: string
+  readonly gone: Deferred
+  readonly cancelled: Set<string>
+  ready: boolean
+  jobId: string | undefined
+  item: number | undefined
+  /** It was told to end, or ends by itself as it should. */
+  leaving: boolean
+  failure: WireError | undefined
+  /** Milliseconds before its replacement starts. */
+  pause: number
+}
+
+/** Milliseconds that giving chunks back may take at the end; Redis may be out of reach, and then their locks lapse. */
+const recoverGrace = 2000
+
+export class WorkerSlot {
+  tasks: readonly string[] = []
+  readonly #options: WorkerSlotOptions
+  #current: Occupant
+  #successor: Occupant | undefined
+  #ending = false
+  readonly #recovering = new Set<Promise<void>>()
+
+  constructor(options: WorkerSlotOptions) {
+    this.#options = options
+    this.#current = this.#start(true)
+  }
+
+  get isReady(): boolean {
+    return this.#current.ready
+  }
+
+  get jobId(): string | undefined {
+    return this.#current.jobId
+  }
+
+  send(message: ToWorker): void {
+    this.#current.handle.send(message)
+    this.#successor?.handle.send(message)
+  }
+
+  /** Stops the process that runs this chunk; the chunk does not run again. Its seat is taken by another process. */
+  cancel(jobId: string): void {
+    const occupant = this.#current
+    if (occupant.jobId !== jobId || occupant.cancelled.has(jobId)) return
+    occupant.cancelled.add(jobId)
+    occupant.leaving = true
+    occupant.handle.kill()
+  }
+
+  /** Ends its processes, with time to do it by themselves. No other is started. */
+  async end(how: 'drain' | 'stop', grace: number): Promise<void> {
+    this.#ending = true
+    const occupants = this.#successor === undefined ? [this.#current] : [this.#current, this.#successor]
+    for (const occupant of occupants) {
+      occupant.leaving = true
+      occupant.handle.send({ type: how })
+    }
+    const gone = Promise.all(occupants.map((occupant) => occupant.gone.promise))
+    await within(grace, gone)
+    for (const occupant of occupants) occupant.handle.kill()
+    await gone
+    await within(recoverGrace, Promise.all(this.#recovering))
+  }
+
+  #start(go: boolean): Occupant {
+    const start = this.#options.threads ? startThread : startProcess
+    const occupant: Occupant = {
+      handle: start({
+        onMessage: (message) => this.#hear(occupant, message),
+        onExit: (exit) => this.#left(occupant, exit),
+      }),
+      token: randomId(),
+      gone: new Deferred(),
+      cancelled: new Set(),
+      ready: false,
+      jobId: undefined,
+      item: undefined,
+      leaving: false,
+      failure: undefined,
+      pause: 0,
+    }
+    this.#options.config(occupant.token).then(
+      (config) => {
+        occupant.handle.send({ type: 'config', config })
+        if (go) occupant.handle.send({ type: 'go' })
+      },
+      () => undefined, // the supervisor could not connect and is giving up
+    )
+    return occupant
+  }
+
+  #hear(occupant: Occupant, message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        occupant.ready = true
+        this.tasks = message.tasks
+        this.#options.onReady()
+        break
+      case 'take':
+        occupant.jobId = message.jobId
+        occupant.item = undefined
+        this.#options.onTake(occupant.token, message.jobId)
+        break
+      case 'free':
+        occupant.jobId = undefined
+        this.#options.onTake(occupant.token, undefined)
+        break
+      case 'item':
+        occupant.item = message.index
+        break
+      case 'last':
+        if (!this.#ending && occupant === this.#current) this.#successor ??= this.#start(false)
+        break
+      case 'failed':
+        occupant.failure = message.error
+        break
+      case 'initializer-failed':
+        occupant.leaving = true
+        occupant.pause = this.#options.onInitializerFailed(message.clientId, message.error)
+        break
+    }
+  }
+
+  #left(occupant: Occupant, exit: WorkerExit): void {
+    this.#options.onTake(occupant.token, undefined)
+    const clean = exit.code === 0 && occupant.jobId === undefined && !occupant.leaving
+    if (!clean) this.#report(occupant, exit)
+    occupant.gone.resolve()
+    if (this.#ending) return
+    if (occupant === this.#successor) {
+      this.#successor = undefined // the current one finds no successor, and the seat is filled when it leaves
+      return
+    }
+    this.#replace(occupant, exit)
+  }
+
+  #report(occupant: Occupant, exit: WorkerExit): void {
+    const { token, item, cancelled } = occupant
+    const counts = !occupant.leaving && occupant.failure === undefined
+    const recovery = this.#options
+      .onLost({ token, pid: occupant.handle.pid, exit, counts, item, cancelled })
+      .finally(() => this.#recovering.delete(recovery))
+    this.#recovering.add(recovery)
+  }
+
+  #replace(occupant: Occupant, exit: WorkerExit): void {
+    const successor = this.#successor
+    this.#successor = undefined
+    if (successor !== undefined) {
+      this.#current = successor
+      successor.handle.send({ type: 'go' })
+      return
+    }
+    let pause: number | undefined = occupant.pause
+    if (!occupant.ready && !occupant.leaving) {
+      const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
+      pause = this.#options.onFailedStart(
+        occupant.failure ?? `a worker process ended with ${how} before it was ready; its own output says why`,
+      )
+    } else if (occupant.failure !== undefined) {
+      pause = this.#options.onFailedStart(occupant.failure)
+    }
+    if (pause === undefined) return
+    setTimeout(() => {
+      if (!this.#ending) this.#current = this.#start(true)
+    }, pause)
+  }
+}
