@@ -50,6 +50,7 @@ const FAILURES: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/MASTERDOWN|READONLY/, 'it is a read-only replica', 'Connect to the master'],
   [/LOADING|still loading/i, 'it is not ready', 'Wait until it has loaded its data, and try again'],
   [/CERT|SELF_SIGNED|UNABLE_TO_/, 'its TLS certificate is not trusted', 'Give its CA: { host, port, tls: { ca } }'],
+  [/TLS handshake/, 'it does not answer over TLS', 'Use redis:// instead of rediss://, or check host and port'],
   [/EPROTO|ERR_SSL|wrong version number/i, 'it does not speak TLS', 'Use redis:// instead of rediss://'],
   [/report this/i, 'what answers there is not Redis', 'Correct host and port'],
   [

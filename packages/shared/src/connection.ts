@@ -4,6 +4,7 @@
  *
  * Once open, a connection is retried for ever and its commands wait.
  */
+import { TLSSocket } from 'node:tls'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { explainFailure, withoutSecrets } from './connection-failure.js'
 import { type ConnectionDescriptor, isCluster } from './connection-options.js'
@@ -142,7 +143,8 @@ function serverOptions(given: RedisOptions, settings: ConnectionSettings, phase:
     ...given,
     ...(name === undefined ? {} : { connectionName: name.replace(/[^!-~]+/g, '-') }),
     lazyConnect: true,
-    connectTimeout,
+    // Of the first connection, ours comes first: it can tell more.
+    connectTimeout: connectTimeout + 500,
     disconnectTimeout: DISCONNECT_TIMEOUT,
     sentinelCommandTimeout: given.sentinelCommandTimeout ?? Math.min(connectTimeout, 2000),
     keepAlive: 10_000,
@@ -197,8 +199,11 @@ function retryDelay(attempt: number): number {
 
 function silence(client: Redis | Cluster, seen: Error | undefined, timeout: number): Error {
   if (seen) return seen
-  const answered = !isCluster(client) && client.stream?.bytesRead > 0
-  return new Error(answered ? `it is still loading its data after ${timeout} ms` : `no answer within ${timeout} ms`)
+  const stream = isCluster(client) ? undefined : client.stream
+  if (stream && stream.bytesRead > 0) return new Error(`it is still loading its data after ${timeout} ms`)
+  // Redis waits for the end of a line where a TLS client waits for an answer.
+  if (stream instanceof TLSSocket && !stream.connecting) return new Error(`no TLS handshake within ${timeout} ms`)
+  return new Error(`no answer within ${timeout} ms`)
 }
 
 // ioredis keeps what was sent, and not answered, apart until it is connected again, and forgets it when it never is.

@@ -67,6 +67,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   readonly #isOurs: boolean
   readonly #heartbeat: NodeJS.Timeout
   #lastError: Error | undefined
+  // Why the connection is lost this time.
+  #reason: Error | undefined
   #lostAt: number | undefined
   #closing: Promise<void> | undefined
 
@@ -174,16 +176,18 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
 
   readonly #onError = (error: Error): void => {
     this.#lastError = withoutSecrets(error)
+    this.#reason = error
   }
 
   readonly #onClose = (): void => {
     if (this.#lostAt !== undefined) return
     this.#lostAt = performance.now()
-    this.emit('lost', this.#lastError)
+    this.emit('lost', this.#reason)
   }
 
   readonly #onReady = (): void => {
     const after = this.lostFor
+    this.#reason = undefined
     if (this.#lostAt === undefined) return
     this.#lostAt = undefined
     this.emit('restored', after)
