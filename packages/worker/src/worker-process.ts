@@ -2,17 +2,28 @@
 import type { FromWorker, SupervisorChannel, ToWorker } from './messages.js'
 import { WorkerBody } from './worker-body.js'
 
+/** Messages that have not been handed to the system yet. */
+let underWay = 0
+let exitCode: number | undefined
+
 const channel: SupervisorChannel = {
   send: (message: FromWorker) => {
-    if (process.connected) process.send?.(message)
+    if (!process.connected) return
+    underWay++
+    process.send?.(message, undefined, undefined, () => {
+      underWay--
+      exitWhenSent()
+    })
   },
   onMessage: (listener) => void process.on('message', (message: ToWorker) => listener(message)),
   exit: (code) => {
-    process.exitCode = code
-    // Messages that are under way are handed over before the line is closed; then nothing may keep the process.
-    if (process.connected) process.disconnect()
-    setImmediate(() => process.exit(code))
+    exitCode ??= code
+    exitWhenSent()
   },
+}
+
+function exitWhenSent(): void {
+  if (exitCode !== undefined && underWay === 0) process.exit(exitCode)
 }
 
 const body = new WorkerBody(channel)
@@ -21,4 +32,4 @@ const body = new WorkerBody(channel)
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => body.drain())
 // Without its supervisor nobody renews the lock: the chunk is another's as soon as the lock lapses.
-process.on('disconnect', () => process.exit(process.exitCode ?? 1))
+process.on('disconnect', () => process.exit(exitCode ?? 1))
