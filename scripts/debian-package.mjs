@@ -16,8 +16,11 @@ export async function installDebianPackage(name, program) {
   if (process.getuid?.() !== 0) return { reason: 'not running as root' }
   say(`installing Debian's package ${name}`)
   const env = { DEBIAN_FRONTEND: 'noninteractive', PATH: searchPath }
-  const apt = (...args) => runInForeground(aptGet, ['-qq', ...args], { env, stdin: 'ignore' })
-  const code = (await apt('update')) || (await apt('install', '-y', '--no-install-recommends', name))
+  // Another apt-get may be at work: one that updates the lists does that for us too, one that installs is waited for.
+  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=300']
+  const apt = (...args) => runInForeground(aptGet, [...options, ...args], { env, stdin: 'ignore' })
+  await apt('update')
+  const code = await apt('install', '-y', '--no-install-recommends', name)
   if (code !== 0) return { reason: `apt-get failed with exit code ${code}` }
   const path = findIn(searchPath, program)
   if (!path) return { reason: `the package ${name} brought no ${program}` }
