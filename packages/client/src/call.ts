@@ -2,7 +2,7 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The pool's engine has one
  * map of open calls; there is no promise, listener or timer for a single chunk.
  */
-import type { Outcome } from '@poolmq/shared'
+import type { CallHeader, Outcome } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
@@ -38,13 +38,16 @@ export interface PendingChunk {
 export class Call {
   /** Chunks sent, by index, until their outcome is there: what a second outcome of the same chunk does not find. */
   readonly pending = new Map<number, PendingChunk>()
+  /** Called when the call has ended, however. */
+  onEnd: (() => void) | undefined
 
   /** @param owner - the pool, which is not collected while it has an open call, as Python's is not */
   constructor(
     readonly owner: unknown,
     readonly number: number,
     readonly taskId: string,
-    readonly mode: 'first' | 'each',
+    readonly header: CallHeader,
+    readonly priority: number,
     readonly collector: Collector,
   ) {}
 }

@@ -13,13 +13,14 @@ export interface ImapFeederOptions {
   readonly liftable: boolean
   /** Hands a chunk over; resolves when the next may follow. */
   readonly submit: (items: unknown[], index: number, first: number) => Promise<void> | void
-  /** All input was handed over, in so many chunks. */
-  readonly onEnd: (chunks: number, ending?: { readonly error: unknown }) => void
+  /** All input was handed over, in so many chunks of so many items. */
+  readonly onEnd: (chunks: number, items: number, ending?: { readonly error: unknown }) => void
 }
 
 export class ImapFeeder {
   readonly #options: ImapFeederOptions
   #chunks = 0
+  #items = 0
   #buffered = 0
   #bound: number
   #stopped = false
@@ -35,9 +36,9 @@ export class ImapFeeder {
   async run(): Promise<void> {
     try {
       await this.#feed()
-      this.#options.onEnd(this.#chunks)
+      this.#options.onEnd(this.#chunks, this.#items)
     } catch (error) {
-      this.#options.onEnd(this.#chunks, { error })
+      this.#options.onEnd(this.#chunks, this.#items, { error })
     }
   }
 
@@ -68,7 +69,6 @@ export class ImapFeeder {
   async #feed(): Promise<void> {
     const { input, chunkSize, submit } = this.#options
     const iterator = iterate(input)
-    let first = 0
     for (;;) {
       await this.#room()
       const { items, done, failure } = this.#stopped ? nothing : await this.#read(iterator, chunkSize)
@@ -78,8 +78,9 @@ export class ImapFeeder {
       }
       if (items.length > 0) {
         this.#buffered++
+        const first = this.#items
+        this.#items += items.length
         await submit(items, this.#chunks++, first)
-        first += items.length
       }
       if (failure !== undefined) throw failure.error
       if (done) return

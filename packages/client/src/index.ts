@@ -27,8 +27,17 @@ export {
 } from '@poolmq/shared'
 export { currentTask, type TaskContext } from '@poolmq/worker'
 export { AsyncResult } from './async-result.js'
+export type {
+  ApplyAsyncOptions,
+  ApplyOptions,
+  CallOptions,
+  ImapOptions,
+  MapAsyncOptions,
+  MapOptions,
+  Progress,
+} from './call-options.js'
 export type { Callbacks } from './callback-queue.js'
 export type { ImapResults } from './imap-iterator.js'
 export { type ApplyArguments, Pool } from './pool.js'
-export type { ApplyOptions, ImapOptions, MapAsyncOptions, MapOptions, PoolOptions } from './pool-options.js'
+export type { PoolOptions } from './pool-options.js'
 export { ThreadPool } from './thread-pool.js'

@@ -6,14 +6,17 @@
  * The process is kept alive by open calls and by nothing else: sockets and child processes are not counted.
  */
 import {
-  type ConnectionOption,
+  assertServer,
+  CancelledError,
   ConnectionError,
+  type ConnectionOption,
   decodeError,
   decodePayload,
   EncodingError,
   formatChunk,
   formatChunkId,
   formatSpec,
+  NestedPoolError,
   type OutcomeEntry,
   PoolKeys,
   type PoolSpec,
@@ -24,14 +27,15 @@ import {
   taskModules,
   within,
 } from '@poolmq/shared'
-import { ChunkQueue, type NewChunk } from '@poolmq/worker'
+import { ChunkQueue, currentTask, type NewChunk } from '@poolmq/worker'
 import { Call, type ChunkResult, type Collector, failedChunk, mergeOutcome, type PendingChunk } from './call.js'
 import { CallbackQueue } from './callback-queue.js'
+import { callHeader, type ParsedOptions } from './call-options.js'
 import { Census } from './census.js'
 import type { EncodedChunk } from './chunker.js'
 import { ClientLease } from './client-lease.js'
 import { LocalWorkers } from './local-workers.js'
-import { removePool } from './pool-keys-removal.js'
+import { removePool, stopCall } from './pool-keys-removal.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
 import { Submitter } from './submitter.js'
@@ -117,32 +121,38 @@ export class PoolEngine {
     return this.#census.seen
   }
 
-  /** Opens a call. Its chunks are handed over with `submit`; the collector ends it with `end`. */
-  call(owner: unknown, task: TaskInfo, mode: 'first' | 'each', collector: Collector): Call {
-    const call = new Call(owner, this.#nextCall++, task.id, mode, collector)
+  /**
+   * Opens a call. Its chunks are handed over with `submit`; whoever has all its results ends it with `end`.
+   *
+   * @throws NestedPoolError inside a task of this very pool.
+   */
+  call(owner: unknown, task: TaskInfo, kind: CallKind, options: ParsedOptions, collector: Collector): Call {
+    this.#refuseNesting()
+    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
+    const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
     this.#calls.set(call.number, call)
     this.#anchor ??= setInterval(() => undefined, 2 ** 30)
     this.#local?.load(task.url)
     // A handle must exist before it can fail.
     if (this.#broken !== undefined) queueMicrotask(() => this.#fail(call, this.#broken?.error))
     else this.#census.callOpened(() => this.#calls.size > 0)
+    if (options.signal !== undefined) this.#cancelOn(options.signal, call)
     return call
   }
 
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
-  submit(call: Call, index: number, chunk: EncodedChunk, options: SubmitOptions): Promise<void> | undefined {
+  submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
     if (!this.#calls.has(call.number)) return undefined
-    if (chunk.payload === undefined || (chunk.failures.size > 0 && call.mode === 'first')) {
+    if (chunk.payload === undefined || (chunk.failures.size > 0 && call.header.mode === 'first')) {
       const result = { values: new Array(chunk.length).fill(null), failures: chunk.failures }
       queueMicrotask(() => this.#deliver(call, index, result))
       return undefined
     }
-    const header = { mode: call.mode, spread: options.spread, spec: this.#options.spec !== undefined, timeout: 0 }
     const pending: PendingChunk = {
       jobId: formatChunkId(this.clientId, call.number, index),
       taskId: call.taskId,
-      data: formatChunk(header, chunk.payload),
-      priority: 0,
+      data: formatChunk(call.header, chunk.payload),
+      priority: call.priority,
       call,
       index,
       chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
@@ -155,6 +165,7 @@ export class PoolEngine {
   /** The call has all it waited for, or nobody waits for it any more; waiting chunks of it are removed. */
   end(call: Call): void {
     if (!this.#calls.delete(call.number)) return
+    call.onEnd?.()
     if (call.pending.size > 0) this.#removeChunks(call)
     if (this.#calls.size > 0) return
     clearInterval(this.#anchor)
@@ -183,6 +194,8 @@ export class PoolEngine {
     const { spec } = this.#options
     const link = await RedisLink.open(this.#options.connection)
     try {
+      const warning = await assertServer(link)
+      if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
       this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
       link.on('lost', () => this.#lost(link))
       link.on('restored', () => this.#restored())
@@ -236,6 +249,28 @@ export class PoolEngine {
     this.end(call)
   }
 
+  /** A task that waits for its own pool would hold the seat that it waits for. */
+  #refuseNesting(): void {
+    const task = currentTask()
+    if (task?.pool !== this.#keys.pool) return
+    throw new NestedPoolError(
+      `the task ${task.taskId} calls the pool ${task.pool} that runs it: it would wait for the worker process that it ` +
+        'holds; use another pool, or let the producer make the second call',
+    )
+  }
+
+  #cancelOn(signal: AbortSignal, call: Call): void {
+    const cancel = () => {
+      this.#fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
+    }
+    if (signal.aborted) {
+      queueMicrotask(cancel)
+      return
+    }
+    signal.addEventListener('abort', cancel, { once: true })
+    call.onEnd = () => signal.removeEventListener('abort', cancel)
+  }
+
   *#pending(): Iterable<PendingChunk> {
     for (const call of this.#calls.values()) {
       for (const chunk of call.pending.values()) if (chunk.sent) yield chunk
@@ -252,10 +287,9 @@ export class PoolEngine {
   #removeChunks(call: Call): void {
     this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
     if (this.#shutdown !== undefined) return
-    const prefix = `${this.clientId}.${call.number}.`
     this.#session
-      .then(({ queue }) => queue.dropWaiting(prefix))
-      .catch(() => undefined) // what could not be removed runs in vain; its outcomes find no call
+      .then(({ link, queue }) => stopCall(link, queue, this.#keys, `${this.clientId}.${call.number}`))
+      .catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
   }
 
   #lost(link: RedisLink): void {
@@ -307,7 +341,9 @@ export class PoolEngine {
   }
 }
 
-export interface SubmitOptions {
+/** How a method's chunks are to be run. */
+export interface CallKind {
+  readonly mode: 'first' | 'each'
   /** Items are argument lists. */
   readonly spread: boolean
 }

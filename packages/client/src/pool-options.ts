@@ -13,7 +13,6 @@ import {
   taskInfo,
   wholeNumber,
 } from '@poolmq/shared'
-import type { Callbacks } from './callback-queue.js'
 import type { PoolEngineOptions } from './pool-engine.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
@@ -47,36 +46,6 @@ export interface PoolOptions {
    * are still starting. A whole number of at least 1. @defaultValue 4
    */
   readonly expectedWorkers?: number | undefined
-}
-
-/** Options of `applyAsync`. */
-export type ApplyOptions<T> = Callbacks<T>
-
-/** Options of `map` and `starmap`. */
-export interface MapOptions {
-  /**
-   * Items in a chunk, the unit that a worker process takes: a whole number of at least 1. Larger chunks cost less per
-   * item, smaller ones spread the work better.
-   *
-   * @defaultValue Python's: about four chunks for each worker process
-   */
-  readonly chunkSize?: number | undefined
-}
-
-/** Options of `mapAsync` and `starmapAsync`. */
-export interface MapAsyncOptions<T> extends MapOptions, Callbacks<T> {}
-
-/** Options of `imap` and `imapUnordered`. */
-export interface ImapOptions {
-  /** Items in a chunk: a whole number of at least 1. @defaultValue 1, as in Python */
-  readonly chunkSize?: number | undefined
-  /**
-   * Chunks that are submitted and whose results have not been taken, at most: a whole number of at least 1, or
-   * `Infinity`, which reads the whole input at once as CPython does up to 3.15. The input is read no further meanwhile.
-   *
-   * @defaultValue 4 for each worker process
-   */
-  readonly bufferSize?: number | undefined
 }
 
 const poolOptionNames = [
@@ -139,31 +108,4 @@ function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['in
     return undefined
   }
   return { task: taskInfo(initializer).id, args: encodeValue(initArgs ?? [], 'initArgs') }
-}
-
-/** Options given as a plain number are the chunk size, as Python's third argument is. */
-export function parseCallOptions<O extends { readonly chunkSize?: number | undefined } & Callbacks<never>>(
-  method: string,
-  given: number | O | undefined,
-  known: readonly string[],
-): O {
-  const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as O
-  knownOptions(method, options, known)
-  if (options.chunkSize !== undefined) wholeNumber('chunkSize', options.chunkSize, 1)
-  parseCallbacks(options)
-  return options
-}
-
-export function parseCallbacks(options: Callbacks<never>): void {
-  for (const name of ['callback', 'errorCallback'] as const) {
-    const callback = options[name] as unknown
-    if (callback !== undefined && typeof callback !== 'function') {
-      throw new TypeError(`${name} must be a function, got ${describe(callback)}`)
-    }
-  }
-}
-
-export function parseBufferSize(bufferSize: number | undefined, otherwise: number): number {
-  if (bufferSize === undefined) return otherwise
-  return bufferSize === Number.POSITIVE_INFINITY ? bufferSize : wholeNumber('bufferSize', bufferSize, 1)
 }

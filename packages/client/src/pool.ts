@@ -17,30 +17,28 @@ import {
   taskInfo,
 } from '@poolmq/shared'
 import { AsyncResult } from './async-result.js'
+import type { Collector } from './call.js'
 import { type Callbacks, callBack, type Ending } from './callback-queue.js'
-import { defaultChunkSize, encodeCall, encodeChunk } from './chunker.js'
-import { ImapFeeder } from './imap-feeder.js'
-import { ImapIterator, type ImapResults } from './imap-iterator.js'
-import { MapCollector } from './map-collector.js'
-import { PoolEngine } from './pool-engine.js'
 import {
+  type ApplyAsyncOptions,
   type ApplyOptions,
   type ImapOptions,
   type MapAsyncOptions,
   type MapOptions,
-  type PoolOptions,
-  parseBufferSize,
-  parseCallbacks,
+  type ParsedOptions,
   parseCallOptions,
-  parsePoolOptions,
-} from './pool-options.js'
+} from './call-options.js'
+import { defaultChunkSize, encodeCall, encodeChunk } from './chunker.js'
+import { ImapFeeder } from './imap-feeder.js'
+import { ImapIterator, type ImapResults } from './imap-iterator.js'
+import { MapCollector } from './map-collector.js'
+import { type CallKind, PoolEngine } from './pool-engine.js'
+import { type PoolOptions, parsePoolOptions } from './pool-options.js'
+import { ProgressReporter } from './progress-reporter.js'
 import { forgetPool, watchPool } from './unclosed-pools.js'
 
 /** Arguments of a task in `apply`: may be left out when the task needs none. */
 export type ApplyArguments<A extends unknown[]> = [] extends A ? [args?: A] : [args: A]
-
-const mapOptionNames = ['chunkSize', 'callback', 'errorCallback']
-const imapOptionNames = ['chunkSize', 'bufferSize']
 
 type State = 'RUN' | 'CLOSE' | 'TERMINATE'
 
@@ -75,19 +73,26 @@ export class Pool {
    * @throws PoolStateError at the call when the pool is closed or terminated. The promise rejects with the task's error.
    */
   apply<A extends unknown[], R>(task: TaskRef<(...args: A) => R>, ...call: ApplyArguments<A>): Promise<Awaited<R>>
+  apply<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    args: A,
+    kwds: undefined,
+    options: ApplyOptions,
+  ): Promise<Awaited<R>>
   apply<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
     args: A,
     kwds: K,
+    options?: ApplyOptions,
   ): Promise<Awaited<R>>
-  apply(task: TaskRef<TaskFunction>, args: unknown[] = [], kwds?: object): Promise<unknown> {
-    return this.#apply(task, args, kwds, {}).get()
+  apply(task: TaskRef<TaskFunction>, args?: unknown[], kwds?: object, options?: ApplyOptions): Promise<unknown> {
+    return this.#apply('apply', task, args, kwds, options).get()
   }
 
   /**
    * As {@link apply}, without waiting. Python: `apply_async(func, args, kwds, callback, error_callback)`.
    *
-   * @param options - `callback`, `errorCallback`.
+   * @param options - `callback`, `errorCallback`, and {@link ApplyOptions}.
    */
   applyAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
@@ -97,21 +102,21 @@ export class Pool {
     task: TaskRef<(...args: A) => R>,
     args: A,
     kwds: undefined,
-    options: ApplyOptions<NoInfer<Awaited<R>>>,
+    options: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
   ): AsyncResult<Awaited<R>>
   applyAsync<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
     args: A,
     kwds: K,
-    options?: ApplyOptions<NoInfer<Awaited<R>>>,
+    options?: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
   ): AsyncResult<Awaited<R>>
   applyAsync(
     task: TaskRef<TaskFunction>,
-    args: unknown[] = [],
+    args?: unknown[],
     kwds?: object,
-    options: ApplyOptions<never> = {},
+    options?: ApplyAsyncOptions<never>,
   ): AsyncResult<unknown> {
-    return this.#apply(task, args, kwds, options as Callbacks<unknown>)
+    return this.#apply('applyAsync', task, args, kwds, options)
   }
 
   /**
@@ -128,7 +133,7 @@ export class Pool {
     items: Iterable<NoInfer<T>>,
     options?: number | MapOptions,
   ): Promise<Awaited<R>[]> {
-    return this.#map('map', task, items, options, ['chunkSize']).get() as Promise<Awaited<R>[]>
+    return this.#map('map', task, items, options).get() as Promise<Awaited<R>[]>
   }
 
   /** As {@link map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`. */
@@ -137,7 +142,7 @@ export class Pool {
     items: Iterable<NoInfer<T>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
   ): AsyncResult<Awaited<R>[]> {
-    return this.#map('mapAsync', task, items, options, mapOptionNames) as AsyncResult<Awaited<R>[]>
+    return this.#map('mapAsync', task, items, options) as AsyncResult<Awaited<R>[]>
   }
 
   /** As {@link map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
@@ -146,7 +151,7 @@ export class Pool {
     items: Iterable<Readonly<NoInfer<A>>>,
     options?: number | MapOptions,
   ): Promise<Awaited<R>[]> {
-    return this.#map('starmap', task, items, options, ['chunkSize']).get() as Promise<Awaited<R>[]>
+    return this.#map('starmap', task, items, options).get() as Promise<Awaited<R>[]>
   }
 
   /** As {@link starmap}, without waiting. Python: `starmap_async(…)`. */
@@ -155,7 +160,7 @@ export class Pool {
     items: Iterable<Readonly<NoInfer<A>>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
   ): AsyncResult<Awaited<R>[]> {
-    return this.#map('starmapAsync', task, items, options, mapOptionNames) as AsyncResult<Awaited<R>[]>
+    return this.#map('starmapAsync', task, items, options) as AsyncResult<Awaited<R>[]>
   }
 
   /**
@@ -180,6 +185,24 @@ export class Pool {
     options?: number | ImapOptions,
   ): ImapResults<Awaited<R>> {
     return this.#imap('imapUnordered', task, items, options)
+  }
+
+  /** {@link imap} with items that are argument lists. Python has no such method; it is often asked for. */
+  istarmap<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
+    options?: number | ImapOptions,
+  ): ImapResults<Awaited<R>> {
+    return this.#imap('istarmap', task, items, options)
+  }
+
+  /** {@link imapUnordered} with items that are argument lists. */
+  istarmapUnordered<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
+    options?: number | ImapOptions,
+  ): ImapResults<Awaited<R>> {
+    return this.#imap('istarmapUnordered', task, items, options)
   }
 
   /** No more work is taken; what was submitted still runs. Python: `close()`. */
@@ -232,10 +255,11 @@ export class Pool {
   }
 
   #apply(
+    method: string,
     task: TaskRef<TaskFunction>,
-    args: unknown[],
+    args: unknown[] = [],
     kwds: object | undefined,
-    options: Callbacks<unknown>,
+    given: ApplyAsyncOptions<never> | undefined,
   ): AsyncResult<unknown> {
     this.#checkRunning()
     const info = taskInfo(task)
@@ -243,13 +267,11 @@ export class Pool {
     if (kwds !== undefined && (typeof kwds !== 'object' || kwds === null)) {
       throw new TypeError(`kwds must be an object, got ${describe(kwds)}`)
     }
-    parseCallbacks(options)
+    const options = parseCallOptions(method, given)
     const chunk = encodeCall(kwds === undefined ? args : [...args, kwds])
-    const one: Callbacks<unknown[]> = {
-      callback: options.callback && (([value]) => options.callback?.(value)),
-      errorCallback: options.errorCallback,
-    }
-    return this.#collect(info, 'each', [chunk], true, one, ([value]) => value)
+    const callback = options.callback as ((value: unknown) => unknown) | undefined
+    const one = { ...options, callback: callback && (([value]: unknown[]) => callback(value)) }
+    return this.#collect(info, { mode: 'each', spread: true }, [chunk], one as ParsedOptions, ([value]) => value)
   }
 
   #map(
@@ -257,28 +279,26 @@ export class Pool {
     task: TaskRef<TaskFunction>,
     items: Iterable<unknown>,
     given: number | MapAsyncOptions<never> | undefined,
-    known: readonly string[],
   ): AsyncResult<unknown[]> {
     this.#checkRunning()
     const info = taskInfo(task)
     const input = toArray(method, items)
-    const options = parseCallOptions(method, given, known)
+    const options = parseCallOptions(method, given)
     const size = options.chunkSize ?? defaultChunkSize(input.length, this.#engine.workers)
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
-    const spread = method.startsWith('star')
-    return this.#collect(info, 'first', chunks, spread, options as Callbacks<unknown[]>, (values) => values)
+    return this.#collect(info, { mode: 'first', spread: method.startsWith('star') }, chunks, options, (values) => values)
   }
 
   #collect<T>(
     info: TaskInfo,
-    mode: 'first' | 'each',
+    kind: CallKind,
     chunks: ReturnType<typeof encodeChunk>[],
-    spread: boolean,
-    callbacks: Callbacks<unknown[]>,
+    options: ParsedOptions,
     pick: (values: unknown[]) => T,
   ): AsyncResult<T> {
     const engine = this.#engine
+    const callbacks = options as Callbacks<unknown[]>
     const result = new AsyncResult<T>()
     const settle = (ending: Ending<unknown[]>) => {
       if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
@@ -292,12 +312,14 @@ export class Pool {
         return called instanceof Promise ? called.then(settle) : settle(called)
       })
     })
-    const call = engine.call(this, info, mode, collector)
+    const progress = new ProgressReporter(options.onProgress)
+    progress.total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const call = engine.call(this, info, kind, options, progress.before(collector))
     if (chunks.length === 0) {
       if (callbacks.callback === undefined) settle({ value: [] })
       else queueMicrotask(() => collector.end())
     }
-    for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk, { spread })
+    for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk)
     return result
   }
 
@@ -309,8 +331,7 @@ export class Pool {
   ): ImapResults<R> {
     this.#checkRunning()
     const info = taskInfo(task)
-    const options = parseCallOptions(method, given, imapOptionNames)
-    const bufferSize = parseBufferSize(options.bufferSize, 4 * this.#engine.workers)
+    const options = parseCallOptions(method, given)
     const input = toInput(method, items)
     const engine = this.#engine
     let total: number | undefined
@@ -318,14 +339,14 @@ export class Pool {
     const endWhenDone = () => {
       if (total !== undefined && arrived >= total) engine.end(call)
     }
-    const iterator = new ImapIterator<R>(method === 'imap', {
+    const iterator = new ImapIterator<R>(!method.endsWith('Unordered'), {
       onChunkTaken: () => feeder.chunkTaken(),
       onReturn: () => {
         feeder.stop()
         engine.end(call)
       },
     })
-    const call = engine.call(this, info, 'each', {
+    const collector: Collector = {
       take: (index, result) => {
         arrived++
         iterator.take(index, result)
@@ -335,15 +356,19 @@ export class Pool {
         feeder.stop()
         iterator.fail(error)
       },
-    })
+    }
+    const progress = new ProgressReporter(options.onProgress)
+    const kind = { mode: 'each', spread: method.startsWith('istar') } as const
+    const call = engine.call(this, info, kind, options, progress.before(collector))
     const feeder = new ImapFeeder({
       input,
       chunkSize: options.chunkSize ?? 1,
-      bufferSize,
+      bufferSize: options.bufferSize ?? 4 * engine.workers,
       liftable: options.bufferSize === undefined,
-      submit: (chunk, index, first) => engine.submit(call, index, encodeChunk(chunk, 'items', first), { spread: false }),
-      onEnd: (chunks, ending) => {
+      submit: (chunk, index, first) => engine.submit(call, index, encodeChunk(chunk, 'items', first)),
+      onEnd: (chunks, read, ending) => {
         total = chunks
+        progress.total = read
         this.#feeders.delete(feeder)
         iterator.inputEnded(chunks, ending)
         endWhenDone()

@@ -9,7 +9,7 @@
  * | `poolmq:{name}:clients` | sorted set | clients by the end of their lease |
  * | `poolmq:{name}:hosts` | hash | presence records of supervisors; each carries the end of its lease |
  * | `poolmq:{name}:spec:ID` | string | initializer, its arguments, maxTasksPerChild; renewed with the client's lease |
- * | `poolmq:{name}:control` | channel | stop messages to supervisors |
+ * | `poolmq:{name}:stops` | sorted set | calls whose running chunks are to be stopped, by the end of that order |
  */
 export class PoolKeys {
   /** BullMQ's queue name. */
@@ -18,13 +18,13 @@ export class PoolKeys {
   readonly prefix: string
   readonly clients: string
   readonly hosts: string
-  readonly control: string
+  readonly stops: string
 
   constructor(readonly pool: string) {
     this.prefix = `poolmq:{${pool}}`
     this.clients = `${this.prefix}:clients`
     this.hosts = `${this.prefix}:hosts`
-    this.control = `${this.prefix}:control`
+    this.stops = `${this.prefix}:stops`
   }
 
   results(clientId: string): string {

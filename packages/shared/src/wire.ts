@@ -22,6 +22,17 @@ export interface CallHeader {
   readonly spec: boolean
   /** Milliseconds that one item may run; 0: no limit. */
   readonly timeout: number
+  /** How items that fail are tried again; absent: they are not. */
+  readonly retry?: Retry
+}
+
+export interface Retry {
+  /** Tries after the first one. */
+  readonly count: number
+  /** Milliseconds before the first of them, doubled for each that follows, with jitter. */
+  readonly delay: number
+  /** Names or codes of the errors that are worth it; absent: all. */
+  readonly on?: readonly string[]
 }
 
 /** A chunk as the worker sees it. */
@@ -66,6 +77,7 @@ export function formatChunk(call: CallHeader, payload: Payload): string {
     x: call.spread ? 1 : undefined,
     s: call.spec ? 1 : undefined,
     t: call.timeout === 0 ? undefined : call.timeout,
+    r: call.retry,
     e: payload.encoding === 'json' ? 'j' : 'r',
   }
   return `${JSON.stringify(header)}\n${payload.text}`
@@ -77,7 +89,9 @@ export function parseChunk(data: string): Chunk {
   const header = parseRecord(data.slice(0, end), 'chunk header')
   checkVersion(header, 'chunk')
   const timeout = header['t'] ?? 0
-  if ((header['m'] !== 'f' && header['m'] !== 'e') || typeof timeout !== 'number' || !(timeout >= 0)) {
+  const retry = header['r']
+  const fits = (header['m'] === 'f' || header['m'] === 'e') && typeof timeout === 'number' && timeout >= 0
+  if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
   return {
@@ -85,6 +99,7 @@ export function parseChunk(data: string): Chunk {
     spread: header['x'] === 1,
     spec: header['s'] === 1,
     timeout,
+    ...(retry !== undefined && { retry }),
     payload: { encoding: encodingOf(header), text: data.slice(end + 1) },
   }
 }
@@ -196,6 +211,17 @@ function encodingOf(header: Record<string, unknown>): Payload['encoding'] {
   if (header['e'] === 'j') return 'json'
   if (header['e'] === 'r') return 'rich'
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
+}
+
+function isRetry(value: unknown): value is Retry {
+  const retry = value as Partial<Retry> | null
+  const on = retry?.on ?? []
+  return (
+    Number.isSafeInteger(retry?.count) &&
+    typeof retry?.delay === 'number' &&
+    Array.isArray(on) &&
+    on.every((name) => typeof name === 'string')
+  )
 }
 
 function isFailure(entry: unknown): boolean {

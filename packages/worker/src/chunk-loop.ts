@@ -61,6 +61,11 @@ export class ChunkLoop {
     return this.#running === undefined
   }
 
+  /** The running chunk is not wanted any more: its task is told, and the supervisor sees to its end. */
+  cancel(jobId: string): void {
+    if (this.#running?.jobId === jobId) this.#running.abort(new CancelledError('the call was cancelled'))
+  }
+
   /** As `drain`, and the running task is aborted. True when it need not be waited for. */
   abort(): boolean {
     this.#draining = true
@@ -90,7 +95,7 @@ export class ChunkLoop {
 
   async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
     const { channel, pool } = this.#parts
-    this.#running = new RunningChunk(pool, taken.taskId)
+    this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
     try {
       channel.send({ type: 'take', jobId: taken.jobId })
       const { outcome, spec } = await this.#outcome(taken, this.#running)
@@ -120,7 +125,7 @@ export class ChunkLoop {
       if (losses.updates.size > 0) await this.#insist(() => queue.noteFields(taken.jobId, losses.updates))
       const beforeItem = async (index: number) => {
         if (losses.persistent) await this.#insist(() => queue.noteFields(taken.jobId, new Map([['at', String(index)]])))
-        this.#parts.channel.send({ type: 'item', index })
+        this.#parts.channel.send({ type: 'item', index, limit: chunk.timeout })
       }
       return { outcome: await runChunk({ task, chunk, losses, beforeItem, running }), spec }
     } catch (error) {

@@ -13,13 +13,14 @@ import {
   type Payload,
   type TaskFunction,
 } from '@poolmq/shared'
+import { itemRunner } from './item-runner.js'
 import type { LossLedger } from './loss-ledger.js'
 import type { RunningChunk } from './running-chunk.js'
 import { taskContext } from './task-context.js'
 
 type Failure = Outcome['failures'][number]
 
-/** Called before an item of a chunk that has lost a worker process starts; its end is waited for. */
+/** Called before an item starts, when its chunk has lost a worker process or has a time limit; it is waited for. */
 export type BeforeItem = (index: number) => Promise<void> | void
 
 export interface ChunkRun {
@@ -45,19 +46,22 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
 }
 
 async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unknown[]; failures: Failure[] }> {
-  const { task, chunk, losses, running } = run
+  const { chunk, losses, running } = run
+  const runItem = itemRunner(run.task, chunk, running)
+  const announced = losses.careful || chunk.timeout > 0
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   for (let i = 0; i < items.length; i++) {
-    running.index = i
+    running.start(i)
     try {
-      if (losses.careful) {
-        const lost = losses.giveUp(i, running.taskId)
-        if (lost !== undefined) throw lost
+      if (running.aborted !== undefined) throw running.aborted.reason
+      if (announced) {
+        const given = losses.giveUp(i, running.taskId)
+        if (given !== undefined) throw given
         await run.beforeItem(i)
       }
       // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
-      const value = chunk.spread ? task(...asArguments(items[i], i)) : task(items[i])
+      const value = runItem(items[i])
       values[i] = isThenable(value) ? await value : value
     } catch (error) {
       values[i] = null
@@ -66,11 +70,6 @@ async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unkn
     }
   }
   return { values, failures }
-}
-
-function asArguments(item: unknown, index: number): unknown[] {
-  if (Array.isArray(item)) return item
-  throw new TypeError(`item ${index} of a starmap must be an array of arguments, got ${item === null ? 'null' : typeof item}`)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

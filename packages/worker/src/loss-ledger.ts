@@ -13,9 +13,10 @@
  * | `stc` | BullMQ's: times the lock lapsed |
  * | `at` | the item that ran last, written when hosts have been lost, as no supervisor is left to tell |
  * | `seen` | how many of `stc` have been laid on an item, or on the chunk |
+ * | `late:K` | item K ran for more than so many milliseconds, and its process had to be ended: it is not run again |
  * | `loss` | the last loss as JSON: pid, host, exit code or signal |
  */
-import { WorkerLostError } from '@poolmq/shared'
+import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
 
 /** Starts that an item gets before it is given up. */
 export const maxStarts = 3
@@ -37,12 +38,14 @@ export class LossLedger {
   /** Fields to be written back once the new lapses have been laid on an item; empty when there were none. */
   readonly updates: ReadonlyMap<string, string>
   readonly #byItem = new Map<number, number>()
+  readonly #late = new Map<number, number>()
   readonly #loss: Loss
 
   constructor(fields: ReadonlyMap<string, string>) {
     const count = (field: string) => Number.parseInt(fields.get(field) ?? '0', 10) || 0
     for (const field of fields.keys()) {
       if (field.startsWith('lost:')) this.#byItem.set(Number(field.slice(5)), count(field))
+      else if (field.startsWith('late:')) this.#late.set(Number(field.slice(5)), count(field))
     }
     const lapses = count('stc') - count('seen')
     const updates = new Map<string, string>()
@@ -66,8 +69,13 @@ export class LossLedger {
     this.#loss = parseLoss(fields.get('loss'))
   }
 
-  /** The error of an item that has used up its starts; undefined while it may start. */
-  giveUp(item: number, taskId: string): WorkerLostError | undefined {
+  /** The error of an item that has used up its starts or its time; undefined while it may start. */
+  giveUp(item: number, taskId: string): WorkerLostError | TaskTimeoutError | undefined {
+    const timeout = this.#late.get(item)
+    if (timeout !== undefined) {
+      const message = `the task ${taskId} ran for more than ${timeout} ms and did not end when asked to; its worker process was ended`
+      return new TaskTimeoutError(message, { timeout })
+    }
     const starts = this.unknown + (this.#byItem.get(item) ?? 0)
     if (starts < maxStarts) return undefined
     const { pid, host, exitCode, signal } = this.#loss

@@ -28,6 +28,8 @@ export type ToWorker =
   | { readonly type: 'load'; readonly modules: readonly string[] }
   /** Finish the chunk in hand and exit. */
   | { readonly type: 'drain' }
+  /** Abort the running task if it is of this chunk; the supervisor kills a process that goes on with it. */
+  | { readonly type: 'cancel'; readonly jobId: string }
   /** Abort the running task and exit; the supervisor kills a process that does not in time. */
   | { readonly type: 'stop' }
 
@@ -40,8 +42,11 @@ export type FromWorker =
   | { readonly type: 'free' }
   /** The chunk in hand is the last one before this process exits. */
   | { readonly type: 'last' }
-  /** This item of the chunk in hand is next: told only of a chunk that lost its worker process before. */
-  | { readonly type: 'item'; readonly index: number }
+  /**
+   * This item of the chunk in hand starts, and may run for so many milliseconds (0: no limit). Told only of a chunk that
+   * has a limit, or has lost its worker process before.
+   */
+  | { readonly type: 'item'; readonly index: number; readonly limit: number }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }

@@ -5,24 +5,48 @@
 import type { TaskContext } from './task-context.js'
 
 export class RunningChunk implements TaskContext {
-  index = 0
+  #index = 0
   attempt = 1
-  readonly #controller = new AbortController()
-  #asked = false
+  /** The running item's, made when its task asks for it. */
+  #controller: AbortController | undefined
+  #aborted: { readonly reason: unknown } | undefined
 
   constructor(
     readonly pool: string,
     readonly taskId: string,
+    readonly jobId: string,
   ) {}
 
+  get index(): number {
+    return this.#index
+  }
+
   get signal(): AbortSignal {
-    this.#asked = true
+    this.#controller ??= new AbortController()
+    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason)
     return this.#controller.signal
   }
 
-  /** True when a task has its signal and may be ending by itself. */
+  /** Why the whole chunk is to end, once it is. */
+  get aborted(): { readonly reason: unknown } | undefined {
+    return this.#aborted
+  }
+
+  /** The next item starts. */
+  start(index: number): void {
+    this.#index = index
+    this.#controller = undefined
+  }
+
+  /** The running item's time is over; those that follow it have their own. */
+  abortItem(reason: unknown): void {
+    this.#controller?.abort(reason)
+  }
+
+  /** No item of the chunk is wanted any more. True when the running task has its signal and may be ending by itself. */
   abort(reason: unknown): boolean {
-    this.#controller.abort(reason)
-    return this.#asked
+    this.#aborted ??= { reason }
+    this.#controller?.abort(reason)
+    return this.#controller !== undefined
   }
 }

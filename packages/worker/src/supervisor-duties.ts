@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { formatPresence, type PoolKeys, type Presence, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import { type ChunkId, formatPresence, type PoolKeys, type Presence, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import type { Logger } from 'pino'
 import type { ChunkQueue } from './chunk-queue.js'
 import { sweepPool } from './chunk-scripts.js'
@@ -85,6 +85,9 @@ export class SupervisorDuties {
         await queue.dropHeld(jobId, loss.token)
         continue
       }
+      if (loss.late !== undefined) {
+        await queue.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
+      }
       if (loss.counts) {
         log.warn({ jobId, ...JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
         await queue.noteLoss(jobId, loss.token, loss.item, details)
@@ -93,20 +96,37 @@ export class SupervisorDuties {
     }
   }
 
-  /** A client's result stream is its lease: when it is gone, nobody waits for what runs, and it is stopped. */
+  /**
+   * Stops what runs for nobody: of clients whose lease is gone (a client's result stream is its lease), and of calls that
+   * were cancelled. It asks, rather than being told, so that no message can be missed.
+   */
   async #watchClients(): Promise<void> {
-    const { link, keys, slots, queue } = this.#options
-    const clients = new Set<string>()
+    const { slots, queue } = this.#options
+    const running = new Map<string, ChunkId>()
     for (const jobId of this.#locks.chunks) {
-      const clientId = parseChunkId(jobId)?.clientId
-      if (clientId !== undefined) clients.add(clientId)
+      const id = parseChunkId(jobId)
+      if (id !== undefined) running.set(jobId, id)
     }
-    for (const clientId of clients) {
-      if ((await link.client.exists(keys.results(clientId))) === 1) continue
-      await queue.dropWaiting(`${clientId}.`)
-      for (const slot of slots) {
-        if (slot.jobId !== undefined && parseChunkId(slot.jobId)?.clientId === clientId) slot.cancel(slot.jobId)
-      }
+    const { clients, calls } = await this.#unwanted(running)
+    for (const clientId of clients) await queue.dropWaiting(`${clientId}.`)
+    for (const [jobId, id] of running) {
+      if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`)) continue
+      for (const slot of slots) slot.cancel(jobId)
+    }
+  }
+
+  async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<{ clients: Set<string>; calls: Set<string> }> {
+    const { link, keys } = this.#options
+    const clients = [...new Set([...running.values()].map((id) => id.clientId))]
+    const calls = [...new Set([...running.values()].map((id) => `${id.clientId}.${id.call}`))]
+    if (clients.length === 0) return { clients: new Set(), calls: new Set() }
+    const pipeline = link.client.pipeline()
+    for (const clientId of clients) pipeline.exists(keys.results(clientId))
+    for (const call of calls) pipeline.zscore(keys.stops, call)
+    const replies = (await pipeline.exec()) ?? []
+    return {
+      clients: new Set(clients.filter((_, i) => replies[i]?.[0] === null && replies[i]?.[1] === 0)),
+      calls: new Set(calls.filter((_, i) => typeof replies[clients.length + i]?.[1] === 'string')),
     }
   }
 
@@ -126,7 +146,7 @@ export class SupervisorDuties {
     const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
     try {
       await link.client.hdel(keys.hosts, id)
-      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept], Date.now())
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], Date.now())
     } catch (error) {
       log.warn({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }

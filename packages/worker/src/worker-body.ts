@@ -49,6 +49,9 @@ export class WorkerBody {
       case 'drain':
         this.drain()
         break
+      case 'cancel':
+        this.#loop?.cancel(message.jobId)
+        break
       case 'stop':
         this.stop()
         break

@@ -18,6 +18,8 @@ export interface WorkerLoss {
   readonly item: number | undefined
   /** The chunk's client is gone or has cancelled it: it is not to run again. */
   readonly cancelled: ReadonlySet<string>
+  /** The item was ended because it ran for longer than so many milliseconds. */
+  readonly late: { readonly item: number; readonly limit: number } | undefined
 }
 
 export interface WorkerSlotOptions {
@@ -40,6 +42,9 @@ interface Occupant {
   ready: boolean
   jobId: string | undefined
   item: number | undefined
+  /** Ends the process when what it runs should have ended long since. */
+  deadline: NodeJS.Timeout | undefined
+  late: { readonly item: number; readonly limit: number } | undefined
   /** It was told to end, or ends by itself as it should. */
   leaving: boolean
   failure: WireError | undefined
@@ -47,6 +52,10 @@ interface Occupant {
   pause: number
 }
 
+/** Milliseconds that a cancelled task has to end by itself. */
+const cancelGrace = 500
+/** Milliseconds that a task whose time is over has to end by itself. */
+const lateGrace = 1000
 /** Milliseconds that giving chunks back may take at the end; Redis may be out of reach, and then their locks lapse. */
 const recoverGrace = 2000
 
@@ -76,13 +85,32 @@ export class WorkerSlot {
     this.#successor?.handle.send(message)
   }
 
-  /** Stops the process that runs this chunk; the chunk does not run again. Its seat is taken by another process. */
+  /**
+   * Stops what runs of this chunk, which does not run again: the task by its signal, and after a grace period the
+   * process that still runs it. Its seat is taken by another.
+   */
   cancel(jobId: string): void {
     const occupant = this.#current
     if (occupant.jobId !== jobId || occupant.cancelled.has(jobId)) return
     occupant.cancelled.add(jobId)
-    occupant.leaving = true
-    occupant.handle.kill()
+    occupant.handle.send({ type: 'cancel', jobId })
+    this.#setDeadline(occupant, cancelGrace, () => {
+      occupant.leaving = true
+    })
+  }
+
+  #setDeadline(occupant: Occupant, grace: number, before: () => void): void {
+    clearTimeout(occupant.deadline)
+    occupant.deadline = setTimeout(() => {
+      before()
+      occupant.handle.kill()
+    }, grace)
+  }
+
+  #clearDeadline(occupant: Occupant): void {
+    clearTimeout(occupant.deadline)
+    occupant.deadline = undefined
+    occupant.cancelled.clear()
   }
 
   /** Ends its processes, with time to do it by themselves. No other is started. */
@@ -113,6 +141,8 @@ export class WorkerSlot {
       ready: false,
       jobId: undefined,
       item: undefined,
+      deadline: undefined,
+      late: undefined,
       leaving: false,
       failure: undefined,
       pause: 0,
@@ -135,16 +165,19 @@ export class WorkerSlot {
         this.#options.onReady()
         break
       case 'take':
+        this.#clearDeadline(occupant)
         occupant.jobId = message.jobId
         occupant.item = undefined
         this.#options.onTake(occupant.token, message.jobId)
         break
       case 'free':
+        this.#clearDeadline(occupant)
         occupant.jobId = undefined
         this.#options.onTake(occupant.token, undefined)
         break
       case 'item':
         occupant.item = message.index
+        this.#limitItem(occupant, message.index, message.limit)
         break
       case 'last':
         if (!this.#ending && occupant === this.#current) this.#successor ??= this.#start(false)
@@ -159,7 +192,16 @@ export class WorkerSlot {
     }
   }
 
+  #limitItem(occupant: Occupant, item: number, limit: number): void {
+    if (limit === 0 || occupant.cancelled.size > 0) return
+    this.#setDeadline(occupant, limit + lateGrace, () => {
+      occupant.leaving = true
+      occupant.late = { item, limit }
+    })
+  }
+
   #left(occupant: Occupant, exit: WorkerExit): void {
+    clearTimeout(occupant.deadline)
     this.#options.onTake(occupant.token, undefined)
     const clean = exit.code === 0 && occupant.jobId === undefined && !occupant.leaving
     if (!clean) this.#report(occupant, exit)
@@ -173,10 +215,10 @@ export class WorkerSlot {
   }
 
   #report(occupant: Occupant, exit: WorkerExit): void {
-    const { token, item, cancelled } = occupant
+    const { token, item, cancelled, late } = occupant
     const counts = !occupant.leaving && occupant.failure === undefined
     const recovery = this.#options
-      .onLost({ token, pid: occupant.handle.pid, exit, counts, item, cancelled })
+      .onLost({ token, pid: occupant.handle.pid, exit, counts, item, cancelled, late })
       .finally(() => this.#recovering.delete(recovery))
     this.#recovering.add(recovery)
   }

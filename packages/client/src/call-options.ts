@@ -1,0 +1,153 @@
+/** The options of a Pool's calls, and their checks. None is accepted and ignored. */
+import { type CallHeader, describe, knownOptions, milliseconds, wholeNumber } from '@poolmq/shared'
+import type { Callbacks } from './callback-queue.js'
+
+/** How far a call is. */
+export interface Progress {
+  /** Items whose outcome is there, failed ones included. */
+  readonly done: number
+  /** Items of the call; undefined while an `imap` is still reading its input. */
+  readonly total: number | undefined
+}
+
+/** Options of every call. Python has no counterparts. */
+export interface CallOptions {
+  /**
+   * Cancels the call: what waits is removed, what runs is stopped (the task's own AbortSignal first, after half a second
+   * its worker process), and the result rejects with CancelledError, whose `cause` is the signal's reason.
+   */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Milliseconds that one item may run, its wait in the queue not counted. Then the task's AbortSignal is aborted, and a
+   * second later its worker process is ended; the item fails with TaskTimeoutError. A number of at least 1, or `Infinity`.
+   *
+   * @defaultValue no limit
+   */
+  readonly timeout?: number | undefined
+  /**
+   * Tries after the first one for an item whose task throws. The worker process waits for the back-off: for long ones,
+   * retry in the producer. @defaultValue 0, as in Python
+   */
+  readonly retries?: number | undefined
+  /** Milliseconds before the first retry, at most; doubled for each that follows, up to 30 s. @defaultValue 100 */
+  readonly retryDelay?: number | undefined
+  /** Names (`'TypeError'`) or codes (`'ECONNRESET'`) of the errors that are tried again. @defaultValue all */
+  readonly retryIf?: readonly string[] | undefined
+  /**
+   * 0 to 2097151. Chunks of a lower number run first; 0, the default, before all others. Give a higher number to what
+   * can wait.
+   */
+  readonly priority?: number | undefined
+  /** Called when a chunk has ended, before the result is ready. If it throws, the call fails with that error. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/** Options of `apply`. */
+export type ApplyOptions = CallOptions
+
+/** Options of `applyAsync`. */
+export interface ApplyAsyncOptions<T> extends CallOptions, Callbacks<T> {}
+
+/** Options of `map` and `starmap`. */
+export interface MapOptions extends CallOptions {
+  /**
+   * Items in a chunk, the unit that a worker process takes: a whole number of at least 1. Larger chunks cost less per
+   * item, smaller ones spread the work better.
+   *
+   * @defaultValue Python's: about four chunks for each worker process
+   */
+  readonly chunkSize?: number | undefined
+}
+
+/** Options of `mapAsync` and `starmapAsync`. */
+export interface MapAsyncOptions<T> extends MapOptions, Callbacks<T> {}
+
+/** Options of `imap`, `imapUnordered` and their `istarmap` forms. */
+export interface ImapOptions extends CallOptions {
+  /** Items in a chunk: a whole number of at least 1. @defaultValue 1, as in Python */
+  readonly chunkSize?: number | undefined
+  /**
+   * Chunks that are submitted and whose results have not been taken, at most: a whole number of at least 1, or
+   * `Infinity`, which reads the whole input at once as CPython does up to 3.15. The input is read no further meanwhile.
+   *
+   * @defaultValue 4 for each worker process
+   */
+  readonly bufferSize?: number | undefined
+}
+
+/** All options, as they are after the checks. */
+export interface ParsedOptions extends CallOptions, Callbacks<never> {
+  readonly chunkSize?: number | undefined
+  readonly bufferSize?: number | undefined
+}
+
+const everyCall = ['signal', 'timeout', 'retries', 'retryDelay', 'retryIf', 'priority', 'onProgress']
+const callbacks = ['callback', 'errorCallback']
+
+/** The options that each method knows. */
+const known: Record<string, readonly string[]> = {
+  apply: everyCall,
+  applyAsync: [...everyCall, ...callbacks],
+  map: [...everyCall, 'chunkSize'],
+  mapAsync: [...everyCall, 'chunkSize', ...callbacks],
+  starmap: [...everyCall, 'chunkSize'],
+  starmapAsync: [...everyCall, 'chunkSize', ...callbacks],
+  imap: [...everyCall, 'chunkSize', 'bufferSize'],
+}
+
+/** BullMQ's highest number. */
+const leastUrgent = 2 ** 21 - 1
+
+/**
+ * Checks options; a plain number is the chunk size, as Python's third argument is.
+ *
+ * @throws TypeError for an unknown option or a value of a wrong type, RangeError for one out of range.
+ */
+export function parseCallOptions(method: string, given: unknown): ParsedOptions {
+  const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as ParsedOptions
+  if (given === undefined) return {}
+  knownOptions(method, options, known[method] ?? (known['imap'] as readonly string[]))
+  const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
+  // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
+  if (chunkSize !== undefined || typeof given !== 'object') wholeNumber('chunkSize', chunkSize, 1)
+  if (bufferSize !== undefined && bufferSize !== Number.POSITIVE_INFINITY) wholeNumber('bufferSize', bufferSize, 1)
+  if (timeout !== undefined) milliseconds('timeout', timeout, 1)
+  if (retries !== undefined) wholeNumber('retries', retries, 0)
+  if (retryDelay !== undefined) milliseconds('retryDelay', retryDelay)
+  if (priority !== undefined && wholeNumber('priority', priority, 0) > leastUrgent) {
+    throw new RangeError(`priority must be at most ${leastUrgent}, got ${priority}`)
+  }
+  if (retries === undefined && (retryDelay !== undefined || retryIf !== undefined)) {
+    throw new TypeError('retryDelay and retryIf say how to retry; give retries as well')
+  }
+  if (retryIf !== undefined && !(Array.isArray(retryIf) && retryIf.every((name) => typeof name === 'string'))) {
+    throw new TypeError(`retryIf must be an array of error names or codes, got ${describe(retryIf)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
+  }
+  for (const name of [...callbacks, 'onProgress'] as const) {
+    const callback = (options as Record<string, unknown>)[name]
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw new TypeError(`${name} must be a function, got ${describe(callback)}`)
+    }
+  }
+  return options
+}
+
+/** What the chunks of a call tell their workers of these options. */
+export function callHeader(
+  options: ParsedOptions,
+  mode: CallHeader['mode'],
+  spread: boolean,
+  spec: boolean,
+): CallHeader {
+  const { timeout = Number.POSITIVE_INFINITY, retries = 0, retryDelay = 100, retryIf } = options
+  return {
+    mode,
+    spread,
+    spec,
+    timeout: timeout === Number.POSITIVE_INFINITY ? 0 : timeout,
+    ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
+  }
+}

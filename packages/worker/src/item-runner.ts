@@ -1,0 +1,70 @@
+/** Runs one item: its own time limit, and its tries after a failure. A plain call costs a plain call. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Chunk, type Retry, type TaskFunction, TaskTimeoutError } from '@poolmq/shared'
+import type { RunningChunk } from './running-chunk.js'
+
+/** Milliseconds that a back-off lasts at most. */
+const longestBackOff = 30_000
+
+export type ItemRunner = (item: unknown) => unknown
+
+/** What runs an item of this chunk. It throws, or its promise rejects, with the item's error. */
+export function itemRunner(task: TaskFunction, chunk: Chunk, running: RunningChunk): ItemRunner {
+  const call: ItemRunner = chunk.spread ? (item) => task(...asArguments(item, running.index)) : (item) => task(item)
+  const { timeout, retry } = chunk
+  const limited = timeout === 0 ? call : (item: unknown) => runWithin(timeout, call, item, running)
+  return retry === undefined ? limited : (item) => runAgain(retry, limited, item, running)
+}
+
+function asArguments(item: unknown, index: number): unknown[] {
+  if (Array.isArray(item)) return item
+  const what = item === null ? 'null' : typeof item
+  throw new TypeError(`item ${index} of a starmap must be an array of arguments, got ${what}`)
+}
+
+/**
+ * The task is told by its AbortSignal that its time is over, and is waited for: a task that goes on all the same ends
+ * with its worker process, which the supervisor sees to.
+ */
+async function runWithin(timeout: number, call: ItemRunner, item: unknown, running: RunningChunk): Promise<unknown> {
+  const { index } = running
+  const start = performance.now()
+  const late = new TaskTimeoutError(`the task ${running.taskId} ran for more than ${timeout} ms`, { timeout })
+  const timer = setTimeout(() => {
+    if (running.index === index) running.abortItem(late)
+  }, timeout)
+  try {
+    const value = await call(item)
+    if (performance.now() - start <= timeout) return value
+  } catch (error) {
+    if (performance.now() - start <= timeout) throw error
+  } finally {
+    clearTimeout(timer)
+  }
+  throw late
+}
+
+async function runAgain(retry: Retry, run: ItemRunner, item: unknown, running: RunningChunk): Promise<unknown> {
+  const first = running.attempt
+  try {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await run(item)
+      } catch (error) {
+        if (tries >= retry.count || running.aborted !== undefined || !isWorthIt(error, retry)) throw error
+        running.attempt++
+        // Full jitter: tasks that failed together do not come back together.
+        await delay(Math.random() * Math.min(retry.delay * 2 ** tries, longestBackOff))
+      }
+    }
+  } finally {
+    running.attempt = first
+  }
+}
+
+function isWorthIt(error: unknown, retry: Retry): boolean {
+  if (error instanceof TaskTimeoutError) return false
+  if (retry.on === undefined) return true
+  const { name, code } = (typeof error === 'object' && error !== null ? error : {}) as { name?: unknown; code?: unknown }
+  return retry.on.some((wanted) => wanted === name || wanted === String(code))
+}
