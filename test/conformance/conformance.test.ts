@@ -1,0 +1,56 @@
+/** Runs the table against Pool and ThreadPool. One pool of four workers serves all cases that make none. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type AnyPool, Context, classes, type Kind } from './context.js'
+import { readGolden } from './golden.js'
+import { table } from './table.js'
+import { expected, translate } from './translation.js'
+
+const caseDeadline = 10_000
+const cleanupDeadline = 15_000
+const { cases: golden } = readGolden()
+
+for (const kind of ['Pool', 'ThreadPool'] satisfies Kind[]) {
+  describe.skipIf(classes[kind] === undefined)(kind, () => {
+    let shared: AnyPool | undefined
+
+    beforeAll(() => {
+      const PoolClass = classes[kind]
+      if (PoolClass !== undefined) shared = new PoolClass(4)
+    })
+
+    afterAll(() => within(shared?.terminate(), cleanupDeadline, 'terminate of the shared pool hung'))
+
+    test.each(table.map((entry) => [entry.id, entry] as const))(
+      '%s',
+      { timeout: caseDeadline + 2 * cleanupDeadline },
+      async (id, { given, when, then }) => {
+        const context = new Context(kind, () => shared as AnyPool)
+        try {
+          const answer = await within(Promise.resolve(context).then(when), caseDeadline, `hung: ${given}`)
+          expect(answer, given).toEqual(expected(then === 'cpython' ? translate(golden[id] ?? 'hangs') : then))
+        } finally {
+          await within(context[Symbol.asyncDispose](), cleanupDeadline, `cleaning up hung: ${given}`)
+        }
+        if (context.borrowed) await undamaged(context)
+      },
+    )
+  })
+}
+
+/** The next case finds the shared pool as this one found it. */
+async function undamaged({ pool, tasks }: Context): Promise<void> {
+  const probe = pool.map(tasks.sqr, [1, 2, 3, 4], 1)
+  expect(await within(probe, caseDeadline, 'the case damaged the shared pool')).toEqual([1, 4, 9, 16])
+}
+
+async function within<T>(work: T | PromiseLike<T>, milliseconds: number, otherwise: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${otherwise} (after ${milliseconds} ms)`)), milliseconds)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,71 @@
+/** What a case works with. It owns the pools the case makes and ends them; the shared pool it only lends. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as client from '@poolmq/client'
+import { tasks } from '../fixtures/dist/conformance-tasks.js'
+import { Latch, Log } from './latch.js'
+
+/** The classes that the table is run against. ThreadPool has the same surface. */
+export type Kind = 'Pool' | 'ThreadPool'
+export type AnyPool = client.Pool
+export type MakeOptions = ConstructorParameters<typeof client.Pool>[0]
+
+export const classes = client as unknown as Partial<Record<Kind, new (options?: MakeOptions) => AnyPool>>
+
+export class Context {
+  readonly kind: Kind
+  readonly tasks = tasks
+  /** Exists, and is removed with the case. */
+  readonly directory = mkdtempSync(join(tmpdir(), 'conformance-'))
+  readonly #lend: () => AnyPool
+  readonly #made: AnyPool[] = []
+  #borrowed = false
+
+  constructor(kind: Kind, lend: () => AnyPool) {
+    this.kind = kind
+    this.#lend = lend
+    mkdirSync(this.directory, { recursive: true })
+  }
+
+  /** The pool of four workers that all cases share, as CPython's test classes do. */
+  get pool(): AnyPool {
+    this.#borrowed = true
+    return this.#lend()
+  }
+
+  get borrowed(): boolean {
+    return this.#borrowed
+  }
+
+  /** A pool of the case's own, of the kind under test. */
+  makePool(options?: MakeOptions): AnyPool {
+    const PoolClass = classes[this.kind]
+    if (PoolClass === undefined) throw new Error(`@poolmq/client has no ${this.kind}`)
+    const pool = new PoolClass(options)
+    this.#made.push(pool)
+    return pool
+  }
+
+  path(name: string): string {
+    return join(this.directory, name)
+  }
+
+  latch(name = 'go'): Latch {
+    return new Latch(this.path(name))
+  }
+
+  log(name = 'log'): Log {
+    return new Log(this.path(name))
+  }
+
+  /** `String(pool)` without the name of the kind, as CPython's `repr` without its module. */
+  textOf(pool: AnyPool): string {
+    return String(pool).replace(`<${this.kind} `, '<Pool ')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#made.map((pool) => pool.terminate()))
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}

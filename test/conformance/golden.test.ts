@@ -1,0 +1,67 @@
+/** golden.json is what CPython says, and the table, golden.json and docs/semantics.md name the same things. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { deviation } from './deviation.js'
+import { goldenUrl, readGolden } from './golden.js'
+import { table } from './table.js'
+import { expected, translate } from './translation.js'
+
+const script = fileURLToPath(new URL('./cpython.py', import.meta.url))
+const found = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' })
+const version = found.status === 0 ? found.stdout.trim() : 'none'
+
+// Messages and start methods change between minor versions: only the version that wrote the file can write it again.
+test('golden.json regenerates byte by byte', { timeout: 300_000 }, ({ skip }) => {
+  const wanted = readGolden().python
+  if (version !== wanted) skip(`needs python3 ${wanted}; here: ${version}`)
+  const directory = mkdtempSync(join(tmpdir(), 'conformance-golden-'))
+  try {
+    const output = join(directory, 'golden.json')
+    const run = spawnSync('python3', [script, output], { encoding: 'utf8' })
+    expect(run.status, run.stderr).toBe(0)
+    expect(readFileSync(output, 'utf8')).toBe(readFileSync(goldenUrl, 'utf8'))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('the table has at least 140 cases, and an id once only', () => {
+  const ids = table.map(({ id }) => id)
+  expect(ids.length).toBeGreaterThanOrEqual(140)
+  expect(ids.length).toBe(new Set(ids).size)
+})
+
+test('each case has an answer of CPython, and each answer a case', () => {
+  expect(table.map(({ id }) => id).sort()).toEqual(Object.keys(readGolden().cases).sort())
+})
+
+test('each decision to differ is a line of docs/semantics.md', () => {
+  const text = readFileSync(new URL('../../docs/semantics.md', import.meta.url), 'utf8')
+  expect(Object.values(deviation).filter((line) => !text.includes(line))).toEqual([])
+})
+
+test('each decision to differ has a case', () => {
+  const used = new Set(table.map(({ differs }) => differs))
+  expect(Object.values(deviation).filter((line) => !used.has(line))).toEqual([])
+})
+
+test('a case that differs does differ, and only where CPython hangs may a case of its own have no counterpart', () => {
+  const { cases } = readGolden()
+  const alike = table.filter(({ id, then }) => then !== 'cpython' && sameAnswer(translate(cases[id]), then))
+  expect(alike.map(({ id }) => id)).toEqual([])
+  expect(table.filter(({ then, differs }) => (then === 'cpython') !== (differs === undefined))).toEqual([])
+  expect(table.filter(({ id, then }) => then === 'cpython' && JSON.stringify(cases[id]).includes('"hangs"'))).toEqual([])
+})
+
+function sameAnswer(golden: unknown, then: object | string): boolean {
+  try {
+    expect(golden).toEqual(expected(then as never))
+    return true
+  } catch {
+    return false
+  }
+}
