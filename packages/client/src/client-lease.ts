@@ -43,7 +43,11 @@ export class ClientLease {
     clearInterval(this.#timer)
     const { client } = this.#link
     const own = [this.#keys.results(this.#clientId), this.#keys.spec(this.#clientId)]
-    await client.multi().del(...own).zrem(this.#keys.clients, this.#clientId).exec()
+    await client
+      .multi()
+      .del(...own)
+      .zrem(this.#keys.clients, this.#clientId)
+      .exec()
   }
 
   stop(): void {

@@ -94,8 +94,8 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   take(index: number, result: ChunkResult): void {
     this.#arrived++
     if (this.#returned) return
-    const items = result.values.map((value, i): Item =>
-      result.failures.has(i) ? { error: result.failures.get(i) } : { value },
+    const items = result.values.map(
+      (value, i): Item => (result.failures.has(i) ? { error: result.failures.get(i) } : { value }),
     )
     if (!this.#ordered) {
       this.#ready.push({ items, next: 0 })

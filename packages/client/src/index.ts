@@ -1,8 +1,8 @@
 /** `@poolmq/client`: Python's `multiprocessing.Pool` for TypeScript, with workers on any number of machines. */
 export {
   CancelledError,
-  type ConnectionOption,
   ConnectionError,
+  type ConnectionOption,
   defineTasks,
   EncodingError,
   InitializerError,

@@ -6,7 +6,6 @@
  * The process is kept alive by open calls and by nothing else: sockets and child processes are not counted.
  */
 import {
-  assertServer,
   CancelledError,
   ConnectionError,
   type ConnectionOption,
@@ -15,29 +14,23 @@ import {
   EncodingError,
   formatChunk,
   formatChunkId,
-  formatSpec,
   NestedPoolError,
   type OutcomeEntry,
   PoolKeys,
   type PoolSpec,
   parseChunkId,
-  RedisLink,
   randomId,
   type TaskInfo,
   taskModules,
-  within,
 } from '@poolmq/shared'
-import { ChunkQueue, currentTask, type NewChunk } from '@poolmq/worker'
+import { currentTask, type NewChunk } from '@poolmq/worker'
 import { Call, type ChunkResult, type Collector, failedChunk, mergeOutcome, type PendingChunk } from './call.js'
-import { CallbackQueue } from './callback-queue.js'
 import { callHeader, type ParsedOptions } from './call-options.js'
+import { CallbackQueue } from './callback-queue.js'
 import { Census } from './census.js'
 import type { EncodedChunk } from './chunker.js'
-import { ClientLease } from './client-lease.js'
 import { LocalWorkers } from './local-workers.js'
-import { removePool, stopCall } from './pool-keys-removal.js'
-import { Reconciler } from './reconciler.js'
-import { ResultReader } from './result-reader.js'
+import { PoolSession } from './pool-session.js'
 import { Submitter } from './submitter.js'
 
 export interface PoolEngineOptions {
@@ -50,19 +43,6 @@ export interface PoolEngineOptions {
   readonly expectedWorkers: number | undefined
 }
 
-/** Milliseconds that Redis may be out of reach before open calls are given up. */
-const outageLimit = 60_000
-/** Milliseconds that the last words to Redis may take. */
-const farewellLimit = 2000
-
-interface Session {
-  readonly link: RedisLink
-  readonly queue: ChunkQueue
-  readonly lease: ClientLease
-  readonly reader: ResultReader
-  readonly reconciler: Reconciler
-}
-
 export class PoolEngine {
   readonly clientId = randomId()
   readonly callbacks = new CallbackQueue()
@@ -72,12 +52,11 @@ export class PoolEngine {
   readonly #submitter: Submitter
   readonly #local: LocalWorkers | undefined
   readonly #census: Census
-  readonly #session: Promise<Session>
+  readonly #session: Promise<PoolSession>
   /** Resolved and renewed as the last open call ends. */
   #idle: (() => void)[] = []
   #nextCall = 0
   #anchor: NodeJS.Timeout | undefined
-  #outage: NodeJS.Timeout | undefined
   /** Why nothing can run any more. */
   #broken: { readonly error: unknown } | undefined
   #shutdown: Promise<void> | undefined
@@ -87,8 +66,7 @@ export class PoolEngine {
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.#submitter = new Submitter(
       async (chunks) => {
-        const { queue } = await this.#session
-        await queue.add(chunks)
+        await (await this.#session).add(chunks)
         for (const chunk of chunks as readonly PendingChunk[]) chunk.sent = true
       },
       (chunks, error) => this.#unsent(chunks, error),
@@ -190,32 +168,21 @@ export class PoolEngine {
     return this.#shutdown
   }
 
-  async #open(): Promise<Session> {
-    const { spec } = this.#options
-    const link = await RedisLink.open(this.#options.connection)
-    try {
-      const warning = await assertServer(link)
-      if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
-      this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
-      link.on('lost', () => this.#lost(link))
-      link.on('restored', () => this.#restored())
-      link.on('failed', (error) => this.#break(error))
-      const queue = new ChunkQueue(link, this.#keys, { lockDuration: 10_000 })
-      const reader = new ResultReader(link, this.#keys.results(this.clientId), (entry) => this.#hear(entry))
-      const reconciler = new Reconciler(link, this.#keys, reader, () => this.#pending(), (chunks) => queue.add(chunks))
-      const lease = new ClientLease(link, this.#keys, this.clientId, spec && formatSpec(spec), () => {
-        reader.rewind()
-        void reconciler.reconcile()
-      })
-      await Promise.all([lease.take(), queue.prepare()])
-      void reader.run()
-      reconciler.start()
-      this.#census.start(link)
-      return { link, queue, lease, reader, reconciler }
-    } catch (error) {
-      await link.close()
-      throw error
-    }
+  #open(): Promise<PoolSession> {
+    const { connection, spec } = this.#options
+    return PoolSession.open({
+      connection,
+      keys: this.#keys,
+      clientId: this.clientId,
+      spec,
+      pending: () => this.#pending(),
+      onLink: (link) => {
+        this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
+        this.#census.start(link)
+      },
+      onEntry: (entry) => this.#hear(entry),
+      onFailed: (error) => this.#break(error),
+    })
   }
 
   #hear(entry: OutcomeEntry): void {
@@ -280,34 +247,16 @@ export class PoolEngine {
   #unsent(chunks: readonly NewChunk[], cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const error =
-      cause instanceof ConnectionError ? cause : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
+      cause instanceof ConnectionError
+        ? cause
+        : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
     for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call))) this.#fail(call, error)
   }
 
   #removeChunks(call: Call): void {
     this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
     if (this.#shutdown !== undefined) return
-    this.#session
-      .then(({ link, queue }) => stopCall(link, queue, this.#keys, `${this.clientId}.${call.number}`))
-      .catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
-  }
-
-  #lost(link: RedisLink): void {
-    this.#outage ??= setTimeout(() => {
-      const cause = link.lastError
-      this.#break(
-        new ConnectionError(
-          `Redis has been out of reach for ${outageLimit / 1000} s${cause === undefined ? '' : `: ${cause.message}`}`,
-          { cause },
-        ),
-      )
-    }, outageLimit).unref()
-  }
-
-  #restored(): void {
-    clearTimeout(this.#outage)
-    this.#outage = undefined
-    void this.#session.then(({ lease, reconciler }) => lease.renew().then(() => reconciler.reconcile())).catch(() => undefined)
+    this.#session.then((session) => session.stopCall(call.number)).catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
   }
 
   #break(error: unknown): void {
@@ -319,22 +268,13 @@ export class PoolEngine {
   async #end(how: 'drain' | 'stop'): Promise<void> {
     const anchor = setInterval(() => undefined, 2 ** 30)
     try {
-      clearTimeout(this.#outage)
       this.#submitter.clear()
       const session = await this.#session.catch(() => undefined)
-      session?.reconciler.stop()
       this.#census.stop()
       // First the lease: with it, every host knows that this client's chunks are nobody's.
-      if (session !== undefined) {
-        await within(farewellLimit, session.lease.release().then(() => session.queue.dropWaiting(`${this.clientId}.`)))
-      }
+      await session?.release()
       await this.#local?.end(how)
-      if (session === undefined) return
-      const isPrivate = this.#options.name === undefined
-      await within(farewellLimit, removePool(session.link, session.queue, this.#keys, this.clientId, isPrivate))
-      session.lease.stop()
-      session.reader.close()
-      await session.link.close()
+      await session?.close(this.#options.name === undefined)
     } finally {
       clearInterval(anchor)
     }

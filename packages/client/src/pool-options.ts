@@ -67,7 +67,10 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
   knownOptions('Pool', options, poolOptionNames)
   const processes = parseProcesses(options.processes as unknown, options.name)
   const maxTasksPerChild = options.maxTasksPerChild as unknown
-  if (maxTasksPerChild !== undefined && !(Number.isSafeInteger(maxTasksPerChild) && (maxTasksPerChild as number) >= 1)) {
+  if (
+    maxTasksPerChild !== undefined &&
+    !(Number.isSafeInteger(maxTasksPerChild) && (maxTasksPerChild as number) >= 1)
+  ) {
     throw new RangeError(`maxTasksPerChild must be a positive integer or undefined, got ${describe(maxTasksPerChild)}`)
   }
   const initializer = parseInitializer(options.initializer, options.initArgs)

@@ -12,13 +12,10 @@ import {
   PoolStateError,
   PoolTerminatedError,
   type TaskFunction,
-  type TaskInfo,
   type TaskRef,
   taskInfo,
 } from '@poolmq/shared'
-import { AsyncResult } from './async-result.js'
-import type { Collector } from './call.js'
-import { type Callbacks, callBack, type Ending } from './callback-queue.js'
+import type { AsyncResult } from './async-result.js'
 import {
   type ApplyAsyncOptions,
   type ApplyOptions,
@@ -29,12 +26,12 @@ import {
   parseCallOptions,
 } from './call-options.js'
 import { defaultChunkSize, encodeCall, encodeChunk } from './chunker.js'
-import { ImapFeeder } from './imap-feeder.js'
-import { ImapIterator, type ImapResults } from './imap-iterator.js'
-import { MapCollector } from './map-collector.js'
-import { type CallKind, PoolEngine } from './pool-engine.js'
+import { startImap } from './imap-call.js'
+import type { ImapFeeder } from './imap-feeder.js'
+import type { ImapResults } from './imap-iterator.js'
+import { startMap } from './map-call.js'
+import { PoolEngine } from './pool-engine.js'
 import { type PoolOptions, parsePoolOptions } from './pool-options.js'
-import { ProgressReporter } from './progress-reporter.js'
 import { forgetPool, watchPool } from './unclosed-pools.js'
 
 /** Arguments of a task in `apply`: may be left out when the task needs none. */
@@ -271,7 +268,8 @@ export class Pool {
     const chunk = encodeCall(kwds === undefined ? args : [...args, kwds])
     const callback = options.callback as ((value: unknown) => unknown) | undefined
     const one = { ...options, callback: callback && (([value]: unknown[]) => callback(value)) }
-    return this.#collect(info, { mode: 'each', spread: true }, [chunk], one as ParsedOptions, ([value]) => value)
+    const kind = { mode: 'each', spread: true } as const
+    return startMap(this, this.#engine, info, kind, [chunk], one as ParsedOptions, ([value]) => value)
   }
 
   #map(
@@ -287,40 +285,8 @@ export class Pool {
     const size = options.chunkSize ?? defaultChunkSize(input.length, this.#engine.workers)
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
-    return this.#collect(info, { mode: 'first', spread: method.startsWith('star') }, chunks, options, (values) => values)
-  }
-
-  #collect<T>(
-    info: TaskInfo,
-    kind: CallKind,
-    chunks: ReturnType<typeof encodeChunk>[],
-    options: ParsedOptions,
-    pick: (values: unknown[]) => T,
-  ): AsyncResult<T> {
-    const engine = this.#engine
-    const callbacks = options as Callbacks<unknown[]>
-    const result = new AsyncResult<T>()
-    const settle = (ending: Ending<unknown[]>) => {
-      if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
-      else AsyncResult.reject(result, ending.error)
-      engine.end(call)
-    }
-    const collector = new MapCollector<unknown>(chunks.length, (ending) => {
-      if (callbacks.callback === undefined && callbacks.errorCallback === undefined) return settle(ending)
-      engine.callbacks.run(() => {
-        const called = callBack(ending, callbacks)
-        return called instanceof Promise ? called.then(settle) : settle(called)
-      })
-    })
-    const progress = new ProgressReporter(options.onProgress)
-    progress.total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    const call = engine.call(this, info, kind, options, progress.before(collector))
-    if (chunks.length === 0) {
-      if (callbacks.callback === undefined) settle({ value: [] })
-      else queueMicrotask(() => collector.end())
-    }
-    for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk)
-    return result
+    const kind = { mode: 'first', spread: method.startsWith('star') } as const
+    return startMap(this, this.#engine, info, kind, chunks, options, (values) => values)
   }
 
   #imap<R>(
@@ -333,50 +299,8 @@ export class Pool {
     const info = taskInfo(task)
     const options = parseCallOptions(method, given)
     const input = toInput(method, items)
-    const engine = this.#engine
-    let total: number | undefined
-    let arrived = 0
-    const endWhenDone = () => {
-      if (total !== undefined && arrived >= total) engine.end(call)
-    }
-    const iterator = new ImapIterator<R>(!method.endsWith('Unordered'), {
-      onChunkTaken: () => feeder.chunkTaken(),
-      onReturn: () => {
-        feeder.stop()
-        engine.end(call)
-      },
-    })
-    const collector: Collector = {
-      take: (index, result) => {
-        arrived++
-        iterator.take(index, result)
-        endWhenDone()
-      },
-      fail: (error) => {
-        feeder.stop()
-        iterator.fail(error)
-      },
-    }
-    const progress = new ProgressReporter(options.onProgress)
-    const kind = { mode: 'each', spread: method.startsWith('istar') } as const
-    const call = engine.call(this, info, kind, options, progress.before(collector))
-    const feeder = new ImapFeeder({
-      input,
-      chunkSize: options.chunkSize ?? 1,
-      bufferSize: options.bufferSize ?? 4 * engine.workers,
-      liftable: options.bufferSize === undefined,
-      submit: (chunk, index, first) => engine.submit(call, index, encodeChunk(chunk, 'items', first)),
-      onEnd: (chunks, read, ending) => {
-        total = chunks
-        progress.total = read
-        this.#feeders.delete(feeder)
-        iterator.inputEnded(chunks, ending)
-        endWhenDone()
-      },
-    })
-    this.#feeders.add(feeder)
-    void feeder.run()
-    return iterator
+    const kind = { spread: method.startsWith('istar'), ordered: !method.endsWith('Unordered') }
+    return startImap(this, this.#engine, info, kind, input, options, this.#feeders)
   }
 }
 

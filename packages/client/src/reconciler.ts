@@ -14,6 +14,7 @@ const batch = 500
 export class Reconciler {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
+  readonly #stream: string
   readonly #reader: ResultReader
   readonly #pending: () => Iterable<PendingChunk>
   readonly #add: (chunks: readonly PendingChunk[]) => Promise<void>
@@ -25,12 +26,14 @@ export class Reconciler {
   constructor(
     link: RedisLink,
     keys: PoolKeys,
+    clientId: string,
     reader: ResultReader,
     pending: () => Iterable<PendingChunk>,
     add: (chunks: readonly PendingChunk[]) => Promise<void>,
   ) {
     this.#link = link
     this.#keys = keys
+    this.#stream = keys.results(clientId)
     this.#reader = reader
     this.#pending = pending
     this.#add = add
@@ -85,9 +88,7 @@ export class Reconciler {
 
   /** Whether all that is in the stream now has been handed on: an outcome that is there is no loss. */
   async #readerIsUpToDate(): Promise<boolean> {
-    const [clientId] = [...this.#pending()].map((chunk) => chunk.jobId.split('.', 1)[0] ?? '')
-    if (clientId === undefined) return true
-    const [last] = await this.#link.client.xrevrange(this.#keys.results(clientId), '+', '-', 'COUNT', 1)
+    const [last] = await this.#link.client.xrevrange(this.#stream, '+', '-', 'COUNT', 1)
     return last === undefined || isAtLeast(this.#reader.cursor, last[0])
   }
 }

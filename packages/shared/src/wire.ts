@@ -6,8 +6,8 @@
  * wrapped in another encoding. Whatever is read is checked here; what does not fit is a ProtocolError.
  */
 import type { Payload } from './codec.js'
-import { ProtocolError } from './errors.js'
 import type { WireError } from './error-transport.js'
+import { ProtocolError } from './errors.js'
 
 /** Raised when a record changes in a way that an older reader would misread. */
 export const protocolVersion = 1
@@ -155,8 +155,7 @@ export function parseSpec(text: string): PoolSpec {
   checkVersion(record, 'pool spec')
   const { initializer, maxTasksPerChild } = record as Partial<PoolSpec>
   const badInitializer =
-    initializer !== undefined &&
-    (typeof initializer?.task !== 'string' || typeof initializer.args?.text !== 'string')
+    initializer !== undefined && (typeof initializer?.task !== 'string' || typeof initializer.args?.text !== 'string')
   if (badInitializer || (maxTasksPerChild !== undefined && !(Number(maxTasksPerChild) >= 1))) {
     throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
   }

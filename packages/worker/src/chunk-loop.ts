@@ -69,7 +69,9 @@ export class ChunkLoop {
   /** As `drain`, and the running task is aborted. True when it need not be waited for. */
   abort(): boolean {
     this.#draining = true
-    return this.#running === undefined || !this.#running.abort(new CancelledError('the worker process is being stopped'))
+    return (
+      this.#running === undefined || !this.#running.abort(new CancelledError('the worker process is being stopped'))
+    )
   }
 
   /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */

@@ -6,7 +6,7 @@
  * hash after having taken it), and an outcome and the completion of its chunk are one transaction, so that a chunk is
  * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
  */
-import { type PoolKeys, PoolKeys as Keys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from 'bullmq'
 import { dropChunks, noteFields, noteLoss } from './chunk-scripts.js'
 
@@ -29,8 +29,8 @@ export interface TakenChunk {
 }
 
 export interface ChunkQueueOptions {
-  /** Milliseconds that a lock lasts unless it is renewed. */
-  readonly lockDuration: number
+  /** Milliseconds that a lock lasts unless it is renewed. @defaultValue 10000 */
+  readonly lockDuration?: number
   /** A connection of its own for `waitForChunk`. */
   readonly blocking?: boolean
   /** Milliseconds between two checks for lapsed locks. */
@@ -45,8 +45,8 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #lockDuration: number
   #taken: unknown[] | undefined
 
-  constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions) {
-    const { lockDuration, stalledInterval = Math.max(500, lockDuration / 5) } = options
+  constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
+    const { lockDuration = 10_000, stalledInterval = Math.max(500, lockDuration / 5) } = options
     const connect = (client: unknown, blocking: boolean) =>
       // `shared`: the link opened these clients and closes them. Version and eviction policy are the link's business too.
       new RedisConnection(client as never, { shared: true, blocking, skipVersionCheck: true })

@@ -42,9 +42,12 @@ export class Initializer {
     const wire = this.#broken.get(clientId)
     if (wire === undefined) return undefined
     const cause = decodeError(wire)
-    return new InitializerError(`the initializer failed in three worker processes one after the other: ${cause.message}`, {
-      cause,
-    })
+    return new InitializerError(
+      `the initializer failed in three worker processes one after the other: ${cause.message}`,
+      {
+        cause,
+      },
+    )
   }
 
   /**

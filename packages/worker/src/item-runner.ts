@@ -65,6 +65,9 @@ async function runAgain(retry: Retry, run: ItemRunner, item: unknown, running: R
 function isWorthIt(error: unknown, retry: Retry): boolean {
   if (error instanceof TaskTimeoutError) return false
   if (retry.on === undefined) return true
-  const { name, code } = (typeof error === 'object' && error !== null ? error : {}) as { name?: unknown; code?: unknown }
+  const { name, code } = (typeof error === 'object' && error !== null ? error : {}) as {
+    name?: unknown
+    code?: unknown
+  }
   return retry.on.some((wanted) => wanted === name || wanted === String(code))
 }

@@ -5,7 +5,15 @@
  */
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ChunkId, formatPresence, type PoolKeys, type Presence, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import {
+  type ChunkId,
+  formatPresence,
+  type PoolKeys,
+  type Presence,
+  parseChunkId,
+  queueKeySuffixes,
+  type RedisLink,
+} from '@poolmq/shared'
 import type { Logger } from 'pino'
 import type { ChunkQueue } from './chunk-queue.js'
 import { sweepPool } from './chunk-scripts.js'
@@ -60,7 +68,11 @@ export class SupervisorDuties {
     if (this.#ended) return
     const { link, keys, id, lockDuration } = this.#options
     const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
-    await link.client.multi().hset(keys.hosts, id, record).pexpire(keys.hosts, lockDuration * 2).exec()
+    await link.client
+      .multi()
+      .hset(keys.hosts, id, record)
+      .pexpire(keys.hosts, lockDuration * 2)
+      .exec()
   }
 
   /** Gives back what a worker process held when it ended. */

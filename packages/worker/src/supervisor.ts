@@ -98,7 +98,13 @@ export class Supervisor {
     try {
       const link = await RedisLink.open(connection)
       this.#link = link
-      this.#config.resolve({ pool, connection: link.descriptor, lockDuration, local: this.#options.local === true, ...(eager && { eager }) })
+      this.#config.resolve({
+        pool,
+        connection: link.descriptor,
+        lockDuration,
+        local: this.#options.local === true,
+        ...(eager && { eager }),
+      })
       const [{ ChunkQueue }, { SupervisorDuties }] = await Promise.all([
         import('./chunk-queue.js'),
         import('./supervisor-duties.js'),
@@ -106,7 +112,15 @@ export class Supervisor {
       const keys = new PoolKeys(pool)
       const queue = new ChunkQueue(link, keys, { lockDuration })
       await queue.prepare()
-      this.#duties = new SupervisorDuties({ id: this.id, link, keys, queue, lockDuration, slots: this.#slots, log: this.#log })
+      this.#duties = new SupervisorDuties({
+        id: this.id,
+        link,
+        keys,
+        queue,
+        lockDuration,
+        slots: this.#slots,
+        log: this.#log,
+      })
       this.#duties.start(() => this.#presence())
     } catch (error) {
       this.#config.reject(error)

@@ -2,7 +2,16 @@
  * What a worker process and a worker thread do alike: load the modules, connect, run the initializer of their own pool,
  * then take chunks when told to. Ends with exit code 0 when drained, 1 when it cannot go on.
  */
-import { Deferred, encodeError, findTask, PoolKeys, RedisLink, type TaskFunction, taskIds, within } from '@poolmq/shared'
+import {
+  Deferred,
+  encodeError,
+  findTask,
+  PoolKeys,
+  RedisLink,
+  type TaskFunction,
+  taskIds,
+  within,
+} from '@poolmq/shared'
 import { ChunkLoop } from './chunk-loop.js'
 import { ChunkQueue } from './chunk-queue.js'
 import { Initializer, InitializerFailure } from './initializer.js'

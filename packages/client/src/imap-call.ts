@@ -1,0 +1,72 @@
+/** Starts a call whose results are taken one by one: `imap`, `imapUnordered` and their `istarmap` forms. */
+import type { TaskInfo } from '@poolmq/shared'
+import type { Collector } from './call.js'
+import type { ParsedOptions } from './call-options.js'
+import { encodeChunk } from './chunker.js'
+import { ImapFeeder } from './imap-feeder.js'
+import { ImapIterator, type ImapResults } from './imap-iterator.js'
+import type { PoolEngine } from './pool-engine.js'
+import { ProgressReporter } from './progress-reporter.js'
+
+export interface ImapKind {
+  /** Items are argument lists. */
+  readonly spread: boolean
+  readonly ordered: boolean
+}
+
+/** Chunks in the buffer for each worker process, by default. */
+const bufferPerWorker = 4
+
+/** @param feeders - the feeders of the pool that are still reading; this call's is among them while it does */
+export function startImap<R>(
+  owner: unknown,
+  engine: PoolEngine,
+  task: TaskInfo,
+  kind: ImapKind,
+  input: Iterable<unknown> | AsyncIterable<unknown>,
+  options: ParsedOptions,
+  feeders: Set<ImapFeeder>,
+): ImapResults<R> {
+  let total: number | undefined
+  let arrived = 0
+  const endWhenDone = () => {
+    if (total !== undefined && arrived >= total) engine.end(call)
+  }
+  const iterator = new ImapIterator<R>(kind.ordered, {
+    onChunkTaken: () => feeder.chunkTaken(),
+    onReturn: () => {
+      feeder.stop()
+      engine.end(call)
+    },
+  })
+  const collector: Collector = {
+    take: (index, result) => {
+      arrived++
+      iterator.take(index, result)
+      endWhenDone()
+    },
+    fail: (error) => {
+      feeder.stop()
+      iterator.fail(error)
+    },
+  }
+  const progress = new ProgressReporter(options.onProgress)
+  const call = engine.call(owner, task, { mode: 'each', spread: kind.spread }, options, progress.before(collector))
+  const feeder = new ImapFeeder({
+    input,
+    chunkSize: options.chunkSize ?? 1,
+    bufferSize: options.bufferSize ?? bufferPerWorker * engine.workers,
+    liftable: options.bufferSize === undefined,
+    submit: (items, index, first) => engine.submit(call, index, encodeChunk(items, 'items', first)),
+    onEnd: (chunks, items, ending) => {
+      total = chunks
+      progress.total = items
+      feeders.delete(feeder)
+      iterator.inputEnded(chunks, ending)
+      endWhenDone()
+    },
+  })
+  feeders.add(feeder)
+  void feeder.run()
+  return iterator
+}

@@ -1,0 +1,160 @@
+/**
+ * A pool's side of Redis: the link, the queue, the lease, the reader of results and the reconciler, opened together and
+ * closed together. An outage is waited out for a minute; then it is told as a failure, since nothing may wait for ever.
+ */
+import {
+  assertServer,
+  ConnectionError,
+  type ConnectionOption,
+  formatSpec,
+  type OutcomeEntry,
+  type PoolKeys,
+  type PoolSpec,
+  queueKeySuffixes,
+  RedisLink,
+  within,
+} from '@poolmq/shared'
+import { ChunkQueue, type NewChunk, sweepPool } from '@poolmq/worker'
+import type { PendingChunk } from './call.js'
+import { ClientLease } from './client-lease.js'
+import { Reconciler } from './reconciler.js'
+import { ResultReader } from './result-reader.js'
+
+export interface PoolSessionOptions {
+  readonly connection: ConnectionOption | undefined
+  readonly keys: PoolKeys
+  readonly clientId: string
+  readonly spec: PoolSpec | undefined
+  /** The chunks that Redis has confirmed and that nothing has been heard of. */
+  readonly pending: () => Iterable<PendingChunk>
+  /** Redis is there. */
+  readonly onLink: (link: RedisLink) => void
+  readonly onEntry: (entry: OutcomeEntry) => void
+  /** Redis is out of reach for good. */
+  readonly onFailed: (error: ConnectionError) => void
+}
+
+/** Milliseconds that Redis may be out of reach before open calls are given up. */
+const outageLimit = 60_000
+/** Milliseconds that the last words to Redis may take. */
+const farewellLimit = 2000
+/** Milliseconds that the order to stop a call's running chunks stands: hosts look every second. */
+const stopOrder = 60_000
+
+export class PoolSession {
+  readonly #options: PoolSessionOptions
+  readonly #link: RedisLink
+  readonly #queue: ChunkQueue
+  readonly #lease: ClientLease
+  readonly #reader: ResultReader
+  readonly #reconciler: Reconciler
+  #outage: NodeJS.Timeout | undefined
+
+  private constructor(link: RedisLink, options: PoolSessionOptions) {
+    const { keys, clientId, spec, pending, onEntry, onFailed } = options
+    this.#options = options
+    this.#link = link
+    this.#queue = new ChunkQueue(link, keys)
+    this.#reader = new ResultReader(link, keys.results(clientId), onEntry)
+    this.#reconciler = new Reconciler(link, keys, clientId, this.#reader, pending, (chunks) => this.add(chunks))
+    this.#lease = new ClientLease(link, keys, clientId, spec && formatSpec(spec), () => {
+      this.#reader.rewind()
+      void this.#reconciler.reconcile()
+    })
+    link.on('lost', () => this.#lost())
+    link.on('restored', () => this.#restored())
+    link.on('failed', onFailed)
+  }
+
+  /** @throws ConnectionError when Redis is not to be had, or not one that can run a pool. */
+  static async open(options: PoolSessionOptions): Promise<PoolSession> {
+    const link = await RedisLink.open(options.connection)
+    try {
+      const warning = await assertServer(link)
+      if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
+      options.onLink(link)
+      const session = new PoolSession(link, options)
+      await Promise.all([session.#lease.take(), session.#queue.prepare()])
+      void session.#reader.run()
+      session.#reconciler.start()
+      return session
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+
+  /** Adds chunks to the queue, in order. */
+  async add(chunks: readonly NewChunk[]): Promise<void> {
+    await this.#queue.add(chunks)
+  }
+
+  /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
+  async stopCall(number: number): Promise<void> {
+    const { keys, clientId } = this.#options
+    const now = Date.now()
+    const call = `${clientId}.${number}`
+    await this.#link.client
+      .multi()
+      .zremrangebyscore(keys.stops, '-inf', now)
+      .zadd(keys.stops, now + stopOrder, call)
+      .pexpire(keys.stops, stopOrder)
+      .exec()
+    await this.#queue.dropWaiting(`${call}.`)
+  }
+
+  /** Gives the lease up: from now on this client's chunks are nobody's, and every host knows. */
+  async release(): Promise<void> {
+    clearTimeout(this.#outage)
+    this.#reconciler.stop()
+    const prefix = `${this.#options.clientId}.`
+    await within(
+      farewellLimit,
+      this.#lease.release().then(() => this.#queue.dropWaiting(prefix)),
+    )
+  }
+
+  /**
+   * Removes what is left and closes. Of a private pool nothing is kept, as nobody else can use it; of a named one the
+   * keys that no host and no other client uses any more are removed.
+   */
+  async close(isPrivate: boolean): Promise<void> {
+    await within(farewellLimit, this.#sweep(isPrivate))
+    this.#reader.close()
+    await this.#link.close()
+  }
+
+  async #sweep(isPrivate: boolean): Promise<void> {
+    const { keys, clientId } = this.#options
+    await this.#queue.dropWaiting(`${clientId}.`)
+    const counted = ['wait', 'active', 'prioritized', 'delayed']
+    const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
+    const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
+    const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops]
+    if (isPrivate) {
+      const active = await this.#link.client.lrange(keys.chunk('active'), 0, -1)
+      await this.#link.client.del(...all, ...active.flatMap((id) => [keys.chunk(id), keys.chunk(`${id}:lock`)]))
+    } else {
+      await sweepPool(this.#link.client, all, Date.now())
+    }
+  }
+
+  #lost(): void {
+    this.#outage ??= setTimeout(() => {
+      const cause = this.#link.lastError
+      const why = cause === undefined ? '' : `: ${cause.message}`
+      this.#options.onFailed(
+        new ConnectionError(`Redis has been out of reach for ${outageLimit / 1000} s${why}`, { cause }),
+      )
+    }, outageLimit).unref()
+  }
+
+  #restored(): void {
+    clearTimeout(this.#outage)
+    this.#outage = undefined
+    this.#lease
+      .renew()
+      .then(() => this.#reconciler.reconcile())
+      .catch(() => undefined) // lost again: the next time it is restored, or the next renewal, does it
+  }
+}
