@@ -106,7 +106,7 @@ const leastUrgent = 2 ** 21 - 1
 export function parseCallOptions(method: string, given: unknown): ParsedOptions {
   const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as ParsedOptions
   if (given === undefined) return {}
-  knownOptions(method, options, known[method] ?? (known['imap'] as readonly string[]))
+  knownOptions(method, options, known[method] ?? (known.imap as readonly string[]))
   const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
   // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
   if (chunkSize !== undefined || typeof given !== 'object') wholeNumber('chunkSize', chunkSize, 1)

@@ -35,6 +35,13 @@ export interface PoolOptions {
    */
   readonly maxTasksPerChild?: number | undefined
   /**
+   * Bytes of resident memory above which a worker process is replaced, after the chunk in hand and when its successor
+   * is ready. Of a worker thread it is its own heap and buffers. A whole number of at least 1. @defaultValue none
+   */
+  readonly maxMemoryPerChild?: number | undefined
+  /** Milliseconds after which a worker process is replaced, in the same way. At least 1. @defaultValue none */
+  readonly maxAgePerChild?: number | undefined
+  /**
    * Joins the pool of this name, which `poolmq worker --pool NAME` serves on any host: 1 to 100 letters, digits, `_`,
    * `.`, `-`. @defaultValue a private pool
    */
@@ -53,6 +60,8 @@ const poolOptionNames = [
   'initializer',
   'initArgs',
   'maxTasksPerChild',
+  'maxMemoryPerChild',
+  'maxAgePerChild',
   'name',
   'connection',
   'expectedWorkers',
@@ -74,8 +83,13 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
     throw new RangeError(`maxTasksPerChild must be a positive integer or undefined, got ${describe(maxTasksPerChild)}`)
   }
   const initializer = parseInitializer(options.initializer, options.initArgs)
+  const { maxMemoryPerChild, maxAgePerChild } = options
+  if (maxMemoryPerChild !== undefined) wholeNumber('maxMemoryPerChild', maxMemoryPerChild, 1)
+  if (maxAgePerChild !== undefined) wholeNumber('maxAgePerChild', maxAgePerChild, 1)
   const spec: PoolSpec = {
     ...(initializer && { initializer }),
+    ...(maxMemoryPerChild !== undefined && { maxMemoryPerChild }),
+    ...(maxAgePerChild !== undefined && { maxAgePerChild }),
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
   }
   const { name, connection, expectedWorkers } = options

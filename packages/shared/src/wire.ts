@@ -57,6 +57,10 @@ export interface PoolSpec {
   readonly initializer?: { readonly task: string; readonly args: Payload }
   /** Chunks after which a worker process is replaced. */
   readonly maxTasksPerChild?: number
+  /** Bytes of resident memory above which a worker process is replaced. */
+  readonly maxMemoryPerChild?: number
+  /** Milliseconds after which a worker process is replaced. */
+  readonly maxAgePerChild?: number
 }
 
 /** A supervisor, as it shows itself in Redis. */
@@ -88,16 +92,16 @@ export function parseChunk(data: string): Chunk {
   if (end < 0 || end > 1000) throw new ProtocolError(`a chunk without a header: ${excerpt(data)}`)
   const header = parseRecord(data.slice(0, end), 'chunk header')
   checkVersion(header, 'chunk')
-  const timeout = header['t'] ?? 0
-  const retry = header['r']
-  const fits = (header['m'] === 'f' || header['m'] === 'e') && typeof timeout === 'number' && timeout >= 0
+  const timeout = header.t ?? 0
+  const retry = header.r
+  const fits = (header.m === 'f' || header.m === 'e') && typeof timeout === 'number' && timeout >= 0
   if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
   return {
-    mode: header['m'] === 'f' ? 'first' : 'each',
-    spread: header['x'] === 1,
-    spec: header['s'] === 1,
+    mode: header.m === 'f' ? 'first' : 'each',
+    spread: header.x === 1,
+    spec: header.s === 1,
     timeout,
     ...(retry !== undefined && { retry }),
     payload: { encoding: encodingOf(header), text: data.slice(end + 1) },
@@ -135,7 +139,7 @@ export function parseOutcome(fields: readonly string[]): OutcomeEntry | undefine
     if (head === undefined || text === undefined) throw new ProtocolError('an outcome without a header or a payload')
     const header = parseRecord(head, 'outcome header')
     checkVersion(header, 'outcome')
-    const failures = header['f'] ?? []
+    const failures = header.f ?? []
     if (!Array.isArray(failures) || !failures.every(isFailure)) {
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
     }
@@ -153,13 +157,22 @@ export function formatSpec(spec: PoolSpec): string {
 export function parseSpec(text: string): PoolSpec {
   const record = parseRecord(text, 'pool spec')
   checkVersion(record, 'pool spec')
-  const { initializer, maxTasksPerChild } = record as Partial<PoolSpec>
-  const badInitializer =
-    initializer !== undefined && (typeof initializer?.task !== 'string' || typeof initializer.args?.text !== 'string')
-  if (badInitializer || (maxTasksPerChild !== undefined && !(Number(maxTasksPerChild) >= 1))) {
-    throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
+  const { initializer, maxTasksPerChild, maxMemoryPerChild, maxAgePerChild } = record as Partial<PoolSpec>
+  const isInitializer =
+    initializer === undefined ||
+    (typeof initializer?.task === 'string' &&
+      typeof initializer.args?.text === 'string' &&
+      (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
+  const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
+    (limit) => limit === undefined || (typeof limit === 'number' && limit >= 1),
+  )
+  if (!isInitializer || !areLimits) throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
+  return {
+    ...(initializer && { initializer }),
+    ...(maxTasksPerChild !== undefined && { maxTasksPerChild }),
+    ...(maxMemoryPerChild !== undefined && { maxMemoryPerChild }),
+    ...(maxAgePerChild !== undefined && { maxAgePerChild }),
   }
-  return { ...(initializer && { initializer }), ...(maxTasksPerChild !== undefined && { maxTasksPerChild }) }
 }
 
 export function formatPresence(presence: Presence): string {
@@ -197,7 +210,7 @@ function parseRecord(text: string, what: string): Record<string, unknown> {
 }
 
 function checkVersion(record: Record<string, unknown>, what: string): void {
-  const version = record['v']
+  const version = record.v
   if (version === protocolVersion) return
   throw new ProtocolError(
     typeof version === 'number' && version > protocolVersion
@@ -207,8 +220,8 @@ function checkVersion(record: Record<string, unknown>, what: string): void {
 }
 
 function encodingOf(header: Record<string, unknown>): Payload['encoding'] {
-  if (header['e'] === 'j') return 'json'
-  if (header['e'] === 'r') return 'rich'
+  if (header.e === 'j') return 'json'
+  if (header.e === 'r') return 'rich'
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
 }
 

@@ -24,6 +24,7 @@ import { failedOutcome, runChunk } from './chunk-runner.js'
 import { type Initializer, InitializerFailure } from './initializer.js'
 import { LossLedger } from './loss-ledger.js'
 import type { SupervisorChannel } from './messages.js'
+import { Recycling } from './recycling.js'
 import { RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
 
@@ -45,8 +46,8 @@ export interface ChunkLoopParts {
 
 export class ChunkLoop {
   readonly #parts: ChunkLoopParts
-  /** Chunks run so far, for `maxTasksPerChild`. */
-  #count = 0
+  readonly #recycling = new Recycling()
+  #replacing = false
   #draining = false
   /** Set while a chunk is in hand. */
   #running: RunningChunk | undefined
@@ -81,6 +82,7 @@ export class ChunkLoop {
       next ??= await this.#wait()
       if (next !== undefined) next = await this.#process(next)
     }
+    this.#parts.channel.send({ type: 'done' })
   }
 
   async #wait(): Promise<TakenChunk | undefined> {
@@ -100,27 +102,24 @@ export class ChunkLoop {
     this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
     try {
       channel.send({ type: 'take', jobId: taken.jobId })
-      const { outcome, spec } = await this.#outcome(taken, this.#running)
-      this.#count++
-      const last = spec?.maxTasksPerChild !== undefined && this.#count >= spec.maxTasksPerChild
-      if (last) this.#draining = true
+      const outcome = await this.#outcome(taken, this.#running)
+      this.#askForSuccessor()
       return await this.#deliver(taken, outcome)
     } finally {
       this.#running = undefined
     }
   }
 
-  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<{ outcome: Outcome; spec?: PoolSpec | undefined }> {
+  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome> {
     const { queue, initializer } = this.#parts
-    let spec: PoolSpec | undefined
     try {
       const id = parseChunkId(taken.jobId)
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
       const chunk = parseChunk(taken.data)
       const broken = initializer.brokenBy(id.clientId)
       if (broken !== undefined) throw broken
-      if (chunk.spec) spec = await initializer.ensure(id.clientId)
-      if (spec?.maxTasksPerChild === this.#count + 1) this.#parts.channel.send({ type: 'last' })
+      if (chunk.spec) this.#limit(await initializer.ensure(id.clientId))
+      this.#startChunk()
       const task = await this.#parts.findTask(taken.taskId)
       if (task === undefined) throw await this.#unknown(taken)
       const losses = new LossLedger(taken.fields)
@@ -129,11 +128,29 @@ export class ChunkLoop {
         if (losses.persistent) await this.#insist(() => queue.noteFields(taken.jobId, new Map([['at', String(index)]])))
         this.#parts.channel.send({ type: 'item', index, limit: chunk.timeout })
       }
-      return { outcome: await runChunk({ task, chunk, losses, beforeItem, running }), spec }
+      return await runChunk({ task, chunk, losses, beforeItem, running })
     } catch (error) {
       if (error instanceof InitializerFailure) throw error
-      return { outcome: failedOutcome(error), spec }
+      return failedOutcome(error)
     }
+  }
+
+  #limit(spec: PoolSpec | undefined): void {
+    if (spec === undefined || !this.#recycling.limit(spec)) return
+    this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
+  }
+
+  /** Failed chunks count as well, as in Python. */
+  #startChunk(): void {
+    if (!this.#recycling.startChunk()) return
+    this.#draining = true
+    this.#parts.channel.send({ type: 'last' })
+  }
+
+  #askForSuccessor(): void {
+    if (this.#draining || this.#replacing || !this.#recycling.isDue()) return
+    this.#replacing = true
+    this.#parts.channel.send({ type: 'replace' })
   }
 
   async #unknown(taken: TakenChunk): Promise<UnknownTaskError> {

@@ -69,7 +69,7 @@ function parse(args: readonly string[]): WorkerArguments | string {
     throw new UsageError('--processes and --threads exclude each other')
   }
   if (modules.length === 0) throw new UsageError('no task modules given')
-  const redis = values.redis ?? process.env['REDIS_URL']
+  const redis = values.redis ?? process.env.REDIS_URL
   if (redis === undefined || redis === '') {
     throw new UsageError('no Redis given: use --redis URL or set REDIS_URL (a worker cannot share an embedded one)')
   }

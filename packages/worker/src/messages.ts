@@ -1,5 +1,6 @@
 /** What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way. */
 import type { ConnectionDescriptor, PoolSpec, WireError } from '@poolmq/shared'
+import type { RecyclingLimits } from './recycling.js'
 
 /** A pool whose initializer a worker process runs when it starts, before any chunk asks for it. */
 export interface EagerSpec {
@@ -42,6 +43,12 @@ export type FromWorker =
   | { readonly type: 'free' }
   /** The chunk in hand is the last one before this process exits. */
   | { readonly type: 'last' }
+  /** This process is to be replaced when its successor is ready; it works on until then. */
+  | { readonly type: 'replace' }
+  /** What the supervisor may watch as well. */
+  | { readonly type: 'limits'; readonly limits: RecyclingLimits }
+  /** No chunk is in hand and none will be taken: this process exits now. */
+  | { readonly type: 'done' }
   /**
    * This item of the chunk in hand starts, and may run for so many milliseconds (0: no limit). Told only of a chunk that
    * has a limit, or has lost its worker process before.

@@ -49,7 +49,7 @@ export class SupervisorDuties {
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {
-    const { lockDuration, queue } = this.#options
+    const { lockDuration, queue, slots } = this.#options
     this.#presence = presence
     this.#every(lockDuration / 3, 'renewing leases', () => this.#locks.renew())
     this.#every(lockDuration / 3, 'showing presence', () => this.announce())
@@ -58,6 +58,9 @@ export class SupervisorDuties {
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
+    this.#every(watchInterval, 'watching memory', async () => {
+      for (const slot of slots) slot.checkMemory()
+    })
   }
 
   hold(token: string, jobId: string | undefined): void {

@@ -5,6 +5,8 @@
  */
 import { Deferred, randomId, type WireError, within } from '@poolmq/shared'
 import type { FromWorker, ToWorker, WorkerConfig } from './messages.js'
+import type { RecyclingLimits } from './recycling.js'
+import { residentMemory } from './resident-memory.js'
 import { startProcess, startThread, type WorkerExit, type WorkerHandle } from './worker-handle.js'
 
 /** What a worker process that has ended may have left. */
@@ -47,6 +49,11 @@ interface Occupant {
   late: { readonly item: number; readonly limit: number } | undefined
   /** It was told to end, or ends by itself as it should. */
   leaving: boolean
+  /** It ended by itself with nothing in hand. */
+  done: boolean
+  /** It leaves when its successor is ready. */
+  retiring: boolean
+  limits: RecyclingLimits
   failure: WireError | undefined
   /** Milliseconds before its replacement starts. */
   pause: number
@@ -99,6 +106,29 @@ export class WorkerSlot {
     })
   }
 
+  /** Whether the process, busy as it may be, has grown beyond what its pool allows; then it is replaced. */
+  checkMemory(): void {
+    const occupant = this.#current
+    if (this.#options.threads || occupant.limits.memory === Number.POSITIVE_INFINITY || occupant.retiring) return
+    const bytes = residentMemory(occupant.handle.pid)
+    if (bytes !== undefined && bytes >= occupant.limits.memory) this.#retire(occupant)
+  }
+
+  /** Starts the successor of a process, which leaves when that one is ready. */
+  #retire(occupant: Occupant): void {
+    if (this.#ending || occupant !== this.#current || occupant.retiring) return
+    occupant.retiring = true
+    this.#successor ??= this.#start(false)
+    this.#relieve()
+  }
+
+  #relieve(): void {
+    const occupant = this.#current
+    if (!occupant.retiring || this.#successor?.ready !== true || occupant.leaving) return
+    occupant.leaving = true
+    occupant.handle.send({ type: 'drain' })
+  }
+
   #setDeadline(occupant: Occupant, grace: number, before: () => void): void {
     clearTimeout(occupant.deadline)
     occupant.deadline = setTimeout(() => {
@@ -144,6 +174,9 @@ export class WorkerSlot {
       deadline: undefined,
       late: undefined,
       leaving: false,
+      done: false,
+      retiring: false,
+      limits: { memory: Number.POSITIVE_INFINITY, age: Number.POSITIVE_INFINITY },
       failure: undefined,
       pause: 0,
     }
@@ -163,6 +196,7 @@ export class WorkerSlot {
         occupant.ready = true
         this.tasks = message.tasks
         this.#options.onReady()
+        this.#relieve()
         break
       case 'take':
         this.#clearDeadline(occupant)
@@ -181,6 +215,15 @@ export class WorkerSlot {
         break
       case 'last':
         if (!this.#ending && occupant === this.#current) this.#successor ??= this.#start(false)
+        break
+      case 'replace':
+        this.#retire(occupant)
+        break
+      case 'limits':
+        occupant.limits = message.limits
+        break
+      case 'done':
+        occupant.done = true
         break
       case 'failed':
         occupant.failure = message.error
@@ -203,12 +246,13 @@ export class WorkerSlot {
   #left(occupant: Occupant, exit: WorkerExit): void {
     clearTimeout(occupant.deadline)
     this.#options.onTake(occupant.token, undefined)
-    const clean = exit.code === 0 && occupant.jobId === undefined && !occupant.leaving
-    if (!clean) this.#report(occupant, exit)
+    if (!occupant.done) this.#report(occupant, exit)
     occupant.gone.resolve()
     if (this.#ending) return
     if (occupant === this.#successor) {
-      this.#successor = undefined // the current one finds no successor, and the seat is filled when it leaves
+      // The current one finds no successor: the seat is filled when it leaves.
+      this.#successor = undefined
+      this.#current.retiring = false
       return
     }
     this.#replace(occupant, exit)
