@@ -20,13 +20,7 @@ export function same(id: string, given: string, when: Case['when']): Case {
 }
 
 /** A case in which PoolMQ answers otherwise, on purpose. */
-export function differs(
-  id: string,
-  line: Deviation,
-  given: string,
-  when: Case['when'],
-  then: Observation,
-): Case {
+export function differs(id: string, line: Deviation, given: string, when: Case['when'], then: Observation): Case {
   return { id, given, when, then, differs: line }
 }
 

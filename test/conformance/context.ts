@@ -1,17 +1,17 @@
 /** What a case works with. It owns the pools the case makes and ends them; the shared pool it only lends. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as client from '@poolmq/client'
+import { Pool, ThreadPool } from '@poolmq/client'
 import { tasks } from '../fixtures/dist/conformance-tasks.js'
 import { Latch, Log } from './latch.js'
 
 /** The classes that the table is run against. ThreadPool has the same surface. */
 export type Kind = 'Pool' | 'ThreadPool'
-export type AnyPool = client.Pool
-export type MakeOptions = ConstructorParameters<typeof client.Pool>[0]
+export type AnyPool = Pool
+export type MakeOptions = ConstructorParameters<typeof Pool>[0]
 
-export const classes = client as unknown as Partial<Record<Kind, new (options?: MakeOptions) => AnyPool>>
+export const classes: Readonly<Record<Kind, new (options?: MakeOptions) => AnyPool>> = { Pool, ThreadPool }
 
 export class Context {
   readonly kind: Kind
@@ -25,7 +25,6 @@ export class Context {
   constructor(kind: Kind, lend: () => AnyPool) {
     this.kind = kind
     this.#lend = lend
-    mkdirSync(this.directory, { recursive: true })
   }
 
   /** The pool of four workers that all cases share, as CPython's test classes do. */
@@ -40,9 +39,7 @@ export class Context {
 
   /** A pool of the case's own, of the kind under test. */
   makePool(options?: MakeOptions): AnyPool {
-    const PoolClass = classes[this.kind]
-    if (PoolClass === undefined) throw new Error(`@poolmq/client has no ${this.kind}`)
-    const pool = new PoolClass(options)
+    const pool = new classes[this.kind](options)
     this.#made.push(pool)
     return pool
   }

@@ -54,7 +54,9 @@ test('a case that differs does differ, and only where CPython hangs may a case o
   const alike = table.filter(({ id, then }) => then !== 'cpython' && sameAnswer(translate(cases[id]), then))
   expect(alike.map(({ id }) => id)).toEqual([])
   expect(table.filter(({ then, differs }) => (then === 'cpython') !== (differs === undefined))).toEqual([])
-  expect(table.filter(({ id, then }) => then === 'cpython' && JSON.stringify(cases[id]).includes('"hangs"'))).toEqual([])
+  expect(table.filter(({ id, then }) => then === 'cpython' && JSON.stringify(cases[id]).includes('"hangs"'))).toEqual(
+    [],
+  )
 })
 
 function sameAnswer(golden: unknown, then: object | string): boolean {

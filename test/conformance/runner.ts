@@ -1,4 +1,4 @@
-/** Runs the table against Pool and ThreadPool. One pool of four workers serves all cases that make none. */
+/** Runs the table against one class. One pool of four workers serves all cases that make none. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AnyPool, Context, classes, type Kind } from './context.js'
 import { readGolden } from './golden.js'
@@ -7,24 +7,24 @@ import { expected, translate } from './translation.js'
 
 const caseDeadline = 10_000
 const cleanupDeadline = 15_000
-const { cases: golden } = readGolden()
 
-for (const kind of ['Pool', 'ThreadPool'] satisfies Kind[]) {
-  describe.skipIf(classes[kind] === undefined)(kind, () => {
-    let shared: AnyPool | undefined
+/** Registers a test for each case of the table. */
+export function runTable(kind: Kind): void {
+  const { cases: golden } = readGolden()
+  describe(kind, () => {
+    let shared: AnyPool
 
     beforeAll(() => {
-      const PoolClass = classes[kind]
-      if (PoolClass !== undefined) shared = new PoolClass(4)
+      shared = new classes[kind](4)
     })
 
-    afterAll(() => within(shared?.terminate(), cleanupDeadline, 'terminate of the shared pool hung'))
+    afterAll(() => within(shared.terminate(), cleanupDeadline, 'terminate of the shared pool hung'))
 
     test.each(table.map((entry) => [entry.id, entry] as const))(
       '%s',
       { timeout: caseDeadline + 2 * cleanupDeadline },
       async (id, { given, when, then }) => {
-        const context = new Context(kind, () => shared as AnyPool)
+        const context = new Context(kind, () => shared)
         try {
           const answer = await within(Promise.resolve(context).then(when), caseDeadline, `hung: ${given}`)
           expect(answer, given).toEqual(expected(then === 'cpython' ? translate(golden[id] ?? 'hangs') : then))

@@ -60,7 +60,9 @@ function mapErrors(node: unknown, change: (error: object) => unknown): unknown {
   return Object.fromEntries(
     Object.entries(node).map(([key, part]) => [
       key,
-      key === 'error' && typeof part === 'object' && part !== null && 'type' in part ? change(part) : mapErrors(part, change),
+      key === 'error' && typeof part === 'object' && part !== null && 'type' in part
+        ? change(part)
+        : mapErrors(part, change),
     ]),
   )
 }

@@ -94,7 +94,8 @@ export const asyncResult: readonly Case[] = [
   }),
   same('async-result/map-same-list', 'get of a map twice', async ({ pool, tasks }) => {
     const result = pool.mapAsync(tasks.sqr, range(3))
-    return { same: (await result.get()) === (await result.get()) }
+    const [first, second] = [await result.get(), await result.get()]
+    return { same: first === second }
   }),
   same('async-result/map-ready-when-all', 'a map of which one item is done', async (context) => {
     const { pool, tasks, directory } = context

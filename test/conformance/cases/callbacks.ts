@@ -44,18 +44,37 @@ export const callbacks: readonly Case[] = [
   }),
   same('callbacks/map-error', 'a map of which one item fails', async ({ pool, tasks }) => {
     const { events, callbacks } = recorder()
-    await pool.mapAsync(tasks.checked, items(5, (n) => n === 2), { chunkSize: 1, ...callbacks }).wait()
+    await pool
+      .mapAsync(
+        tasks.checked,
+        items(5, (n) => n === 2),
+        { chunkSize: 1, ...callbacks },
+      )
+      .wait()
     return { events }
   }),
   same('callbacks/map-many-errors', 'a map of which all items fail', async ({ pool, tasks }) => {
     const { events, callbacks } = recorder()
-    const result = pool.mapAsync(tasks.checked, items(8, () => true), { chunkSize: 1, ...callbacks })
+    const result = pool.mapAsync(
+      tasks.checked,
+      items(8, () => true),
+      { chunkSize: 1, ...callbacks },
+    )
     const { message } = await caught(() => result.get())
     return { count: events.length, same: (events[0] as string[])[1] === message }
   }),
   same('callbacks/starmap', 'a starmap that succeeds', async ({ pool, tasks }) => {
     const { events, callbacks } = recorder()
-    await pool.starmapAsync(tasks.mul, [[2, 3], [4, 5]], callbacks).wait()
+    await pool
+      .starmapAsync(
+        tasks.mul,
+        [
+          [2, 3],
+          [4, 5],
+        ],
+        callbacks,
+      )
+      .wait()
     return { events }
   }),
   same('callbacks/map-reads-text', "CPython's test_map_async_callbacks", async ({ pool, tasks }) => {

@@ -86,7 +86,17 @@ export const chunking: readonly Case[] = [
     'chunking/starmap-zero',
     chunkSize,
     'starmap with chunk size 0',
-    ({ pool, tasks }) => thrown(() => pool.starmap(tasks.mul, [[1, 2], [3, 4]], 0)),
+    ({ pool, tasks }) =>
+      thrown(() =>
+        pool.starmap(
+          tasks.mul,
+          [
+            [1, 2],
+            [3, 4],
+          ],
+          0,
+        ),
+      ),
     ofType('RangeError'),
   ),
   differs(

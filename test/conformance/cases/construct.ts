@@ -9,10 +9,16 @@ const sizeOf = (pool: unknown): number => Number(/pool_size=(\d+)/.exec(String(p
 
 const invalid = (options: object | number) => (context: Context) => thrown(() => context.makePool(options as never))
 
+/** Which option the error is about, in Python's spelling. */
 function blame(call: () => unknown): { blames: string[] } {
   const answer = thrown(call)
-  const text = 'error' in answer ? answer.error.message.toLowerCase() : ''
-  return { blames: ['processes', 'maxtasksperchild', 'initializer'].filter((name) => text.includes(name)).slice(0, 1) }
+  const text = 'error' in answer ? answer.error.message : ''
+  const options = {
+    processes: /number of processes/i,
+    maxtasksperchild: /maxTasksPerChild/,
+    initializer: /initializer|a task/,
+  }
+  return { blames: Object.entries(options).flatMap(([name, pattern]) => (pattern.test(text) ? [name] : [])) }
 }
 
 const wrong = { initializer: 1 } as never as object

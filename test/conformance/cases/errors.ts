@@ -58,7 +58,8 @@ export const errors: readonly Case[] = [
   }),
   same('errors/many-then-work', 'thirty failures', async ({ pool, tasks }) => {
     let failed = 0
-    for (const _ of range(30)) failed += 'error' in (await outcome(() => pool.apply(tasks.fail, ['one of many']))) ? 1 : 0
+    for (const _ of range(30))
+      failed += 'error' in (await outcome(() => pool.apply(tasks.fail, ['one of many']))) ? 1 : 0
     return { failed, then: await outcome(() => pool.map(tasks.sqr, range(8))) }
   }),
   same('errors/nobody-looks', 'failures that nobody looks at', async (context) => {

@@ -80,14 +80,20 @@ export const imap: readonly Case[] = [
   }),
   same('imap/next-timeout', 'three nexts that run out of time', async (context) => {
     const go = context.latch()
-    const iterator = context.pool.imap(context.tasks.awaitLatch, range(3).map((n) => [go.path, n] as const))
+    const iterator = context.pool.imap(
+      context.tasks.awaitLatch,
+      range(3).map((n) => [go.path, n] as const),
+    )
     const early = [await step(iterator, 50), await step(iterator, 50), await step(iterator, 50)]
     go.open()
     return { early, late: await list(iterator) }
   }),
   same('imap/next-timeout-unordered', 'a next that runs out of time, any order', async (context) => {
     const go = context.latch()
-    const iterator = context.pool.imapUnordered(context.tasks.awaitLatch, range(3).map((n) => [go.path, n] as const))
+    const iterator = context.pool.imapUnordered(
+      context.tasks.awaitLatch,
+      range(3).map((n) => [go.path, n] as const),
+    )
     const early = await step(iterator, 50)
     go.open()
     return { early, late: ((await list(iterator)) as number[]).sort(numeric) }
@@ -102,7 +108,11 @@ export const imap: readonly Case[] = [
     'a next that runs out of time, chunks of two',
     async (context) => {
       const go = context.latch()
-      const iterator = context.pool.imap(context.tasks.awaitLatch, range(4).map((n) => [go.path, n] as const), 2)
+      const iterator = context.pool.imap(
+        context.tasks.awaitLatch,
+        range(4).map((n) => [go.path, n] as const),
+        2,
+      )
       const early = await step(iterator, 50)
       go.open()
       return { early, late: await list(iterator) }

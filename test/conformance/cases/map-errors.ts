@@ -17,14 +17,28 @@ export const mapErrors: readonly Case[] = [
   same('map-errors/ends-its-chunk', 'items 1 and 9 of twelve fail, chunks of four', (context) =>
     run(context, 12, [1, 9], 4),
   ),
-  same('map-errors/others-run', 'items 0 and 5 of twelve fail, chunks of one', (context) => run(context, 12, [0, 5], 1)),
+  same('map-errors/others-run', 'items 0 and 5 of twelve fail, chunks of one', (context) =>
+    run(context, 12, [0, 5], 1),
+  ),
   same('map-errors/all-fail', 'all items fail, chunks of one', (context) => run(context, 8, range(8), 1)),
   same('map-errors/last-item', 'the last item fails', (context) => run(context, 12, [11], 4)),
   same('map-errors/one-error', 'one item fails', ({ pool, tasks }) =>
-    outcome(() => pool.map(tasks.checked, items(6, (n) => n === 3), 2)),
+    outcome(() =>
+      pool.map(
+        tasks.checked,
+        items(6, (n) => n === 3),
+        2,
+      ),
+    ),
   ),
   same('map-errors/first-of-chunk', 'several items of one chunk fail', ({ pool, tasks }) =>
-    outcome(() => pool.map(tasks.checked, items(6, (n) => n > 1), 6)),
+    outcome(() =>
+      pool.map(
+        tasks.checked,
+        items(6, (n) => n > 1),
+        6,
+      ),
+    ),
   ),
   same('map-errors/first-in-time', 'item 1 fails before item 0', async (context) => {
     const [pool, { path }] = [context.makePool(2), context.latch()]
@@ -40,7 +54,11 @@ export const mapErrors: readonly Case[] = [
     return { early, late: await outcome(() => result.get()) }
   }),
   same('map-errors/later-errors-dropped', 'all items of a chunk fail, and two gets', async ({ pool, tasks }) => {
-    const result = pool.mapAsync(tasks.checked, items(10, () => true), 10)
+    const result = pool.mapAsync(
+      tasks.checked,
+      items(10, () => true),
+      10,
+    )
     return { first: await outcome(() => result.get()), second: await outcome(() => result.get()) }
   }),
   same('map-errors/pool-goes-on', 'twenty maps that fail', async ({ pool, tasks }) => {
@@ -52,7 +70,11 @@ export const mapErrors: readonly Case[] = [
     }
   }),
   same('map-errors/beside-a-good-map', 'a map that fails and one that does not', async ({ pool, tasks }) => {
-    const bad = pool.mapAsync(tasks.checked, items(20, (n) => n % 2 === 1), 1)
+    const bad = pool.mapAsync(
+      tasks.checked,
+      items(20, (n) => n % 2 === 1),
+      1,
+    )
     const good = pool.mapAsync(tasks.sqr, range(20), 1)
     await bad.wait()
     return { bad: bad.successful(), good: await outcome(() => good.get()) }

@@ -17,7 +17,11 @@ export const maps: readonly Case[] = [
   }),
   same('map/order', 'items that end together', async (context) => {
     const go = context.latch()
-    const result = context.pool.mapAsync(context.tasks.awaitLatch, range(4).map((n) => [go.path, n] as const), 1)
+    const result = context.pool.mapAsync(
+      context.tasks.awaitLatch,
+      range(4).map((n) => [go.path, n] as const),
+      1,
+    )
     go.open()
     return outcome(() => result.get())
   }),
@@ -110,7 +114,14 @@ export const maps: readonly Case[] = [
     outcome(() => pool.starmap(tasks.total, [[], [1], [1, 2], [1, 2, 3]])),
   ),
   same('starmap/generator', 'a generator of pairs', ({ pool, tasks }) =>
-    outcome(() => pool.starmap(tasks.mul, range(5).map((n) => [n, n + 1] as [number, number]).values())),
+    outcome(() =>
+      pool.starmap(
+        tasks.mul,
+        range(5)
+          .map((n) => [n, n + 1] as [number, number])
+          .values(),
+      ),
+    ),
   ),
   same('starmap/empty', 'no pairs', ({ pool, tasks }) => outcome(() => pool.starmap(tasks.mul, []))),
   same('starmap/element-not-iterable', 'a number in place of a pair', async ({ pool, tasks }) => ({

@@ -1,8 +1,9 @@
 /** apply and applyAsync, their arguments, and the order of work. */
+
+import { threadId } from 'node:worker_threads'
 import { type Case, differs, same } from '../case.js'
 import { deviation } from '../deviation.js'
 import { outcome } from '../outcome.js'
-import { threadId } from 'node:worker_threads'
 
 export const submit: readonly Case[] = [
   same('apply/args', 'three arguments', ({ pool, tasks }) => outcome(() => pool.apply(tasks.total, [1, 2, 3]))),

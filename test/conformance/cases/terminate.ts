@@ -114,7 +114,12 @@ export const terminate: readonly Case[] = [
     { wait: { value: null } },
   ),
   same('terminate/kills-running', 'a task that would leave a mark', async (context) => {
-    const [pool, started, go, mark] = [context.makePool(1), context.latch('started'), context.latch(), context.path('mark')]
+    const [pool, started, go, mark] = [
+      context.makePool(1),
+      context.latch('started'),
+      context.latch(),
+      context.path('mark'),
+    ]
     pool.applyAsync(context.tasks.holdThenMark, [started.path, go.path, mark])
     await started.opened()
     await pool.terminate()
@@ -126,7 +131,11 @@ export const terminate: readonly Case[] = [
   same('terminate/drops-queued', 'items that wait for a worker', async (context) => {
     const { pool } = await held(context)
     const log = context.log()
-    pool.mapAsync(context.tasks.logged, [0, 1, 2, 3, 4].map((x) => [log.path, x, false] as const), 1)
+    pool.mapAsync(
+      context.tasks.logged,
+      [0, 1, 2, 3, 4].map((x) => [log.path, x, false] as const),
+      1,
+    )
     await pool.terminate()
     await pool.join()
     return { ran: log.numbers() }

@@ -78,4 +78,5 @@ def _(ctx):
 
 @shared('construct/pool-as-argument')
 def _(ctx):
-    return {'sent': outcome(lambda: ctx.pool.apply(identity, (ctx.pool,))), 'then': outcome(lambda: ctx.pool.apply(sqr, (2,)))}
+    sent = outcome(lambda: ctx.pool.apply(identity, (ctx.pool,)))
+    return {'sent': sent, 'then': outcome(lambda: ctx.pool.apply(sqr, (2,)))}

@@ -81,7 +81,8 @@ def _(ctx):
 
 @alone('deadlock/exit-in-task')
 def _(ctx):
-    return {'apply': may_hang(lambda: ctx.pool.apply(exit_worker, (1,))), 'then': outcome(lambda: ctx.pool.map(sqr, [1, 2]))}
+    lost = may_hang(lambda: ctx.pool.apply(exit_worker, (1,)))
+    return {'apply': lost, 'then': outcome(lambda: ctx.pool.map(sqr, [1, 2]))}
 
 
 @alone('deadlock/crash-in-task')

@@ -146,7 +146,8 @@ def _(ctx):
 
 @shared('errors/argument-map')
 def _(ctx):
-    return {'map': outcome(lambda: ctx.pool.map(sqr, [Unsendable()] * 10)), 'then': outcome(lambda: ctx.pool.map(sqr, [2]))}
+    refused = outcome(lambda: ctx.pool.map(sqr, [Unsendable()] * 10))
+    return {'map': refused, 'then': outcome(lambda: ctx.pool.map(sqr, [2]))}
 
 
 @shared('errors/argument-imap')

@@ -1,8 +1,9 @@
 """
 How a case is written for CPython and how its answer becomes JSON.
 
-A case is a function of a Context that returns an observation: plain JSON without pids, times or addresses. `shared` cases
-use one pool of four workers, one after the other; an `alone` case runs in a process of its own, as CPython may hang in it.
+A case is a function of a Context that returns an observation: plain JSON without pids, times or addresses. `shared`
+cases use one pool of four workers, one after the other; an `alone` case runs in a process of its own, as CPython may
+hang in it.
 """
 import contextlib
 import multiprocessing

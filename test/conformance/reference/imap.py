@@ -47,7 +47,9 @@ for name, method in (('ordered', 'imap'), ('unordered', 'imap_unordered')):
     for chunk_size in (1, 3):
         suffix = f'{name}-chunk-{chunk_size}'
         shared(f'imap/empty-{suffix}')(
-            lambda ctx, method=method, chunk_size=chunk_size: {'value': steps(getattr(ctx.pool, method)(sqr, [], chunk_size), 2)}
+            lambda ctx, method=method, chunk_size=chunk_size: {
+                'value': steps(getattr(ctx.pool, method)(sqr, [], chunk_size), 2)
+            }
         )
         shared(f'imap/exhausted-{suffix}')(
             lambda ctx, method=method, chunk_size=chunk_size: {

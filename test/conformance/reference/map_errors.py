@@ -64,7 +64,8 @@ def _(ctx):
 @shared('map-errors/pool-goes-on')
 def _(ctx):
     failures = [outcome(lambda n=n: ctx.pool.map(checked, [(n, True)])) for n in range(20)]
-    return {'failures': sum('error' in failure for failure in failures), 'then': outcome(lambda: ctx.pool.map(sqr, range(8)))}
+    count = sum('error' in failure for failure in failures)
+    return {'failures': count, 'then': outcome(lambda: ctx.pool.map(sqr, range(8)))}
 
 
 @shared('map-errors/beside-a-good-map')

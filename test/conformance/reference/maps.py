@@ -191,7 +191,8 @@ def _(ctx):
 
 @shared('map/task-reads-text')
 def _(ctx):
-    return {'bad': outcome(lambda: ctx.pool.map(whole_number, ['a'])), 'good': outcome(lambda: ctx.pool.map(whole_number, ['1']))}
+    bad = outcome(lambda: ctx.pool.map(whole_number, ['a']))
+    return {'bad': bad, 'good': outcome(lambda: ctx.pool.map(whole_number, ['1']))}
 
 
 @shared('map/large-items')

@@ -69,4 +69,5 @@ def _(ctx):
 @alone('max-tasks/with-errors')
 def _(ctx):
     pool = ctx.make_pool(2, maxtasksperchild=1)
-    return {'bad': outcome(lambda: pool.map(checked, [(1, True)])), 'good': outcome(lambda: pool.map(checked, [(2, False)]))}
+    bad = outcome(lambda: pool.map(checked, [(1, True)]))
+    return {'bad': bad, 'good': outcome(lambda: pool.map(checked, [(2, False)]))}

@@ -140,6 +140,7 @@ def _(ctx):
 
 @alone('state/exit-without-close')
 def _(ctx):
-    program = 'from multiprocessing import Pool\nif __name__ == "__main__":\n pool = Pool(2)\n print(sum(pool.map(abs, range(10))))'
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', program], capture_output=True, text=True, cwd=ctx.directory)
+    program = 'from multiprocessing import Pool\npool = Pool(2)\nprint(sum(pool.map(abs, range(10))))'
+    command = [sys.executable, '-W', 'ignore', '-c', program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ctx.directory)
     return {'code': done.returncode, 'output': done.stdout.strip()}

@@ -139,4 +139,5 @@ def _(ctx):
     callers = [in_thread(lambda n=n: ctx.pool.map(sqr, range(n, n + 50))) for n in (0, 100)]
     for caller in callers:
         caller.join()
-    return {'firsts': [caller.outcome['value'][0] for caller in callers], 'lengths': [len(c.outcome['value']) for c in callers]}
+    values = [caller.outcome['value'] for caller in callers]
+    return {'firsts': [found[0] for found in values], 'lengths': [len(found) for found in values]}

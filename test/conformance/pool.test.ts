@@ -1,0 +1,4 @@
+/** The conformance table against Pool. */
+import { runTable } from './runner.js'
+
+runTable('Pool')

@@ -1,0 +1,4 @@
+/** The conformance table against ThreadPool. */
+import { runTable } from './runner.js'
+
+runTable('ThreadPool')
