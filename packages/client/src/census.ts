@@ -2,7 +2,8 @@
  * Counts the worker processes that serve a pool: the local ones, and those whose supervisors show their presence in
  * Redis. It warns once when calls wait and nobody is there to serve them.
  */
-import { type PoolKeys, parsePresence, type RedisLink } from '@poolmq/shared'
+import type { PoolKeys, RedisLink } from '@poolmq/shared'
+import { liveHosts } from '@poolmq/worker'
 
 /** Worker processes that are reckoned with when none is known yet. */
 const unknownWorkers = 4
@@ -68,9 +69,7 @@ export class Census {
   }
 
   async #count(link: RedisLink): Promise<void> {
-    const records = await link.client.hvals(this.#keys.hosts)
-    const now = Date.now()
     // The local supervisor is among them once it has started.
-    this.#remote = records.reduce((sum, text) => sum + (parsePresence(text, now)?.processes ?? 0), 0)
+    this.#remote = (await liveHosts(link, this.#keys)).reduce((sum, host) => sum + host.processes, 0)
   }
 }

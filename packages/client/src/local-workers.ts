@@ -1,6 +1,7 @@
 /**
  * The worker processes that a Pool has on its own host: a supervisor in a process of its own, the program that remote
- * hosts run as well. It starts at once, with the Pool; where Redis is it learns later.
+ * hosts run as well. It starts at once, with the Pool; where Redis is it learns later. A supervisor that is killed is
+ * started again, and takes up what its predecessor had in hand as it would another host's.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { type ConnectionDescriptor, decodeError, WorkerLostError, within } from '@poolmq/shared'
@@ -14,51 +15,31 @@ import {
 
 /** Milliseconds that a supervisor has to end after it was told to stop. */
 const stopTimeout = 5000
+/** Supervisors that may be killed before the pool is given up. */
+const maxLost = 3
 
 export class LocalWorkers {
-  readonly #child: ChildProcess
-  readonly #exited: Promise<void>
   readonly #modules: Set<string>
+  readonly #start: LocalStart
+  readonly #onFailed: (error: Error) => void
+  #child: ChildProcess
+  #exited: Promise<void>
+  #orders: ToLocalSupervisor | undefined
+  #lost = 0
   #ending = false
 
-  /**
-   * @param onFailed - the supervisor could not keep its worker processes running, or has died
-   */
+  /** @param onFailed - worker processes cannot be kept running here */
   constructor(start: LocalStart, onFailed: (error: Error) => void) {
+    this.#start = start
+    this.#onFailed = onFailed
     this.#modules = new Set(start.modules)
-    this.#child = fork(localSupervisorProgram, [JSON.stringify(start)], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
-    let failed = false
-    const fail = (error: Error) => {
-      if (failed || this.#ending) return
-      failed = true
-      onFailed(error)
-    }
-    this.#child.on('message', (message: FromLocalSupervisor) => {
-      if (message.type === 'failed') fail(decodeError(message.error))
-    })
-    this.#exited = new Promise((resolve) => {
-      this.#child.on('error', (error) => {
-        fail(error)
-        resolve()
-      })
-      this.#child.on('exit', (exitCode, signal) => {
-        const how = signal === null ? `exited with code ${exitCode}` : `was killed by ${signal}`
-        const details = { starts: 1, ...(exitCode !== null && { exitCode }), ...(signal !== null && { signal }) }
-        fail(new WorkerLostError(`the pool's own supervisor (pid ${this.#child.pid}) ${how}`, details))
-        resolve()
-      })
-    })
-    // Neither the child nor its line keeps this process; open calls do.
-    this.#child.unref()
-    this.#child.channel?.unref()
+    ;[this.#child, this.#exited] = this.#spawn()
   }
 
   /** Tells where Redis is. */
   start(connection: ConnectionDescriptor, eager: EagerSpec | undefined): void {
-    this.#send({ type: 'start', connection, ...(eager && { eager }) })
+    this.#orders = { type: 'start', connection, ...(eager && { eager }) }
+    this.#send(this.#orders)
   }
 
   /** Has the worker processes import the module of a task that was defined after the Pool was made. */
@@ -75,6 +56,49 @@ export class LocalWorkers {
     if (how === 'drain') return this.#exited
     if (!(await within(stopTimeout, this.#exited))) this.#child.kill('SIGKILL')
     await this.#exited
+  }
+
+  #spawn(): [ChildProcess, Promise<void>] {
+    const start: LocalStart = { ...this.#start, modules: [...this.#modules] }
+    const child = fork(localSupervisorProgram, [JSON.stringify(start)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    let failed = false
+    const fail = (error: Error) => {
+      failed = true
+      if (!this.#ending) this.#onFailed(error)
+    }
+    child.on('message', (message: FromLocalSupervisor) => {
+      if (message.type === 'failed') fail(decodeError(message.error))
+    })
+    const exited = new Promise<void>((resolve) => {
+      child.on('error', (error) => {
+        if (child.pid === undefined) fail(error)
+        resolve()
+      })
+      child.on('exit', (code, signal) => {
+        if (!failed) this.#left(child, code, signal)
+        resolve()
+      })
+    })
+    // Neither the child nor its line keeps this process; open calls do.
+    child.unref()
+    child.channel?.unref()
+    return [child, exited]
+  }
+
+  #left(child: ChildProcess, exitCode: number | null, signal: string | null): void {
+    if (this.#ending) return
+    if (++this.#lost <= maxLost) {
+      ;[this.#child, this.#exited] = this.#spawn()
+      if (this.#orders !== undefined) this.#send(this.#orders)
+      return
+    }
+    const how = signal === null ? `exited with code ${exitCode}` : `was killed by ${signal}`
+    const details = { starts: this.#lost, ...(exitCode !== null && { exitCode }), ...(signal !== null && { signal }) }
+    const times = `${this.#lost} supervisors of this pool were lost one after the other`
+    this.#onFailed(new WorkerLostError(`${times}; the last one (pid ${child.pid}) ${how}`, details))
   }
 
   #send(message: ToLocalSupervisor): void {

@@ -51,7 +51,8 @@ class TaskTable {
 // One table per process even when two copies of this package are installed, as the id is all that both sides share.
 const tableKey = Symbol.for('poolmq.task-table')
 const globals = globalThis as { [tableKey]?: TaskTable }
-const table = (globals[tableKey] ??= new TaskTable())
+if (globals[tableKey] === undefined) globals[tableKey] = new TaskTable()
+const table = globals[tableKey]
 
 const namePattern = /^[A-Za-z_$][\w$-]*$/
 

@@ -17,17 +17,19 @@ import {
   type RedisLink,
   type TaskFunction,
   taskIds,
-  type UnknownTaskError,
 } from '@poolmq/shared'
 import type { ChunkQueue, TakenChunk } from './chunk-queue.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
 import { type Initializer, InitializerFailure } from './initializer.js'
 import { LossLedger } from './loss-ledger.js'
 import type { SupervisorChannel } from './messages.js'
+import { liveHosts } from './presence.js'
 import { Recycling } from './recycling.js'
 import { RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
 
+/** Milliseconds that a chunk which another worker must take is put off. */
+const passOnPause = 200
 /** Seconds that a wait for a chunk lasts at most before the queue is looked at again. */
 const waitSeconds = 5
 
@@ -103,6 +105,7 @@ export class ChunkLoop {
     try {
       channel.send({ type: 'take', jobId: taken.jobId })
       const outcome = await this.#outcome(taken, this.#running)
+      if (outcome === undefined) return undefined
       this.#askForSuccessor()
       return await this.#deliver(taken, outcome)
     } finally {
@@ -110,7 +113,7 @@ export class ChunkLoop {
     }
   }
 
-  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome> {
+  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome | undefined> {
     const { queue, initializer } = this.#parts
     try {
       const id = parseChunkId(taken.jobId)
@@ -118,10 +121,10 @@ export class ChunkLoop {
       const chunk = parseChunk(taken.data)
       const broken = initializer.brokenBy(id.clientId)
       if (broken !== undefined) throw broken
+      const task = await this.#parts.findTask(taken.taskId)
+      if (task === undefined) return await this.#passOn(taken)
       if (chunk.spec) this.#limit(await initializer.ensure(id.clientId))
       this.#startChunk()
-      const task = await this.#parts.findTask(taken.taskId)
-      if (task === undefined) throw await this.#unknown(taken)
       const losses = new LossLedger(taken.fields)
       if (losses.updates.size > 0) await this.#insist(() => queue.noteFields(taken.jobId, losses.updates))
       const beforeItem = async (index: number) => {
@@ -153,8 +156,14 @@ export class ChunkLoop {
     this.#parts.channel.send({ type: 'replace' })
   }
 
-  async #unknown(taken: TakenChunk): Promise<UnknownTaskError> {
-    return unknownTask(taken.taskId, taskIds())
+  /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
+  async #passOn(taken: TakenChunk): Promise<undefined> {
+    const { link, keys, queue, token, channel } = this.#parts
+    const hosts = await this.#insist(() => liveHosts(link, keys))
+    const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
+    if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
+    await this.#insist(() => queue.postpone(taken.jobId, token, passOnPause))
+    channel.send({ type: 'free' })
   }
 
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {

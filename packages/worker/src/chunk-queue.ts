@@ -167,6 +167,15 @@ export class ChunkQueue extends RedisQueueBackend {
     }
   }
 
+  /** Puts a chunk off for so many milliseconds: this process is not the one to run it. */
+  async postpone(jobId: string, token: string, pause: number): Promise<void> {
+    try {
+      await this.moveToDelayed(jobId, Date.now(), pause, token, { skipAttempt: true })
+    } catch (error) {
+      if (!isNotHeld(error)) throw error
+    }
+  }
+
   /** Renews the locks; returns the ids of those that are held no longer. */
   renew(jobIds: string[], tokens: string[]): Promise<string[]> {
     return this.extendLocks(jobIds, tokens, this.#lockDuration)

@@ -7,6 +7,7 @@ export { sweepPool } from './chunk-scripts.js'
 export { main } from './cli.js'
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
 export type { EagerSpec } from './messages.js'
+export { liveHosts } from './presence.js'
 export { Supervisor, type SupervisorOptions } from './supervisor.js'
 export { currentTask, type TaskContext } from './task-context.js'
 

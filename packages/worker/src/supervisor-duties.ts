@@ -33,6 +33,8 @@ export interface SupervisorDutiesOptions {
 
 /** Milliseconds between two looks at the clients of running chunks. */
 const watchInterval = 1000
+/** Milliseconds after which Redis has read what a dead process has sent. */
+const lastWords = 100
 /** Milliseconds that a dead process's chunk is tried to be given back; then its lock has lapsed anyway. */
 const recoverTimeout = 15_000
 
@@ -94,21 +96,27 @@ export class SupervisorDuties {
   }
 
   async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
-    const { queue, log } = this.#options
-    for (const jobId of await queue.heldBy(loss.token)) {
-      if (loss.cancelled.has(jobId)) {
-        await queue.dropHeld(jobId, loss.token)
-        continue
-      }
-      if (loss.late !== undefined) {
-        await queue.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
-      }
-      if (loss.counts) {
-        log.warn({ jobId, ...JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
-        await queue.noteLoss(jobId, loss.token, loss.item, details)
-      }
-      await queue.giveBack(jobId, loss.token)
+    const { queue } = this.#options
+    let held = await queue.heldBy(loss.token)
+    if (held.length === 0) {
+      // The dead process may have asked for a chunk with its last words, which Redis may not have read yet.
+      await delay(lastWords)
+      held = await queue.heldBy(loss.token)
     }
+    for (const jobId of held) await this.#giveBackChunk(jobId, loss, details)
+  }
+
+  async #giveBackChunk(jobId: string, loss: WorkerLoss, details: string): Promise<void> {
+    const { queue, log } = this.#options
+    if (loss.cancelled.has(jobId)) return queue.dropHeld(jobId, loss.token)
+    if (loss.late !== undefined) {
+      await queue.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
+    }
+    if (loss.counts) {
+      log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
+      await queue.noteLoss(jobId, loss.token, loss.item, details)
+    }
+    await queue.giveBack(jobId, loss.token)
   }
 
   /**
