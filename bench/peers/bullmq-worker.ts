@@ -1,0 +1,13 @@
+/** A plain BullMQ worker, as its manual shows it: one job at a time, the result is the return value. */
+import { Worker } from 'bullmq'
+import { fibonacci } from '../harness/inputs.js'
+
+const [name = 'bench'] = process.argv.slice(2)
+const { hostname: host, port } = new URL(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
+
+const worker = new Worker(name, async (job) => (job.name === 'fibonacci' ? job.data.map(fibonacci) : job.data), {
+  connection: { host, port: Number(port || 6379), maxRetriesPerRequest: null },
+})
+await worker.waitUntilReady()
+process.send?.('ready')
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,36 @@
+/** PoolMQ, with nothing set but what a job asks for. */
+import { Pool } from '@poolmq/client'
+import { check, checkIdentities, serveJobs } from '../harness/contestant-process.js'
+import { countTo, numbers, texts } from '../harness/inputs.js'
+import { tasks } from './tasks.js'
+
+await serveJobs(async ({ processes, pool: name }) => {
+  const pool = new Pool(name === undefined ? { processes } : { name, processes })
+  const iterate = async (method: 'imap' | 'imapUnordered', items: number, chunk: number | undefined) => {
+    let count = 0
+    let sum = 0
+    for await (const value of pool[method](tasks.identity, countTo(items), chunk)) {
+      count++
+      sum += value
+    }
+    check(count === items && sum === (items * (items - 1)) / 2, `${count} results with the sum ${sum}`)
+  }
+  return {
+    async map({ items, chunk }, clock) {
+      const input = numbers(items)
+      checkIdentities(await clock.time(() => pool.map(tasks.identity, input, chunk)), items)
+    },
+    imapUnordered: ({ items, chunk }, clock) => clock.time(() => iterate('imapUnordered', items, chunk)),
+    imap: ({ items, chunk }, clock) => clock.time(() => iterate('imap', items, chunk)),
+    apply: ({ calls }, clock) => clock.timeEach(calls, (i) => pool.apply(tasks.identity, [i])),
+    async echo({ items, bytes }, clock) {
+      const input = texts(items, bytes)
+      const results = await clock.time(() => pool.map(tasks.echo, input, 1))
+      check(results.length === items && results[items - 1] === input[items - 1], 'the texts differ')
+    },
+    async fib({ items, n }, clock) {
+      await clock.time(() => pool.map(tasks.fibonacci, new Array<number>(items).fill(n), 1))
+    },
+    close: () => pool.terminate(),
+  }
+})

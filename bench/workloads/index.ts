@@ -1,0 +1,27 @@
+/** All workloads, in the order of the table. */
+import type { Workload } from '../harness/workload.js'
+import { apply } from './apply.js'
+import { imapMemory } from './imap-memory.js'
+import { imapUnordered } from './imap-unordered.js'
+import { mapChunk1 } from './map-chunk-1.js'
+import { mapChunks } from './map-chunks.js'
+import { mapDefault } from './map-default.js'
+import { payloads } from './payloads.js'
+import { manyProducers } from './producers.js'
+import { redisCost } from './redis-cost.js'
+import { scaling } from './scaling.js'
+import { startUp } from './start-up.js'
+
+export const workloads: readonly Workload[] = [
+  mapDefault,
+  mapChunks,
+  mapChunk1,
+  imapUnordered,
+  apply,
+  payloads,
+  scaling,
+  imapMemory,
+  startUp,
+  manyProducers,
+  redisCost,
+]
