@@ -49,7 +49,7 @@ test('each decision to differ has a case', () => {
   expect(Object.values(deviation).filter((line) => !used.has(line))).toEqual([])
 })
 
-test('a case that differs does differ, and only where CPython hangs may a case of its own have no counterpart', () => {
+test('a case differs exactly where it says so, and always where CPython hangs', () => {
   const { cases } = readGolden()
   const alike = table.filter(({ id, then }) => then !== 'cpython' && sameAnswer(translate(cases[id]), then))
   expect(alike.map(({ id }) => id)).toEqual([])

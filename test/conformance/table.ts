@@ -1,6 +1,7 @@
 /** The table: every case, by member. It runs against Pool and ThreadPool; CPython's answers are in golden.json. */
 import type { Case } from './case.js'
 import { asyncResult } from './cases/async-result.js'
+import { callbackErrors } from './cases/callback-errors.js'
 import { callbacks } from './cases/callbacks.js'
 import { chunking } from './cases/chunking.js'
 import { construct } from './cases/construct.js'
@@ -29,6 +30,7 @@ export const table: readonly Case[] = [
   ...imap,
   ...imapErrors,
   ...callbacks,
+  ...callbackErrors,
   ...errors,
   ...values,
   ...maxTasks,

@@ -1,6 +1,6 @@
 /** callback and errorCallback: when, with what, how often, and what they may do. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Case, differs, ofType, same } from '../case.js'
+import { type Case, differs, same } from '../case.js'
 import { deviation } from '../deviation.js'
 import { eventually } from '../latch.js'
 import { caught, failure, outcome, plain } from '../outcome.js'
@@ -16,12 +16,6 @@ function recorder() {
       errorCallback: (error: unknown) => void events.push(['errorCallback', failure(error).error.message]),
     },
   }
-}
-
-const failing = { error: { type: 'RangeError', message: 'task of the callback' } }
-
-function throwing(): never {
-  throw new RangeError('task of the callback')
 }
 
 const items = (count: number, fails: (n: number) => boolean) => range(count).map((n) => [n, fails(n)] as const)
@@ -201,52 +195,6 @@ export const callbacks: readonly Case[] = [
       return { atOnce, later: events }
     },
     { atOnce: [], later: [['callback', []]] },
-  ),
-  differs(
-    'callbacks/throws',
-    deviation.callback,
-    'a callback that throws',
-    async ({ pool, tasks }) => ({
-      get: await outcome(() => pool.applyAsync(tasks.sqr, [3], undefined, { callback: throwing }).get()),
-    }),
-    { get: failing },
-  ),
-  differs(
-    'callbacks/throws-then-others',
-    deviation.callback,
-    'a map after a callback that throws',
-    async ({ pool, tasks }) => {
-      pool.applyAsync(tasks.sqr, [3], undefined, { callback: throwing })
-      return { then: await outcome(() => pool.map(tasks.sqr, [1, 2])) }
-    },
-    { then: { value: [1, 4] } },
-  ),
-  differs(
-    'callbacks/map-throws',
-    deviation.callback,
-    'a callback of a map that throws',
-    async ({ pool, tasks }) => ({
-      get: await outcome(() => pool.mapAsync(tasks.sqr, [3], { callback: throwing }).get()),
-    }),
-    { get: failing },
-  ),
-  differs(
-    'callbacks/error-callback-throws',
-    deviation.callback,
-    'an errorCallback that throws',
-    async ({ pool, tasks }) => {
-      const result = pool.applyAsync(tasks.fail, ['first'], undefined, { errorCallback: throwing })
-      const error = await caught(() => result.get())
-      return { get: failure(error), cause: (error.cause as Error | undefined)?.message }
-    },
-    { get: failing, cause: 'first' },
-  ),
-  differs(
-    'callbacks/not-callable',
-    deviation.callback,
-    'a number as callback',
-    ({ pool, tasks }) => outcome(() => pool.applyAsync(tasks.sqr, [3], undefined, { callback: 5 as never }).get()),
-    ofType('TypeError'),
   ),
   same('callbacks/argument-not-encodable', 'an argument that cannot be encoded', async ({ pool, tasks }) => {
     const { events, callbacks } = recorder()

@@ -100,7 +100,7 @@ export const imap: readonly Case[] = [
   }),
   same('imap/next-timeout-in-time', 'a next that has its value in time', async ({ pool, tasks }) => {
     const iterator = pool.imap(tasks.sqr, [5])
-    return { after: await step(iterator, 9_000), end: await step(iterator, 50) }
+    return { after: await step(iterator, 9_000), end: await step(iterator, 9_000) }
   }),
   differs(
     'imap/next-timeout-chunked',

@@ -198,44 +198,6 @@ def _(ctx):
     return {'atOnce': list(events), 'later': events if eventually(lambda: events, 0.3) else []}
 
 
-@alone('callbacks/throws')
-def _(ctx):
-    def callback(_):
-        raise ValueError('task of the callback')
-
-    return {'get': may_hang(ctx.pool.apply_async(sqr, (3,), callback=callback).get)}
-
-
-@alone('callbacks/throws-then-others')
-def _(ctx):
-    def callback(_):
-        raise ValueError('task of the callback')
-
-    ctx.pool.apply_async(sqr, (3,), callback=callback)
-    return {'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
-
-
-@alone('callbacks/map-throws')
-def _(ctx):
-    def callback(_):
-        raise ValueError('task of the callback')
-
-    return {'get': may_hang(ctx.pool.map_async(sqr, [3], callback=callback).get)}
-
-
-@alone('callbacks/error-callback-throws')
-def _(ctx):
-    def callback(_):
-        raise ValueError('task of the callback')
-
-    return {'get': may_hang(ctx.pool.apply_async(fail, ('first',), error_callback=callback).get)}
-
-
-@alone('callbacks/not-callable')
-def _(ctx):
-    return may_hang(lambda: ctx.pool.apply_async(sqr, (3,), callback=5).get())
-
-
 @shared('callbacks/argument-not-encodable')
 def _(ctx):
     events = []

@@ -63,7 +63,7 @@ for name, effect in EFFECTS.items():
         return {'apply': may_hang(lambda: ctx.pool.apply(identity, (AtUnpickle(effect),)))}
 
     def at_result_encode(ctx, name=name):
-        return {'apply': may_hang(lambda: ctx.pool.apply(make_at_pickle, (name,)))}
+        return {'apply': may_hang(lambda: ctx.pool.apply(make_at_pickle, (name,)), 20 if name == 'error' else 1.5)}
 
     alone(f'deadlock/{name}-at-argument-decode')(at_argument_decode)
     alone(f'deadlock/{name}-at-result-encode')(at_result_encode)

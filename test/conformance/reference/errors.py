@@ -2,7 +2,7 @@
 import contextlib
 import io
 
-from .harness import alone, error_of, may_hang, outcome, shared
+from .harness import alone, error_of, eventually, may_hang, outcome, shared
 from .tasks import NeedsTwo, TaskFailure, exit_worker, fail, hard_exit, identity, sqr, worker
 
 
@@ -207,6 +207,7 @@ def _(ctx):
 @alone('errors/undecodable-error-then-others')
 def _(ctx):
     ctx.pool.apply_async(raise_undecodable)
+    eventually(lambda: not ctx.pool._result_handler.is_alive())
     return {'then': may_hang(lambda: ctx.pool.map(sqr, range(4)))}
 
 

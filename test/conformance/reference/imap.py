@@ -113,7 +113,7 @@ def _(ctx):
 @shared('imap/next-timeout-in-time')
 def _(ctx):
     iterator = ctx.pool.imap(sqr, [5])
-    return {'after': outcome(lambda: iterator.next(10)), 'end': outcome(lambda: iterator.next(0.05))}
+    return {'after': outcome(lambda: iterator.next(10)), 'end': outcome(lambda: iterator.next(10))}
 
 
 @shared('imap/next-timeout-chunked')

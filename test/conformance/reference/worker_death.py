@@ -36,7 +36,7 @@ def _(ctx):
 @alone('worker-death/imap')
 def _(ctx):
     iterator = ctx.pool.imap(die_on, [(n, n == 1) for n in range(3)])
-    return {'value': [may_hang(iterator.__next__) for _ in range(2)]}
+    return {'value': [outcome(iterator.__next__), may_hang(iterator.__next__)]}
 
 
 @alone('worker-death/others-go-on')
@@ -78,7 +78,7 @@ def _(ctx):
 def kill_idle(pool):
     """Kills the one worker while it waits for work: it dies with the lock of the task queue in its hands."""
     pid = int(pool.apply(worker))
-    eventually(lambda: False, 0.2)
+    eventually(pool._inqueue._rlock._semlock._is_zero)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: False, 0.2)
 
