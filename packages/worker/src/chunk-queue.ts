@@ -7,7 +7,8 @@
  * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
  */
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
-import { QueueKeys, RedisConnection, RedisQueueBackend } from 'bullmq'
+import type * as bullmq from 'bullmq'
+import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
 import { dropChunks, noteFields, noteLoss } from './chunk-scripts.js'
 
 /** A chunk to be added. */
@@ -92,7 +93,7 @@ export class ChunkQueue extends RedisQueueBackend {
   }
 
   /** The scripts' replies carry a whole job hash, which BullMQ parses and may choke on; it is kept from it. */
-  override execCommand(...[client, command, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
+  override execCommand(...[client, command, args]: Parameters<bullmq.RedisQueueBackend['execCommand']>): unknown {
     const reply = super.execCommand(client, command, args)
     if (command !== 'moveToActive') return reply
     return Promise.resolve(reply).then((taken: unknown) => {

@@ -1,14 +1,15 @@
-/** `@poolmq/worker`: serves pools on a host. The command `poolmq worker` is all that most hosts need. */
+/**
+ * `@poolmq/worker`: serves pools on a host. The command `poolmq worker` is all that most hosts need; a program of one's
+ * own can run a supervisor from `@poolmq/worker/supervisor`.
+ */
 import { fileURLToPath } from 'node:url'
 
 export { defineTasks, type Task, type TaskFunction, type TaskRef, type Tasks } from '@poolmq/shared'
 export { ChunkQueue, type NewChunk } from './chunk-queue.js'
 export { sweepPool } from './chunk-scripts.js'
-export { main } from './cli.js'
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
 export type { EagerSpec } from './messages.js'
 export { liveHosts } from './presence.js'
-export { Supervisor, type SupervisorOptions } from './supervisor.js'
 export { currentTask, type TaskContext } from './task-context.js'
 
 /** The program that a Pool forks for its local worker processes. */

@@ -3,12 +3,14 @@
  * orders from the Pool's process over IPC and ends with it: when that process is gone, even by SIGKILL, what it left
  * in Redis is removed.
  */
-import { encodeError } from '@poolmq/shared'
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
-import { Supervisor } from './supervisor.js'
+import { forkWorker } from './worker-handle.js'
 
-/** Worker processes are started at once; where Redis is follows by message. */
+// Worker processes are started before anything else is even loaded; where Redis is follows by message.
 const start = JSON.parse(process.argv[2] ?? '{}') as LocalStart
+
+const started = start.threads ? [] : Array.from({ length: start.processes }, forkWorker)
+const [{ encodeError }, { Supervisor }] = await Promise.all([import('@poolmq/shared'), import('./supervisor.js')])
 
 const send = (message: FromLocalSupervisor) => {
   if (process.connected) process.send?.(message)
@@ -21,6 +23,7 @@ const supervisor = new Supervisor({
   threads: start.threads,
   connection: undefined,
   local: true,
+  started,
 })
 supervisor.ready.then(
   () => send({ type: 'ready' }),

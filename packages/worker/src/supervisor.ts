@@ -6,6 +6,7 @@
  * It composes the roles that stand in files of their own: worker-slot (one worker process and its successors),
  * lock-keeper (leases), presence (being seen), lease-watcher (clients that are gone).
  */
+import type { ChildProcess } from 'node:child_process'
 import { hostname } from 'node:os'
 import {
   type ConnectionDescriptor,
@@ -31,6 +32,8 @@ export interface SupervisorOptions {
   readonly processes: number
   /** Worker threads in this process instead of processes. @defaultValue false */
   readonly threads?: boolean
+  /** Worker processes that were started already, with `forkWorker`. */
+  readonly started?: readonly ChildProcess[]
   /** URLs of the task modules. */
   readonly modules: readonly string[]
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
@@ -75,7 +78,7 @@ export class Supervisor {
     this.#firstReady.promise.catch(() => undefined)
     this.#ended.promise.catch(() => undefined)
     // The processes are started before anything else: their start takes longest, and needs nothing from us yet.
-    for (let i = 0; i < options.processes; i++) this.#startSlot()
+    for (let i = 0; i < options.processes; i++) this.#startSlot(options.started?.[i])
   }
 
   /** Resolves when every worker process could have started; rejects when they cannot. */
@@ -178,8 +181,9 @@ export class Supervisor {
     return { host: hostname(), pid: process.pid, processes: this.#slots.size, tasks }
   }
 
-  #startSlot(): void {
+  #startSlot(started: ChildProcess | undefined): void {
     const slot: WorkerSlot = new WorkerSlot({
+      started,
       threads: this.#options.threads === true,
       config: async (token) => ({
         ...(await this.#config.promise),

@@ -2,7 +2,7 @@
  * A worker process or thread as its supervisor sees it: messages both ways, one exit. The exit is told after the last
  * message, so that what a process said before it died is known when its chunk is given back.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import type { FromWorker, ToWorker } from './messages.js'
 
@@ -26,11 +26,16 @@ export interface WorkerListener {
 /** Milliseconds that the rest of a dead process's messages is waited for. */
 const drainMessages = 500
 
-export function startProcess(listener: WorkerListener): WorkerHandle {
-  const child = fork(new URL('./worker-process.js', import.meta.url), [], {
+/** Starts a worker process that waits for its configuration. */
+export function forkWorker(): ChildProcess {
+  return fork(new URL('./worker-process.js', import.meta.url), [], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+}
+
+/** @param child - a worker process that was started already, and has not been spoken to */
+export function startProcess(listener: WorkerListener, child = forkWorker()): WorkerHandle {
   let exit: WorkerExit | undefined
   let told = false
   const tell = () => {
@@ -51,6 +56,10 @@ export function startProcess(listener: WorkerListener): WorkerHandle {
     else setTimeout(tell, drainMessages).unref()
   })
   child.on('disconnect', tell)
+  if (child.exitCode !== null || child.signalCode !== null) {
+    exit = { code: child.exitCode, signal: child.signalCode }
+    setImmediate(tell)
+  }
   return {
     pid: child.pid ?? 0,
     send: (message) => {

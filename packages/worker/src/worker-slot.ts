@@ -3,11 +3,13 @@
  * successor, started ahead so that the seat is not empty for the time a start takes. A worker process that dies is
  * replaced; what it had in hand is reported once, with what is known of the cause.
  */
+
+import type { ChildProcess } from 'node:child_process'
 import { Deferred, randomId, type WireError, within } from '@poolmq/shared'
 import type { FromWorker, ToWorker, WorkerConfig } from './messages.js'
 import type { RecyclingLimits } from './recycling.js'
 import { residentMemory } from './resident-memory.js'
-import { startProcess, startThread, type WorkerExit, type WorkerHandle } from './worker-handle.js'
+import { startProcess, startThread, type WorkerExit, type WorkerHandle, type WorkerListener } from './worker-handle.js'
 
 /** What a worker process that has ended may have left. */
 export interface WorkerLoss {
@@ -25,6 +27,8 @@ export interface WorkerLoss {
 }
 
 export interface WorkerSlotOptions {
+  /** A worker process that was started already. */
+  readonly started?: ChildProcess | undefined
   readonly threads: boolean
   readonly config: (token: string) => Promise<WorkerConfig>
   readonly onReady: () => void
@@ -76,7 +80,7 @@ export class WorkerSlot {
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options
-    this.#current = this.#start(true)
+    this.#current = this.#start(true, options.started)
   }
 
   get isReady(): boolean {
@@ -158,13 +162,13 @@ export class WorkerSlot {
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
-  #start(go: boolean): Occupant {
-    const start = this.#options.threads ? startThread : startProcess
+  #start(go: boolean, started?: ChildProcess): Occupant {
+    const listener: WorkerListener = {
+      onMessage: (message) => this.#hear(occupant, message),
+      onExit: (exit) => this.#left(occupant, exit),
+    }
     const occupant: Occupant = {
-      handle: start({
-        onMessage: (message) => this.#hear(occupant, message),
-        onExit: (exit) => this.#left(occupant, exit),
-      }),
+      handle: this.#options.threads ? startThread(listener) : startProcess(listener, started),
       token: randomId(),
       gone: new Deferred(),
       cancelled: new Set(),

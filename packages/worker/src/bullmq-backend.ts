@@ -1,0 +1,14 @@
+/**
+ * The three classes of BullMQ that a queue of chunks needs. They are loaded one by one: the package's entry loads all of
+ * it (schedulers, other drivers, PostgreSQL), five times as much, in every worker process at its start. This file is
+ * the only one that knows where they are; our version range of BullMQ is narrow for its sake.
+ */
+import { createRequire } from 'node:module'
+import type * as bullmq from 'bullmq'
+
+const require = createRequire(import.meta.url)
+const load = (name: string) => require(`bullmq/dist/cjs/classes/${name}`) as typeof bullmq
+
+export const { RedisQueueBackend } = load('redis-queue-backend')
+export const { RedisConnection } = load('redis-connection')
+export const { QueueKeys } = load('queue-keys')
