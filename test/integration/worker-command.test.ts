@@ -1,0 +1,205 @@
+// The command `poolmq worker`: serves a pool from a host of its own, ends as it is told to, and says what is wrong.
+import { readFileSync } from 'node:fs'
+import { Pool } from '@poolmq/client'
+import { describe, expect, test } from 'vitest'
+import { latches } from '../fixtures/dist/latch-tasks.js'
+import { math } from '../fixtures/dist/math-tasks.js'
+import { Scratch } from '../support/latch.js'
+import { uniqueName } from '../support/pool-name.js'
+import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
+import { redisUrl } from '../support/redis-database.js'
+import { SilentServer } from '../support/silent-server.js'
+
+const modules = [fixture('math-tasks'), fixture('latch-tasks')]
+const poolmq = (...args: string[]) => new ProgramRun([poolmqCommand, ...args], { env: { REDIS_URL: redisUrl() } })
+const worker = (pool: string, ...args: string[]) => poolmq('worker', '--pool', pool, ...args)
+
+describe('serving', () => {
+  test.each([['--processes'], ['--threads']])('as many as asked (%s), for a producer elsewhere', async (flag) => {
+    const name = uniqueName('command')
+    await using host = worker(name, flag, '2', ...modules)
+    await host.says(`serving pool ${name} with 2 worker`)
+    await using pool = new Pool({ name })
+    using scratch = new Scratch()
+    const [a, b, go] = [scratch.latch('a'), scratch.latch('b'), scratch.latch('go')]
+    const items = [a, b].map(({ path }, value) => ({ started: path, go: go.path, value }))
+    const held = pool.mapAsync(latches.hold, items, 1)
+    await Promise.all([a.opened(), b.opened()])
+    go.open()
+    expect(await held).toEqual([0, 1])
+    const pid = await pool.apply(math.pid)
+    expect(pid === host.pid).toBe(flag === '--threads')
+    expect([...host.processes().keys()]).toContain(pid)
+  })
+
+  test('a worker that starts after the call', async () => {
+    const name = uniqueName('command')
+    await using pool = new Pool({ name })
+    const squares = pool.mapAsync(math.square, [1, 2, 3])
+    await using _host = worker(name, '--processes', '1', ...modules)
+    expect(await squares.get(15_000)).toEqual([1, 4, 9])
+  })
+})
+
+describe('signals', () => {
+  async function busyHost(scratch: Scratch) {
+    const name = uniqueName('command')
+    const host = worker(name, '--processes', '1', ...modules)
+    await host.says('serving')
+    const pool = new Pool({ name })
+    const [started, go] = [scratch.latch('started'), scratch.latch('go')]
+    const running = pool.applyAsync(latches.hold, [{ started: started.path, go: go.path, value: 7 }])
+    const waiting = pool.applyAsync(math.pid)
+    await started.opened()
+    return { name, host, pool, go, running, waiting }
+  }
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s drains: what runs ends and is delivered, what waits is left',
+    async (signal) => {
+      using scratch = new Scratch()
+      const { name, host, pool, go, running, waiting } = await busyHost(scratch)
+      await using _host = host
+      await using _pool = pool
+      host.kill(signal)
+      await expect(host.exit(300)).rejects.toThrow('did not end')
+      go.open()
+      expect(await running.get(5000)).toBe(7)
+      expect(await host.exit(5000)).toBe(0)
+      expect(host.processes().size).toBe(0)
+      expect(waiting.ready()).toBe(false)
+      await using next = worker(name, '--processes', '1', ...modules)
+      const pid = await waiting.get(15_000)
+      expect([...next.processes().keys()]).toContain(pid)
+    },
+  )
+
+  test('a second SIGTERM stops at once: what ran is left to another host', async () => {
+    using scratch = new Scratch()
+    const { name, host, pool, go, running } = await busyHost(scratch)
+    await using _host = host
+    await using _pool = pool
+    host.kill('SIGTERM')
+    await expect(host.exit(300)).rejects.toThrow('did not end')
+    host.kill('SIGTERM')
+    expect(await host.exit(3000)).toBe(0)
+    expect(host.processes().size).toBe(0)
+    expect(running.ready()).toBe(false)
+    go.open()
+    await using _next = worker(name, '--processes', '1', ...modules)
+    expect(await running.get(15_000)).toBe(7)
+  })
+})
+
+test('SIGTERM while it is still connecting ends it at once', async () => {
+  await using silent = await SilentServer.start()
+  await using run = worker(uniqueName('command'), '--processes', '1', '--redis', silent.url, ...modules)
+  await silent.reached
+  run.kill('SIGTERM')
+  expect(await run.exit(3000)).toBe(0)
+  expect(run.stderr).toBe('')
+})
+
+describe('wrong usage: what is wrong, the usage, exit code 2', () => {
+  test.each([
+    ['no command', [], /no command/],
+    ['an unknown command', ['wroker'], /"wroker"/],
+    ['an unknown flag', ['worker', '--pool', 'p', '--proceses', '2', 'm.js'], /--proceses/],
+    ['no pool', ['worker', 'm.js'], /--pool is required/],
+    ['a pool name that is none', ['worker', '--pool', 'a b', 'm.js'], /"a b"/],
+    ['no modules', ['worker', '--pool', 'p'], /no task modules/],
+    ['no processes', ['worker', '--pool', 'p', '--processes', '0', 'm.js'], /--processes .*"0"/],
+    ['a negative number', ['worker', '--pool', 'p', '--processes=-1', 'm.js'], /--processes .*"-1"/],
+    ['half a process', ['worker', '--pool', 'p', '--processes', '1.5', 'm.js'], /--processes .*"1.5"/],
+    ['no number', ['worker', '--pool', 'p', '--processes', 'two', 'm.js'], /--processes .*"two"/],
+    ['a number beyond all', ['worker', '--pool', 'p', '--processes', '99999999999999999999', 'm.js'], /--processes/],
+    ['no value', ['worker', '--pool', 'p', 'm.js', '--processes'], /--processes/],
+    ['both kinds of workers', ['worker', '--pool', 'p', '--processes', '1', '--threads', '1', 'm.js'], /exclude/],
+    ['an impossible lease', ['worker', '--pool', 'p', '--lease', '1', 'm.js'], /--lease .*"1"/],
+    ['an impossible drain', ['worker', '--pool', 'p', '--drain', 'x', 'm.js'], /--drain .*"x"/],
+    [
+      'an address that is none',
+      ['worker', '--pool', 'p', '--redis', 'http://localhost', 'm.js'],
+      /--redis: .*redis:\/\//,
+    ],
+  ])('%s', async (_what, args, says) => {
+    await using run = poolmq(...args)
+    expect(await run.exit()).toBe(2)
+    expect(run.complaints[0]).toMatch(says)
+    expect(run.stderr).toContain('Usage: poolmq worker')
+    expect(run.stdout).toBe('')
+  })
+
+  test('no Redis is named', async () => {
+    await using run = new ProgramRun([poolmqCommand, 'worker', '--pool', 'p', 'm.js'])
+    expect(await run.exit()).toBe(2)
+    expect(run.complaints[0]).toMatch(/no Redis given: .*--redis.*REDIS_URL/)
+  })
+})
+
+describe('modules: which one is wrong, and how; exit code 1', () => {
+  test.each([
+    [
+      'that throws',
+      [fixture('math-tasks'), fixture('broken-module')],
+      /broken-module\.js does not load: broken on purpose/,
+    ],
+    ['that is not there', [fixture('no-such-module')], /no-such-module\.js does not load: .*find/i],
+    ['without tasks', [fixture('empty-module')], /empty-module\.js defines no tasks/],
+    [
+      'with an id that another has',
+      [fixture('math-tasks'), fixture('twin-tasks')],
+      /math\.square is defined twice: .*math-tasks\.js .*twin-tasks\.js/,
+    ],
+  ])('one %s', async (_what, paths, says) => {
+    await using run = worker(uniqueName('command'), '--processes', '2', ...paths)
+    expect(await run.exit()).toBe(1)
+    expect(run.stderr).toMatch(says)
+    expect(run.complaints).toHaveLength(1)
+    expect(run.processes().size).toBe(0)
+  })
+})
+
+describe('no usable Redis: one error within 5 s, exit code 1', () => {
+  const wrongPassword = () => {
+    const url = new URL(redisUrl())
+    url.username = 'nobody'
+    url.password = 'hunter2'
+    return url.href
+  }
+
+  test.each([
+    ['nothing listens', () => 'redis://127.0.0.1:1', /redis:\/\/127\.0\.0\.1:1: nothing listens there/],
+    ['no such host', () => 'redis://no-such-host.invalid', /host name does not resolve/],
+    ['a wrong password', wrongPassword, /user name or password are wrong/],
+  ])('%s', async (_what, url, says) => {
+    const began = performance.now()
+    await using run = worker(uniqueName('command'), '--processes', '2', '--redis', url(), ...modules)
+    expect(await run.exit(5000)).toBe(1)
+    expect(performance.now() - began).toBeLessThan(5000)
+    expect(run.complaints).toHaveLength(1)
+    expect(run.stderr).toMatch(says)
+    expect(run.stderr).not.toContain('hunter2')
+    expect(run.processes().size).toBe(0)
+  })
+
+  test('a server that never answers', async () => {
+    await using silent = await SilentServer.start()
+    await using run = worker(uniqueName('command'), '--redis', silent.url, ...modules)
+    // 5 s for the answer, and the time that a program takes to start and to end.
+    expect(await run.exit(7500)).toBe(1)
+    expect(run.complaints).toHaveLength(1)
+    expect(run.stderr).toContain('it does not answer')
+  })
+})
+
+test('--help and --version', async () => {
+  await using help = poolmq('--help')
+  expect(await help.exit()).toBe(0)
+  for (const flag of ['--pool NAME', '--processes N', '--redis URL', 'MODULE']) expect(help.stdout).toContain(flag)
+  expect(help.stderr).toBe('')
+  await using version = poolmq('worker', '-v')
+  expect(await version.exit()).toBe(0)
+  const manifest = readFileSync(new URL('../../packages/worker/package.json', import.meta.url), 'utf8')
+  expect(version.stdout).toBe(`${(JSON.parse(manifest) as { version: string }).version}\n`)
+})

@@ -1,0 +1,120 @@
+/**
+ * A program under test in a process of its own, with all that it says, and with a mark in its environment by which it and
+ * all its descendants are found in /proc, whoever their parent is by then.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { until } from './until.js'
+
+export interface ProgramOptions {
+  readonly env?: NodeJS.ProcessEnv
+  /** In a process group of its own, as a terminal runs it. @defaultValue false */
+  readonly group?: boolean
+  /** What to run it with, before its own arguments. @defaultValue this Node */
+  readonly command?: readonly string[]
+}
+
+export class ProgramRun implements AsyncDisposable {
+  readonly pid: number
+  stdout = ''
+  stderr = ''
+  readonly #child: ChildProcess
+  readonly #mark = `POOLMQ_TEST_MARK=${randomUUID()}`
+  readonly #ended: Promise<unknown>
+
+  constructor(args: readonly string[], options: ProgramOptions = {}) {
+    const [program = process.execPath, ...first] = options.command ?? [process.execPath]
+    const [name = '', value = ''] = this.#mark.split('=')
+    this.#child = spawn(program, [...first, ...args], {
+      // Of the test's environment, what vitest has put there for itself is of no use to a program.
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env, [name]: value },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: options.group === true,
+    })
+    this.pid = this.#child.pid ?? 0
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    this.#ended = once(this.#child, 'exit')
+  }
+
+  /** The program's lines on standard error. */
+  get complaints(): string[] {
+    return this.stderr.split('\n').filter(Boolean)
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** What Ctrl-C in a terminal does. */
+  killGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal)
+  }
+
+  /** Resolves when it has said this; rejects when it has ended without. */
+  async says(what: string | RegExp, limit = 10_000): Promise<void> {
+    const said = () => `${this.stdout}${this.stderr}`
+    const found = (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text))
+    const over = () => this.#child.exitCode !== null || this.#child.signalCode !== null
+    await until(`the program says ${String(what)}`, said, (text) => found(text) || over(), limit)
+    if (!found(said())) throw new Error(`the program ended without saying ${String(what)}; it said ${said()}`)
+  }
+
+  /** Its exit code, or the signal that ended it. Rejects when it does not end by itself in time. */
+  async exit(limit = 10_000): Promise<number | NodeJS.Signals> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const give = () =>
+        reject(new Error(`the program did not end within ${limit} ms; it said ${this.stdout}${this.stderr}`))
+      timer = setTimeout(give, limit)
+    })
+    try {
+      await Promise.race([this.#ended, late])
+    } finally {
+      clearTimeout(timer)
+    }
+    return this.#child.exitCode ?? (this.#child.signalCode as NodeJS.Signals)
+  }
+
+  /** The command lines of the processes that are left of it, by pid: its own, and those of its descendants. */
+  processes(): Map<number, string> {
+    const found = new Map<number, string>()
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue
+      try {
+        if (!readFileSync(`/proc/${name}/environ`, 'latin1').includes(this.#mark)) continue
+        found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim())
+      } catch {
+        // it has ended meanwhile
+      }
+    }
+    return found
+  }
+
+  /** Nothing of a test outlives it, whatever became of the test. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.processes().keys()) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // it has ended meanwhile
+      }
+    }
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.#ended
+  }
+}
+
+/** The path of a compiled fixture. */
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/dist/${name}.js`, import.meta.url))
+}
+
+/** The path of the command `poolmq`. */
+export const poolmqCommand = fileURLToPath(new URL('../../packages/worker/bin/poolmq.js', import.meta.url))

@@ -1,0 +1,175 @@
+// What the compiler knows of a pool: the types of results, and the mistakes that it finds.
+import { type AsyncResult, type ImapResults, Pool, ThreadPool, taskRefs } from '@poolmq/client'
+import { defineTasks } from '@poolmq/shared'
+import { describe, expectTypeOf, test } from 'vitest'
+
+const tasks = defineTasks('file:///tasks.js', 'tasks', {
+  square: (x: number) => x * x,
+  later: async (x: number) => String(x),
+  hypot: (a: number, b: number) => Math.hypot(a, b),
+  total: (...xs: number[]) => xs.length,
+  greet: (name: string, options?: { readonly greeting: string }) => `${options?.greeting} ${name}`,
+  pair: ([key, value]: readonly [string, number]) => ({ key, value }),
+  nothing: () => undefined,
+})
+
+// Nothing here runs: the types are all there is to test.
+declare const pool: Pool
+
+describe('results', () => {
+  test('of a sync and of an async task', () => {
+    expectTypeOf(pool.apply(tasks.square, [2])).toEqualTypeOf<Promise<number>>()
+    expectTypeOf(pool.apply(tasks.later, [2])).toEqualTypeOf<Promise<string>>()
+    expectTypeOf(pool.apply(tasks.nothing)).toEqualTypeOf<Promise<undefined>>()
+    expectTypeOf(pool.applyAsync(tasks.later, [2])).toEqualTypeOf<AsyncResult<string>>()
+  })
+
+  test('of map and starmap', () => {
+    expectTypeOf(pool.map(tasks.square, [1])).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(pool.map(tasks.later, new Set([1]), 5)).toEqualTypeOf<Promise<string[]>>()
+    expectTypeOf(pool.map(tasks.pair, [['a', 1]])).toEqualTypeOf<Promise<{ key: string; value: number }[]>>()
+    expectTypeOf(pool.mapAsync(tasks.later, [1])).toEqualTypeOf<AsyncResult<string[]>>()
+    expectTypeOf(pool.starmap(tasks.hypot, [[3, 4]])).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(pool.starmap(tasks.total, [[1], [1, 2, 3]])).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(pool.starmapAsync(tasks.greet, [['Ada'], ['Ada', { greeting: 'Hi' }]])).toEqualTypeOf<
+      AsyncResult<string[]>
+    >()
+  })
+
+  test('of imap', () => {
+    expectTypeOf(pool.imap(tasks.later, [1])).toEqualTypeOf<ImapResults<string>>()
+    async function* numbers() {
+      yield 1
+    }
+    expectTypeOf(pool.imapUnordered(tasks.square, numbers(), { chunkSize: 2 })).toEqualTypeOf<ImapResults<number>>()
+    expectTypeOf(pool.imap(tasks.square, [1]).next(5)).toEqualTypeOf<Promise<IteratorResult<number, undefined>>>()
+  })
+
+  test('of a handle', () => {
+    const result = pool.mapAsync(tasks.square, [1])
+    expectTypeOf(result.get(5)).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(result.wait()).toEqualTypeOf<Promise<void>>()
+    expectTypeOf(result.successful()).toEqualTypeOf<boolean>()
+    expectTypeOf<Awaited<typeof result>>().toEqualTypeOf<number[]>()
+  })
+
+  test('with kwds as a last argument', () => {
+    expectTypeOf(pool.apply(tasks.greet, ['Ada'], { greeting: 'Hi' })).toEqualTypeOf<Promise<string>>()
+    // @ts-expect-error greeting must be a string
+    void pool.apply(tasks.greet, ['Ada'], { greeting: 5 })
+  })
+
+  test('of a task are those of the function it was made of, which stays callable', () => {
+    expectTypeOf(tasks.square(2)).toEqualTypeOf<number>()
+    expectTypeOf(tasks.later(2)).toEqualTypeOf<Promise<string>>()
+  })
+
+  test('of a ThreadPool', () => {
+    expectTypeOf(new ThreadPool(2).map(tasks.later, [1])).toEqualTypeOf<Promise<string[]>>()
+  })
+})
+
+test('callbacks hear what get gives', () => {
+  pool.mapAsync(tasks.later, [1], { callback: (value) => expectTypeOf(value).toEqualTypeOf<string[]>() })
+  pool.starmapAsync(tasks.hypot, [[1, 2]], { callback: (value) => expectTypeOf(value).toEqualTypeOf<number[]>() })
+  pool.applyAsync(tasks.square, [1], undefined, { callback: (value) => expectTypeOf(value).toEqualTypeOf<number>() })
+  pool.mapAsync(tasks.square, [1], { errorCallback: (error) => expectTypeOf(error).toEqualTypeOf<unknown>() })
+  // @ts-expect-error the callback of mapAsync hears a list
+  pool.mapAsync(tasks.square, [1], { callback: (value: number) => value })
+})
+
+test('taskRefs know all of a module that is never imported', () => {
+  const remote = taskRefs<typeof import('../fixtures/math-tasks.js').math>('math')
+  expectTypeOf(pool.map(remote.square, [1])).toEqualTypeOf<Promise<number[]>>()
+  expectTypeOf(pool.starmap(remote.hypot, [[3, 4]])).toEqualTypeOf<Promise<number[]>>()
+  expectTypeOf(pool.map(remote.sleep, [1])).toEqualTypeOf<Promise<number[]>>()
+  // @ts-expect-error a typo
+  void pool.map(remote.sqare, [1])
+  // @ts-expect-error a wrong item type
+  void pool.map(remote.square, ['1'])
+  // @ts-expect-error a reference has no implementation to call
+  remote.square(2)
+})
+
+describe('mistakes', () => {
+  test('a wrong item', () => {
+    // @ts-expect-error
+    void pool.map(tasks.square, ['1'])
+    // @ts-expect-error
+    void pool.mapAsync(tasks.square, [undefined])
+    // @ts-expect-error
+    void pool.imap(tasks.square, ['1'])
+    // @ts-expect-error
+    void pool.imapUnordered(tasks.square, new Set(['1']))
+    // @ts-expect-error
+    void pool.apply(tasks.square, ['1'])
+    // @ts-expect-error a missing argument
+    void pool.apply(tasks.square)
+    // @ts-expect-error one argument too many
+    void pool.apply(tasks.square, [1, 2])
+  })
+
+  test('a typo in the name of a task', () => {
+    // @ts-expect-error
+    void pool.map(tasks.sqare, [1])
+  })
+
+  test('a function that is no task', () => {
+    // @ts-expect-error
+    void pool.map((x: number) => x, [1])
+    // @ts-expect-error
+    void pool.apply(Math.hypot, [3, 4])
+    // @ts-expect-error
+    void pool.imap(async (x: number) => x, [1])
+    // @ts-expect-error
+    new Pool({ initializer: () => undefined })
+  })
+
+  test('a task of two arguments in map', () => {
+    // @ts-expect-error
+    void pool.map(tasks.hypot, [1])
+    // @ts-expect-error
+    void pool.map(tasks.hypot, [[1, 2]])
+    // @ts-expect-error
+    void pool.imap(tasks.hypot, [[1, 2]])
+  })
+
+  test('argument lists that do not fit', () => {
+    // @ts-expect-error too short
+    void pool.starmap(tasks.hypot, [[1]])
+    // @ts-expect-error too long
+    void pool.starmap(tasks.hypot, [[1, 2, 3]])
+    // @ts-expect-error of a wrong type
+    void pool.starmap(tasks.hypot, [[1, '2']])
+    // @ts-expect-error not lists
+    void pool.starmap(tasks.hypot, [1, 2])
+  })
+
+  test('an unknown option', () => {
+    // @ts-expect-error
+    void pool.map(tasks.square, [1], { chunksize: 2 })
+    // @ts-expect-error callbacks are for the calls that do not wait
+    void pool.map(tasks.square, [1], { callback: () => undefined })
+    // @ts-expect-error
+    void pool.imap(tasks.square, [1], { buffersize: 2 })
+    // @ts-expect-error
+    new Pool({ procesess: 2 })
+    // @ts-expect-error
+    new Pool({ processes: '2' })
+    // @ts-expect-error
+    new Pool('2')
+  })
+
+  test('an async input of map', () => {
+    async function* numbers() {
+      yield 1
+    }
+    // @ts-expect-error its length is not known: imap takes it
+    void pool.map(tasks.square, numbers())
+  })
+
+  test('what is no task function in defineTasks', () => {
+    // @ts-expect-error
+    defineTasks('file:///tasks.js', 'tasks', { five: 5 })
+  })
+})
