@@ -64,8 +64,14 @@ export interface MapAsyncOptions<T> extends MapOptions, Callbacks<T> {}
 
 /** Options of `imap`, `imapUnordered` and their `istarmap` forms. */
 export interface ImapOptions extends CallOptions {
-  /** Items in a chunk: a whole number of at least 1. @defaultValue 1, as in Python */
-  readonly chunkSize?: number | undefined
+  /**
+   * Items in a chunk: a whole number of at least 1, or `'auto'`: single items at first, then as many as run for about
+   * 20 ms. Outcomes are per item whatever the size. Give 1, Python's default, where `maxTasksPerChild` is to count items
+   * or every result is wanted as soon as it is there.
+   *
+   * @defaultValue 'auto'
+   */
+  readonly chunkSize?: number | 'auto' | undefined
   /**
    * Chunks that are submitted and whose results have not been taken, at most: a whole number of at least 1, or
    * `Infinity`, which reads the whole input at once as CPython does up to 3.15. The input is read no further meanwhile.
@@ -77,7 +83,7 @@ export interface ImapOptions extends CallOptions {
 
 /** All options, as they are after the checks. */
 export interface ParsedOptions extends CallOptions, Callbacks<never> {
-  readonly chunkSize?: number | undefined
+  readonly chunkSize?: number | 'auto' | undefined
   readonly bufferSize?: number | undefined
 }
 
@@ -109,7 +115,8 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   knownOptions(method, options, known[method] ?? (known.imap as readonly string[]))
   const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
   // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
-  if (chunkSize !== undefined || typeof given !== 'object') wholeNumber('chunkSize', chunkSize, 1)
+  const isAuto = chunkSize === 'auto' && method.startsWith('i')
+  if (!isAuto && (chunkSize !== undefined || typeof given !== 'object')) wholeNumber('chunkSize', chunkSize, 1)
   if (bufferSize !== undefined && bufferSize !== Number.POSITIVE_INFINITY) wholeNumber('bufferSize', bufferSize, 1)
   if (timeout !== undefined) milliseconds('timeout', timeout, 1)
   if (retries !== undefined) wholeNumber('retries', retries, 0)

@@ -2,7 +2,7 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The pool's engine has one
  * map of open calls; there is no promise, listener or timer for a single chunk.
  */
-import type { CallHeader, Outcome } from '@poolmq/shared'
+import { type CallHeader, decodeError, type Outcome } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
@@ -11,6 +11,10 @@ export interface ChunkResult {
   readonly values: readonly unknown[]
   /** Offset in the chunk to error. */
   readonly failures: ReadonlyMap<number, unknown>
+  /** Milliseconds that it ran; 0 when it did not. */
+  readonly duration: number
+  /** Characters that were sent. */
+  readonly characters: number
 }
 
 /** Takes the results of a call, in whatever order chunks complete. */
@@ -53,30 +57,30 @@ export class Call {
 }
 
 /** Puts a worker's outcome and the items that were never sent together again. */
-export function mergeOutcome(
-  chunk: EncodedChunk,
-  values: readonly unknown[],
-  outcome: Outcome,
-  decodeError: (wire: unknown) => Error,
-): ChunkResult {
+export function mergeOutcome(pending: PendingChunk, values: readonly unknown[], outcome: Outcome): ChunkResult {
+  const { chunk } = pending
+  const measured = { duration: outcome.duration, characters: pending.data.length }
   const whole = outcome.failures.find(([offset]) => offset === -1)
   if (whole !== undefined) return failedChunk(chunk.length, decodeError(whole[1]))
-  if (chunk.failures.size === 0 && outcome.failures.length === 0) return { values, failures: noFailures }
+  if (chunk.failures.size === 0 && outcome.failures.length === 0) return { values, failures: noFailures, ...measured }
   const sent: number[] = []
   for (let i = 0; i < chunk.length; i++) if (!chunk.failures.has(i)) sent.push(i)
   const merged: unknown[] = new Array(chunk.length).fill(null)
   for (const [k, offset] of sent.entries()) merged[offset] = values[k]
   const failures = new Map<number, unknown>(chunk.failures)
   for (const [k, wire] of outcome.failures) failures.set(sent[k] ?? 0, decodeError(wire))
-  return { values: merged, failures }
+  return { values: merged, failures, ...measured }
 }
 
 const noFailures: ReadonlyMap<number, unknown> = new Map()
 
-/** The result of a chunk of which every item has the same error. */
+/** The result of a chunk of which no item was run. */
 export function failedChunk(length: number, error: unknown): ChunkResult {
-  return {
-    values: new Array(length).fill(null),
-    failures: new Map(Array.from({ length: Math.max(length, 1) }, (_, i) => [i, error])),
-  }
+  const failures = new Map(Array.from({ length: Math.max(length, 1) }, (_, i) => [i, error]))
+  return unsentChunk(length, failures)
+}
+
+/** The result of a chunk that was not sent, because its items cannot be encoded. */
+export function unsentChunk(length: number, failures: ReadonlyMap<number, unknown>): ChunkResult {
+  return { values: new Array(length).fill(null), failures, duration: 0, characters: 0 }
 }

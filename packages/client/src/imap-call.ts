@@ -2,6 +2,7 @@
 import type { TaskInfo } from '@poolmq/shared'
 import type { Collector } from './call.js'
 import type { ParsedOptions } from './call-options.js'
+import { AutoSize, fixedSize } from './chunk-sizer.js'
 import { encodeChunk } from './chunker.js'
 import { ImapFeeder } from './imap-feeder.js'
 import { ImapIterator, type ImapResults } from './imap-iterator.js'
@@ -27,6 +28,8 @@ export function startImap<R>(
   options: ParsedOptions,
   feeders: Set<ImapFeeder>,
 ): ImapResults<R> {
+  const { chunkSize = 'auto' } = options
+  const sizer = chunkSize === 'auto' ? new AutoSize(engine.workers, lengthOf(input)) : fixedSize(chunkSize)
   let total: number | undefined
   let arrived = 0
   const endWhenDone = () => {
@@ -42,6 +45,7 @@ export function startImap<R>(
   const collector: Collector = {
     take: (index, result) => {
       arrived++
+      sizer.observe(result.values.length, result.duration, result.characters)
       iterator.take(index, result)
       endWhenDone()
     },
@@ -54,7 +58,7 @@ export function startImap<R>(
   const call = engine.call(owner, task, { mode: 'each', spread: kind.spread }, options, progress.before(collector))
   const feeder = new ImapFeeder({
     input,
-    chunkSize: options.chunkSize ?? 1,
+    sizer,
     bufferSize: options.bufferSize ?? bufferPerWorker * engine.workers,
     liftable: options.bufferSize === undefined,
     submit: (items, index, first) => engine.submit(call, index, encodeChunk(items, 'items', first)),
@@ -69,4 +73,11 @@ export function startImap<R>(
   feeders.add(feeder)
   void feeder.run()
   return iterator
+}
+
+/** The items of an input that knows them: arrays, typed arrays, sets, maps, strings do. */
+function lengthOf(input: object): number | undefined {
+  const { length, size } = input as { length?: unknown; size?: unknown }
+  const known = length ?? size
+  return typeof known === 'number' && Number.isSafeInteger(known) && known >= 0 ? known : undefined
 }

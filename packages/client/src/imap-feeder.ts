@@ -1,3 +1,5 @@
+import type { ChunkSizer } from './chunk-sizer.js'
+
 /**
  * Reads the input of an `imap` lazily and hands it over chunk by chunk, with at most `bufferSize` chunks submitted whose
  * results have not been taken. It is refilled when results are taken, and when `join` lifts the bound. An input that
@@ -6,7 +8,7 @@
 
 export interface ImapFeederOptions {
   readonly input: Iterable<unknown> | AsyncIterable<unknown>
-  readonly chunkSize: number
+  readonly sizer: ChunkSizer
   /** Chunks submitted and not taken, at most. */
   readonly bufferSize: number
   /** Whether `join` may lift the bound: it was not asked for explicitly. */
@@ -19,6 +21,8 @@ export interface ImapFeederOptions {
 
 export class ImapFeeder {
   readonly #options: ImapFeederOptions
+  /** The input's next item, asked for and not there yet. */
+  #step: Step | undefined
   #chunks = 0
   #items = 0
   #buffered = 0
@@ -67,11 +71,11 @@ export class ImapFeeder {
   }
 
   async #feed(): Promise<void> {
-    const { input, chunkSize, submit } = this.#options
+    const { input, sizer, submit } = this.#options
     const iterator = iterate(input)
     for (;;) {
       await this.#room()
-      const { items, done, failure } = this.#stopped ? nothing : await this.#read(iterator, chunkSize)
+      const { items, done, failure } = this.#stopped ? nothing : await this.#read(iterator, sizer.next(this.#items))
       if (this.#stopped) {
         void leave(iterator)
         return
@@ -91,10 +95,16 @@ export class ImapFeeder {
 
   /** The items of one chunk: fewer when the input ends or throws, so that what came before an error is not lost. */
   async #read(iterator: AnyIterator, count: number): Promise<ReadItems> {
+    const { sizer } = this.#options
     const items: unknown[] = []
     try {
       while (items.length < count) {
-        const step = iterator.next()
+        const step = this.#step ?? iterator.next()
+        this.#step = undefined
+        if (isPromiseLike(step) && items.length > 0 && sizer.eager && !(await isSettledSoon(step))) {
+          this.#step = step
+          return { items, done: false }
+        }
         const result = isPromiseLike(step) ? await this.#orInterrupted(step) : step
         if (result === undefined || result.done === true) return { items, done: true }
         items.push(result.value)
@@ -133,6 +143,17 @@ const nothing: ReadItems = { items: [], done: true }
 
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown }).then === 'function'
+}
+
+type Step = IteratorResult<unknown> | Promise<IteratorResult<unknown>>
+
+/** Whether a promise is settled within this turn of the event loop. */
+function isSettledSoon(promise: PromiseLike<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settled = () => resolve(true)
+    promise.then(settled, settled)
+    setImmediate(resolve, false)
+  })
 }
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>

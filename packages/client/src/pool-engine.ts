@@ -9,7 +9,6 @@ import {
   CancelledError,
   ConnectionError,
   type ConnectionOption,
-  decodeError,
   decodePayload,
   EncodingError,
   formatChunk,
@@ -24,7 +23,15 @@ import {
   taskModules,
 } from '@poolmq/shared'
 import { currentTask, type NewChunk } from '@poolmq/worker'
-import { Call, type ChunkResult, type Collector, failedChunk, mergeOutcome, type PendingChunk } from './call.js'
+import {
+  Call,
+  type ChunkResult,
+  type Collector,
+  failedChunk,
+  mergeOutcome,
+  type PendingChunk,
+  unsentChunk,
+} from './call.js'
 import { callHeader, type ParsedOptions } from './call-options.js'
 import { CallbackQueue } from './callback-queue.js'
 import { Census } from './census.js'
@@ -122,7 +129,7 @@ export class PoolEngine {
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
     if (!this.#calls.has(call.number)) return undefined
     if (chunk.payload === undefined || (chunk.failures.size > 0 && call.header.mode === 'first')) {
-      const result = { values: new Array(chunk.length).fill(null), failures: chunk.failures }
+      const result = unsentChunk(chunk.length, chunk.failures)
       queueMicrotask(() => this.#deliver(call, index, result))
       return undefined
     }
@@ -193,17 +200,18 @@ export class PoolEngine {
     // A chunk can run twice (its host was lost after it had delivered); its second outcome finds nothing here.
     if (call === undefined || pending === undefined) return
     call.pending.delete(id.index)
-    this.#deliver(call, id.index, this.#decode(pending.chunk, entry.outcome))
+    this.#deliver(call, id.index, this.#decode(pending, entry.outcome))
   }
 
-  #decode(chunk: EncodedChunk, outcome: OutcomeEntry['outcome']): ChunkResult {
-    if (outcome instanceof Error) return failedChunk(chunk.length, outcome)
+  #decode(pending: PendingChunk, outcome: OutcomeEntry['outcome']): ChunkResult {
+    const { length } = pending.chunk
+    if (outcome instanceof Error) return failedChunk(length, outcome)
     try {
       const values = decodePayload(outcome.payload)
       if (!Array.isArray(values)) throw new EncodingError('the results of a chunk are not a list', { place: 'results' })
-      return mergeOutcome(chunk, values, outcome, decodeError)
+      return mergeOutcome(pending, values, outcome)
     } catch (error) {
-      return failedChunk(chunk.length, error)
+      return failedChunk(length, error)
     }
   }
 

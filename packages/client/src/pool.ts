@@ -170,7 +170,7 @@ export class Pool {
   imap<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
-    options?: number | ImapOptions,
+    options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>> {
     return this.#imap('imap', task, items, options)
   }
@@ -179,7 +179,7 @@ export class Pool {
   imapUnordered<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
-    options?: number | ImapOptions,
+    options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>> {
     return this.#imap('imapUnordered', task, items, options)
   }
@@ -188,7 +188,7 @@ export class Pool {
   istarmap<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
-    options?: number | ImapOptions,
+    options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>> {
     return this.#imap('istarmap', task, items, options)
   }
@@ -197,7 +197,7 @@ export class Pool {
   istarmapUnordered<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
-    options?: number | ImapOptions,
+    options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>> {
     return this.#imap('istarmapUnordered', task, items, options)
   }
@@ -282,7 +282,7 @@ export class Pool {
     const info = taskInfo(task)
     const input = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const size = options.chunkSize ?? defaultChunkSize(input.length, this.#engine.workers)
+    const size = (options.chunkSize as number | undefined) ?? defaultChunkSize(input.length, this.#engine.workers)
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
     const kind = { mode: 'first', spread: method.startsWith('star') } as const
@@ -293,7 +293,7 @@ export class Pool {
     method: string,
     task: TaskRef<TaskFunction>,
     items: Iterable<unknown> | AsyncIterable<unknown>,
-    given: number | ImapOptions | undefined,
+    given: number | 'auto' | ImapOptions | undefined,
   ): ImapResults<R> {
     this.#checkRunning()
     const info = taskInfo(task)

@@ -42,6 +42,8 @@ export interface Chunk extends CallHeader {
 
 /** What became of a chunk. */
 export interface Outcome {
+  /** Milliseconds that the items ran. */
+  readonly duration: number
   /** The values in input order; where an item failed, or was not run, any placeholder. */
   readonly payload: Payload
   /**
@@ -114,6 +116,7 @@ export function formatOutcome(jobId: string, outcome: Outcome): [string, string,
     v: protocolVersion,
     e: outcome.payload.encoding === 'json' ? 'j' : 'r',
     f: outcome.failures.length === 0 ? undefined : outcome.failures,
+    d: Math.round(outcome.duration * 1000) / 1000,
   }
   return ['j', jobId, 'h', JSON.stringify(header), 'p', outcome.payload.text]
 }
@@ -143,7 +146,8 @@ export function parseOutcome(fields: readonly string[]): OutcomeEntry | undefine
     if (!Array.isArray(failures) || !failures.every(isFailure)) {
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
     }
-    return { jobId, outcome: { payload: { encoding: encodingOf(header), text }, failures } }
+    const duration = typeof header.d === 'number' ? header.d : 0
+    return { jobId, outcome: { payload: { encoding: encodingOf(header), text }, failures, duration } }
   } catch (error) {
     if (error instanceof ProtocolError) return { jobId, outcome: error }
     throw error

@@ -33,7 +33,7 @@ export interface ChunkRun {
 
 /** The outcome of a chunk of which no item can run, for one reason. */
 export function failedOutcome(error: unknown): Outcome {
-  return { payload: { encoding: 'json', text: '[]' }, failures: [[-1, encodeError(error)]] }
+  return { payload: { encoding: 'json', text: '[]' }, failures: [[-1, encodeError(error)]], duration: 0 }
 }
 
 /** @throws EncodingError when the chunk's payload cannot be decoded. */
@@ -41,8 +41,10 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   const items = decodePayload(run.chunk.payload)
   if (!Array.isArray(items)) throw new TypeError('the payload of a chunk is not a list of items')
   run.running.attempt = run.losses.unknown + 1
+  const start = performance.now()
   const { values, failures } = await taskContext.run(run.running, runItems, run, items)
-  return encodeOutcome(values, failures, run.chunk.mode)
+  const duration = performance.now() - start
+  return { ...encodeOutcome(values, failures, run.chunk.mode), duration }
 }
 
 async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unknown[]; failures: Failure[] }> {
@@ -76,7 +78,9 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Outcome {
+type Results = Pick<Outcome, 'payload' | 'failures'>
+
+function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Results {
   if (mode === 'first' && failures.length > 0) return { payload: { encoding: 'json', text: '[]' }, failures }
   try {
     return { payload: withinBounds(encodeValues(values, 'results')), failures }
@@ -87,7 +91,7 @@ function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode
 }
 
 /** Finds the values that cannot be encoded, and lets the others through. */
-function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError): Outcome {
+function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError): Results {
   const all = [...failures]
   const failed = new Set(failures.map(([offset]) => offset))
   for (let i = 0; i < values.length; i++) {
