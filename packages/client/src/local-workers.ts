@@ -8,6 +8,7 @@ import { type ConnectionDescriptor, decodeError, WorkerLostError, within } from 
 import {
   type EagerSpec,
   type FromLocalSupervisor,
+  inheritedExecArgv,
   type LocalStart,
   localSupervisorProgram,
   type ToLocalSupervisor,
@@ -62,6 +63,7 @@ export class LocalWorkers {
     const start: LocalStart = { ...this.#start, modules: [...this.#modules] }
     const child = fork(localSupervisorProgram, [JSON.stringify(start)], {
       serialization: 'advanced',
+      execArgv: inheritedExecArgv(),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     let failed = false

@@ -281,7 +281,8 @@ export class PoolEngine {
       this.#census.stop()
       // First the lease: with it, every host knows that this client's chunks are nobody's.
       await session?.release()
-      await this.#local?.end(how)
+      // Without Redis the local supervisor has never been told where it is, and waits.
+      await this.#local?.end(session === undefined ? 'stop' : how)
       await session?.close(this.#options.name === undefined)
     } finally {
       clearInterval(anchor)

@@ -9,6 +9,16 @@ import { forkWorker } from './worker-handle.js'
 // Worker processes are started before anything else is even loaded; where Redis is follows by message.
 const start = JSON.parse(process.argv[2] ?? '{}') as LocalStart
 
+// The line to the Pool is listened to from the first moment, as it may close while the rest is still being loaded.
+const early: ToLocalSupervisor[] = []
+let listener = (message: ToLocalSupervisor): void => void early.push(message)
+let abandon = (): void => process.exit(1)
+process.on('message', (message: ToLocalSupervisor) => listener(message))
+process.on('disconnect', () => abandon())
+// Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => listener({ type: 'drain' }))
+
 const started = start.threads ? [] : Array.from({ length: start.processes }, forkWorker)
 const [{ encodeError }, { Supervisor }] = await Promise.all([import('@poolmq/shared'), import('./supervisor.js')])
 
@@ -34,7 +44,7 @@ void supervisor.ended.then((failure) => {
   if (process.connected) process.disconnect()
 })
 
-process.on('message', (message: ToLocalSupervisor) => {
+listener = (message) => {
   switch (message.type) {
     case 'start':
       supervisor.start(message.connection, message.eager).catch(() => undefined) // `ended` tells
@@ -49,9 +59,6 @@ process.on('message', (message: ToLocalSupervisor) => {
       void supervisor.stop()
       break
   }
-})
-
-// Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
-process.on('SIGINT', () => undefined)
-process.on('SIGTERM', () => void supervisor.drain())
-process.on('disconnect', () => void supervisor.abandon(start.clientId))
+}
+abandon = () => void supervisor.abandon(start.clientId)
+for (const message of early.splice(0)) listener(message)

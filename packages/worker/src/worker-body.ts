@@ -35,6 +35,8 @@ export class WorkerBody {
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
   #ending = false
+  /** Started, and not told to take chunks yet. */
+  #waiting = false
 
   constructor(channel: SupervisorChannel) {
     this.#channel = channel
@@ -70,7 +72,8 @@ export class WorkerBody {
   /** Finish the chunk in hand, then exit. */
   drain(): void {
     this.#ending = true
-    if (this.#loop === undefined || this.#loop.drain()) this.#channel.exit(0)
+    // A process that is still starting ends when it has started: its initializer runs, as Python's does.
+    if (this.#loop?.drain() === true || this.#waiting) this.#channel.exit(0)
   }
 
   /** Exit as soon as the running task lets it; the supervisor sets the limit. */
@@ -89,7 +92,10 @@ export class WorkerBody {
       await initializer.ensure(eager.clientId, eager.spec)
     }
     this.#channel.send({ type: 'ready', tasks: taskIds() })
+    if (this.#ending) this.#channel.exit(0)
+    this.#waiting = true
     await this.#go.promise
+    this.#waiting = false
     if (this.#ending) return
     const { pool, token } = config
     this.#loop = new ChunkLoop({

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
+import { inheritedExecArgv } from './exec-argv.js'
 import type { FromWorker, ToWorker } from './messages.js'
 
 export interface WorkerExit {
@@ -30,6 +31,7 @@ const drainMessages = 500
 export function forkWorker(): ChildProcess {
   return fork(new URL('./worker-process.js', import.meta.url), [], {
     serialization: 'advanced',
+    execArgv: inheritedExecArgv(),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
 }
