@@ -8,6 +8,6 @@ const { hostname: host, port } = new URL(process.env.REDIS_URL ?? 'redis://127.0
 const worker = new Worker(name, async (job) => (job.name === 'fibonacci' ? job.data.map(fibonacci) : job.data), {
   connection: { host, port: Number(port || 6379), maxRetriesPerRequest: null },
 })
-await worker.waitUntilReady()
-process.send?.('ready')
 process.on('disconnect', () => process.exit())
+await worker.waitUntilReady()
+if (process.connected) process.send?.('ready')
