@@ -40,6 +40,7 @@ describe('of a private pool', () => {
     ['terminate()', 'terminate', 0],
     ['terminate() in the middle of work', 'terminateBusy', 0],
     ['terminate() at once', 'terminateAtOnce', 0],
+    ['terminate() of many pools while they start', 'terminateEarly', 0],
     ['terminate() that nobody waits for', 'terminateUnawaited', 0],
     ['close() and join()', 'closeJoin', 0],
     ['await using', 'awaitUsing', 0],
@@ -51,7 +52,14 @@ describe('of a private pool', () => {
     using scratch = new Scratch()
     await using run = start(scratch, ending)
     expect(await run.exit(limit)).toBe(code)
-    const says = { terminateBusy: 'BUSY', exit: 'BUSY', throw: 'BUSY', terminateAtOnce: '', unused: '' }[ending]
+    const says = {
+      terminateBusy: 'BUSY',
+      exit: 'BUSY',
+      throw: 'BUSY',
+      terminateAtOnce: '',
+      terminateEarly: '',
+      unused: '',
+    }[ending]
     expect(run.stdout.trim()).toBe(says ?? 'USED')
     if (code === 0) expect(run.stderr).toBe('')
     await expectNothingLeft(run)

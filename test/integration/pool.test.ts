@@ -13,6 +13,7 @@ import { context } from '../fixtures/dist/context-tasks.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { Scratch } from '../support/latch.js'
+import { NarrowRelay } from '../support/narrow-relay.js'
 
 const pool = new Pool(2)
 afterAll(() => pool.terminate())
@@ -209,6 +210,19 @@ describe('the end of a pool', () => {
     await terminated.join()
     expect(() => terminated.map(math.square, [])).toThrow('Pool not running')
   })
+
+  test.each(['terminate', 'join'] as const)(
+    '%s returns while the worker processes are still connecting',
+    async (how) => {
+      await using relay = await NarrowRelay.start()
+      const starting = new Pool({ processes: 1, connection: relay.url })
+      await relay.holds(2) // the pool's own second connection, and its supervisor's first
+      const began = performance.now()
+      if (how === 'join') starting.close()
+      await starting[how]()
+      expect(performance.now() - began).toBeLessThan(3000)
+    },
+  )
 
   test('await using: terminates, unless the pool was closed', async () => {
     let [left, kept]: AsyncResult<unknown>[] = []
