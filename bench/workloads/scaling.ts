@@ -12,7 +12,7 @@ export const scaling: Workload = {
   title: 'Fibonacci numbers, naively, on 1, 2 and 4 worker processes',
   async run(arena, size) {
     const job =
-      size === 'full' ? ({ op: 'fib', items: 100, n: 30 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
+      size === 'full' ? ({ op: 'fib', items: 60, n: 33 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
     const cores = availableParallelism()
     const note = cores < 2 ? `this machine has ${cores} core` : undefined
     const on = (processes: number) => ({
