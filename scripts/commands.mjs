@@ -1,5 +1,6 @@
 // What each root script does, in terms of the modules beside this one.
 import { existsSync } from 'node:fs'
+import { parseChaosOptions } from './chaos-options.mjs'
 import { checkTypes, compile } from './compiler.mjs'
 import { ensureDependencies } from './dependencies.mjs'
 import { runNode } from './programs.mjs'
@@ -19,8 +20,9 @@ const commands = {
   },
 
   async chaos(args) {
+    const { env: chaos, rest } = parseChaosOptions(args)
     await prepare()
-    return await withRedis(await provideRedisForTests(), (env) => vitest(args, { ...env, POOLMQ_SUITE: 'chaos' }))
+    return await withRedis(await provideRedisForTests(), (env) => vitest(rest, { ...env, ...chaos }))
   },
 
   async demo(args) {

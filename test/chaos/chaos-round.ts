@@ -1,0 +1,108 @@
+/**
+ * One round: a call of 20,000 items whose results are known, with faults inflicted until it has ended, and the check that
+ * every item is in the output exactly once.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Pool } from '@poolmq/client'
+import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import type { Fault } from './faults.js'
+import type { Fleet } from './fleet.js'
+import type { Random } from './random.js'
+
+export const methods = ['map', 'imap', 'imapUnordered'] as const
+export type Method = (typeof methods)[number]
+
+export const itemCount = 20_000
+
+export interface Round {
+  readonly pool: Pool
+  readonly fleet: Fleet
+  readonly random: Random
+  readonly method: Method
+  readonly chunkSize: number
+  readonly faults: Readonly<Record<string, Fault>>
+  /** Milliseconds between two faults, from and to. */
+  readonly pace: readonly [least: number, most: number]
+  /** Milliseconds in which it must end. */
+  readonly limit: number
+  readonly say?: (line: string) => void
+}
+
+export interface RoundReport {
+  readonly milliseconds: number
+  readonly inflicted: readonly string[]
+  /** What is wrong with the output; empty when nothing is. */
+  readonly wrong: readonly string[]
+}
+
+type Known = readonly [item: number, known: number]
+
+/** What `chaos.known` gives for an item. */
+export const known = (item: number): number => Math.imul(item, 2654435761) >>> 0
+
+export async function runRound(round: Round): Promise<RoundReport> {
+  const start = performance.now()
+  const over = new AbortController()
+  const inflicted: string[] = []
+  const tormenting = torment(round, over.signal, inflicted).catch((error: unknown) => error)
+  let wrong: string[]
+  try {
+    const output = await withinLimit(collect(round), round.limit, () => `${round.method} after ${inflicted.join(', ')}`)
+    wrong = judge(output, round.method !== 'imapUnordered')
+  } catch (error) {
+    wrong = [error instanceof Error ? String(error.stack ?? error) : String(error)]
+  }
+  const milliseconds = Math.round(performance.now() - start)
+  over.abort()
+  const failure = await tormenting
+  if (failure !== undefined) wrong.push(`after ${inflicted.join(', ')}: ${String(failure)}`)
+  return { milliseconds, inflicted, wrong }
+}
+
+async function torment(
+  { fleet, random, faults, pace, say }: Round,
+  over: AbortSignal,
+  inflicted: string[],
+): Promise<void> {
+  for (;;) {
+    await sleep(random.between(...pace), undefined, { signal: over }).catch(() => undefined)
+    if (over.aborted) return
+    const name = random.pick(Object.keys(faults))
+    inflicted.push(name)
+    say?.(name)
+    await faults[name]?.(fleet, random)
+  }
+}
+
+async function collect({ pool, method, chunkSize }: Round): Promise<Known[]> {
+  const items = Array.from({ length: itemCount }, (_, item) => item)
+  if (method === 'map') return await pool.map(chaos.known, items, chunkSize)
+  const output: Known[] = []
+  for await (const result of pool[method](chaos.known, items, chunkSize)) output.push(result)
+  return output
+}
+
+function judge(output: readonly Known[], ordered: boolean): string[] {
+  const wrong: string[] = []
+  const seen = new Uint32Array(itemCount)
+  for (const [place, [item, value]] of output.entries()) {
+    seen[item] = (seen[item] ?? 0) + 1
+    if (value !== known(item)) wrong.push(`item ${item}: ${value} instead of ${known(item)}`)
+    if (ordered && item !== place) wrong.push(`item ${item} at place ${place}`)
+  }
+  for (const [item, times] of seen.entries()) if (times !== 1) wrong.push(`item ${item}: ${times} times`)
+  return wrong.slice(0, 20)
+}
+
+/** Rejects when the promise does not settle in time. */
+export async function withinLimit<T>(promise: Promise<T>, limit: number, what: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what()}: not ended within ${limit} ms`)), limit)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

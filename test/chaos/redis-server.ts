@@ -1,0 +1,111 @@
+/**
+ * A Redis server of a test's own that bears ill-treatment: killed and started again with what its AOF has kept, stopped,
+ * thrown off all its connections. It listens on a socket in a directory that goes with it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Redis } from 'ioredis'
+
+export class RedisServer implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'poolmq-chaos-'))
+  readonly path = join(this.directory, 'redis.sock')
+  readonly url = `unix://${this.path}`
+  readonly #program: string
+  readonly #settings: readonly string[]
+  /** What an administrator must say first: `AUTH` and its arguments. */
+  readonly #login: readonly string[]
+  #child: ChildProcess | undefined
+  readonly #drop = () => {
+    this.#child?.kill('SIGKILL')
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  private constructor(program: string, settings: readonly string[], login: readonly string[]) {
+    this.#program = program
+    this.#settings = settings
+    this.#login = login
+    // Whatever ends this process ends the server.
+    process.on('exit', this.#drop)
+  }
+
+  /** @param settings - as on the command line: `'--appendonly', 'yes'` */
+  static async start(
+    program: string,
+    settings: readonly string[] = [],
+    login: readonly string[] = [],
+  ): Promise<RedisServer> {
+    const server = new RedisServer(program, settings, login)
+    await server.start()
+    return server
+  }
+
+  /** Resolves when it takes commands, with its data loaded. */
+  async start(): Promise<void> {
+    const own = ['--port', '0', '--unixsocket', this.path, '--dir', this.directory, '--save', '']
+    const child = spawn(this.#program, [...own, ...this.#settings], { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#child = child
+    const lines = createInterface(child.stdout)
+    const ready = new Promise<void>((resolve, reject) => {
+      const said: string[] = []
+      lines.on('line', (line) => {
+        if (said.length < 100) said.push(line)
+        if (/ready to accept connections/i.test(line)) resolve()
+      })
+      child.once('exit', () => reject(new Error(`the Redis server ended before it was ready:\n${said.join('\n')}`)))
+    })
+    await ready
+  }
+
+  /** As the loss of power does. */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+
+  /** Stopped, it holds its connections and never answers. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  /** Drops every connection. */
+  async dropConnections(): Promise<void> {
+    await this.ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  }
+
+  /** The answer to one command, on a connection for it alone. */
+  async ask(command: string, ...args: (string | number)[]): Promise<unknown> {
+    const client = new Redis(this.path, { lazyConnect: true, retryStrategy: null, enableReadyCheck: false })
+    client.on('error', () => undefined) // the command rejects
+    try {
+      await client.connect()
+      const [login, ...secrets] = this.#login
+      if (login !== undefined) await client.call(login, secrets)
+      return await client.call(command, args)
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  /** The names of all keys. */
+  async keys(): Promise<string[]> {
+    return (await this.ask('KEYS', '*')) as string[]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.thaw()
+    await this.kill()
+    process.off('exit', this.#drop)
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,212 @@
+// Whatever stands in Redis, reading it gives a record that fits its type or a ProtocolError: never another error, never a
+// record that breaks whoever trusts its type, never a changed prototype.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodePayload } from '../../../packages/shared/src/codec.js'
+import { decodeError } from '../../../packages/shared/src/error-transport.js'
+import { EncodingError, ProtocolError } from '../../../packages/shared/src/errors.js'
+import {
+  formatChunk,
+  formatOutcome,
+  formatPresence,
+  formatSpec,
+  parseChunk,
+  parseOutcome,
+  parsePresence,
+  parseSpec,
+} from '../../../packages/shared/src/wire.js'
+
+const runs = 3000
+const now = 1_000_000
+
+const key = fc.constantFrom(
+  ...['v', 'm', 'x', 's', 't', 'r', 'e', 'f', 'j', 'h', 'p', 'count', 'delay', 'on', 'initializer', 'task', 'args'],
+  ...[
+    'maxTasksPerChild',
+    'encoding',
+    'text',
+    'host',
+    'pid',
+    'processes',
+    'tasks',
+    'expires',
+    '__proto__',
+    'constructor',
+  ],
+)
+const number = fc.oneof(
+  fc.constantFrom('1', '2', '0', '-1', '1e999', '-1e999', '0.5', '9007199254740993'),
+  fc.integer().map(String),
+)
+/** JSON text rather than values: what only text can say (`1e999`, a doubled key, an own `__proto__`) is in it. */
+const { json } = fc.letrec<{ json: string }>((tie) => ({
+  json: fc.oneof(
+    { maxDepth: 4 },
+    number,
+    fc.constantFrom('null', 'true', 'false', '"f"', '"e"', '"j"', '"r"', '"json"', '"rich"', '{}', '[]'),
+    fc.string().map((text) => JSON.stringify(text)),
+    fc.array(tie('json'), { maxLength: 4 }).map((members) => `[${members.join(',')}]`),
+    fc.array(fc.tuple(key, tie('json')), { maxLength: 6 }).map(objectText),
+  ),
+}))
+
+function objectText(members: readonly (readonly [string, string])[]): string {
+  return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`
+}
+
+/** A good record, of which a piece is cut, doubled, or overwritten. */
+function damaged(good: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.tuple(good, fc.nat(), fc.nat(), fc.string({ maxLength: 8 })).map(([text, from, length, put]) => {
+    const start = from % (text.length + 1)
+    return text.slice(0, start) + put + text.slice(start + (length % 20))
+  })
+}
+
+/** A header with our version and some of our fields, so that most get past the first checks. */
+const ours = (fields: Record<string, fc.Arbitrary<string>>, always: string[] = []): fc.Arbitrary<string> =>
+  fc
+    .tuple(fc.record(fields, { requiredKeys: always }), fc.array(fc.tuple(key, json), { maxLength: 2 }))
+    .map(([known, more]) => objectText([['v', '1'], ...(Object.entries(known) as [string, string][]), ...more]))
+
+const payload = fc.record({
+  encoding: fc.constantFrom('json' as const, 'rich' as const),
+  text: fc.oneof(fc.string(), json),
+})
+const call = fc.record({
+  mode: fc.constantFrom('first' as const, 'each' as const),
+  spread: fc.boolean(),
+  spec: fc.boolean(),
+  timeout: fc.nat(),
+})
+
+const retry = ours({ count: number, delay: number, on: fc.oneof(json, fc.constant('["TypeError"]')) })
+const mode = fc.constantFrom('"f"', '"e"')
+const encoding = fc.constantFrom('"j"', '"r"')
+
+const chunk = fc.oneof(
+  fc.string(),
+  damaged(fc.tuple(call, payload).map((parts) => formatChunk(...parts))),
+  fc
+    .tuple(
+      ours({ m: mode, t: fc.oneof(number, json), r: fc.oneof(retry, json), x: json, s: json, e: encoding }, ['m', 'e']),
+      json,
+    )
+    .map((parts) => parts.join('\n')),
+)
+
+const failures = fc.array(fc.tuple(fc.integer({ min: -2, max: 5 }), fc.jsonValue()), { maxLength: 3 })
+const outcome = fc.oneof(
+  fc.array(fc.oneof(key, json, fc.string()), { maxLength: 8 }),
+  fc
+    .tuple(payload, failures)
+    .map(([text, list]) => [...formatOutcome('client00.1.2', { payload: text, failures: list, duration: 1 } as never)]),
+  fc.tuple(ours({ e: encoding, f: json }, ['e']), json).map(([h, p]) => ['j', 'client00.1.2', 'h', h, 'p', p]),
+)
+
+const args = ours({ encoding: fc.constantFrom('"json"', '"rich"', '"none"'), text: json }, ['encoding'])
+const initializer = ours({ task: json, args: fc.oneof(args, json) }, ['task', 'args'])
+const spec = fc.oneof(
+  fc.string(),
+  json,
+  ours({ initializer: fc.oneof(initializer, json), maxTasksPerChild: fc.oneof(number, json) }),
+  damaged(payload.map((args) => formatSpec({ initializer: { task: 'a.b', args }, maxTasksPerChild: 3 }))),
+)
+
+const presence = fc.oneof(
+  fc.string(),
+  json,
+  ours({ host: json, pid: number, processes: number, expires: fc.oneof(number, fc.constant('2000000')), tasks: json }),
+  damaged(fc.nat().map((pid) => formatPresence({ host: 'h', pid, processes: 2, tasks: ['a.b'], expires: 2 * now }))),
+)
+
+/** What reading gave, or undefined where it was refused as it should be. */
+function read<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    expect(error).toBeInstanceOf(ProtocolError)
+    expect((error as Error).message.length).toBeLessThan(400)
+    return undefined
+  }
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least
+
+function expectPayload(value: { encoding: string; text: string }): void {
+  expect(['json', 'rich']).toContain(value.encoding)
+  expect(value.text).toBeTypeOf('string')
+  try {
+    decodePayload(value as never)
+  } catch (error) {
+    expect(error).toBeInstanceOf(EncodingError)
+  }
+}
+
+describe('bytes that are not ours', () => {
+  test('parseChunk', () => {
+    const check = (text: string) => {
+      const found = read(() => parseChunk(text))
+      if (found === undefined) return
+      expect(['first', 'each']).toContain(found.mode)
+      expect([typeof found.spread, typeof found.spec]).toEqual(['boolean', 'boolean'])
+      expect(Number.isFinite(found.timeout) && found.timeout >= 0).toBe(true)
+      if (found.retry !== undefined) {
+        expect(isCount(found.retry.count, 0)).toBe(true)
+        expect(Number.isFinite(found.retry.delay) && found.retry.delay >= 0).toBe(true)
+        expect((found.retry.on ?? []).every(isText)).toBe(true)
+      }
+      expectPayload(found.payload)
+    }
+    fc.assert(fc.property(chunk, check), { numRuns: runs })
+  })
+
+  test('parseOutcome', () => {
+    const check = (fields: string[]) => {
+      const found = parseOutcome(fields)
+      if (found === undefined) return
+      expect(found.jobId).toBeTypeOf('string')
+      if (found.outcome instanceof Error) {
+        expect(found.outcome).toBeInstanceOf(ProtocolError)
+        return
+      }
+      for (const [offset, error] of found.outcome.failures) {
+        expect(isCount(offset, -1)).toBe(true)
+        expect(decodeError(error)).toBeInstanceOf(Error)
+      }
+      expectPayload(found.outcome.payload)
+    }
+    fc.assert(fc.property(outcome, check), { numRuns: runs })
+  })
+
+  test('parseSpec', () => {
+    const check = (text: string) => {
+      const found = read(() => parseSpec(text))
+      if (found?.initializer !== undefined) {
+        expect(found.initializer.task).toBeTypeOf('string')
+        expectPayload(found.initializer.args)
+      }
+      if (found?.maxTasksPerChild !== undefined) expect(isCount(found.maxTasksPerChild, 1)).toBe(true)
+    }
+    fc.assert(fc.property(spec, check), { numRuns: runs })
+  })
+
+  test('parsePresence', () => {
+    const check = (text: string) => {
+      const found = parsePresence(text, now)
+      if (found === undefined) return
+      expect(found.host).toBeTypeOf('string')
+      expect(isCount(found.pid, 0)).toBe(true)
+      expect(isCount(found.processes, 0)).toBe(true)
+      expect(found.tasks.every(isText)).toBe(true)
+      expect(Number.isFinite(found.expires)).toBe(true)
+    }
+    fc.assert(fc.property(presence, check), { numRuns: runs })
+  })
+
+  test('nothing has reached a prototype', () => {
+    const own = JSON.parse('{"v":1,"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}')
+    for (const parse of [parseSpec, (text: string) => parsePresence(text, now)]) parse(JSON.stringify(own))
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  })
+})
