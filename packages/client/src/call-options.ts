@@ -101,6 +101,11 @@ const known: Record<string, readonly string[]> = {
   imap: [...everyCall, 'chunkSize', 'bufferSize'],
 }
 
+/** Timers take no more; it is 24 days. */
+const longestTimeout = 2 ** 31 - 10_000
+/** Names that `retryIf` may have, and characters in each: they travel with every chunk. */
+const mostNames = 50
+const longestName = 100
 /** BullMQ's highest number. */
 const leastUrgent = 2 ** 21 - 1
 
@@ -120,7 +125,9 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   if (bufferSize !== undefined && bufferSize !== Number.POSITIVE_INFINITY) wholeNumber('bufferSize', bufferSize, 1)
   if (timeout !== undefined) milliseconds('timeout', timeout, 1)
   if (retries !== undefined) wholeNumber('retries', retries, 0)
-  if (retryDelay !== undefined) milliseconds('retryDelay', retryDelay)
+  if (retryDelay !== undefined && milliseconds('retryDelay', retryDelay) === Number.POSITIVE_INFINITY) {
+    throw new RangeError('retryDelay must be finite; for no retries leave retries out')
+  }
   if (priority !== undefined && wholeNumber('priority', priority, 0) > leastUrgent) {
     throw new RangeError(`priority must be at most ${leastUrgent}, got ${priority}`)
   }
@@ -129,6 +136,9 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   }
   if (retryIf !== undefined && !(Array.isArray(retryIf) && retryIf.every((name) => typeof name === 'string'))) {
     throw new TypeError(`retryIf must be an array of error names or codes, got ${describe(retryIf)}`)
+  }
+  if (retryIf !== undefined && (retryIf.length > mostNames || retryIf.some((name) => name.length > longestName))) {
+    throw new RangeError(`retryIf must be at most ${mostNames} names of at most ${longestName} characters`)
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
@@ -154,7 +164,7 @@ export function callHeader(
     mode,
     spread,
     spec,
-    timeout: timeout === Number.POSITIVE_INFINITY ? 0 : timeout,
+    timeout: timeout > longestTimeout ? 0 : timeout,
     ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
   }
 }

@@ -2,7 +2,7 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The pool's engine has one
  * map of open calls; there is no promise, listener or timer for a single chunk.
  */
-import { type CallHeader, decodeError, type Outcome } from '@poolmq/shared'
+import { type CallHeader, decodeError, type Outcome, ProtocolError } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
@@ -62,6 +62,12 @@ export function mergeOutcome(pending: PendingChunk, values: readonly unknown[], 
   const measured = { duration: outcome.duration, characters: pending.data.length }
   const whole = outcome.failures.find(([offset]) => offset === -1)
   if (whole !== undefined) return failedChunk(chunk.length, decodeError(whole[1]))
+  const isWhole = outcome.failures.length === 0 || pending.call.header.mode === 'each'
+  const expected = chunk.length - chunk.failures.size
+  if (isWhole && values.length !== expected) {
+    const message = `a chunk of ${expected} items came back with ${values.length} results`
+    return failedChunk(chunk.length, new ProtocolError(message))
+  }
   if (chunk.failures.size === 0 && outcome.failures.length === 0) return { values, failures: noFailures, ...measured }
   const sent: number[] = []
   for (let i = 0; i < chunk.length; i++) if (!chunk.failures.has(i)) sent.push(i)

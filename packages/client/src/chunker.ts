@@ -1,5 +1,5 @@
 /** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
-import { EncodingError, encodeValue, encodeValues, type Payload } from '@poolmq/shared'
+import { EncodingError, encodeValue, encodeValues, longestPayload, type Payload } from '@poolmq/shared'
 
 /** Python's default for map and starmap: about four chunks for each worker process. */
 export function defaultChunkSize(items: number, workers: number): number {
@@ -18,9 +18,6 @@ export interface EncodedChunk {
 
 const none: ReadonlyMap<number, EncodingError> = new Map()
 
-/** Redis takes 512 MiB in one argument, and closes the connection on more. */
-const maxText = 256 * 1024 * 1024
-
 /**
  * @param items - the items of one chunk
  * @param first - the place of the first of them in the whole input, for messages
@@ -28,8 +25,8 @@ const maxText = 256 * 1024 * 1024
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
   try {
     const payload = encodeValues(items, place, first)
-    if (payload.text.length <= maxText) return { length: items.length, payload, failures: none }
-    const reason = `a chunk of ${items.length} items takes ${payload.text.length} characters, and at most ${maxText} can travel`
+    if (payload.text.length <= longestPayload) return { length: items.length, payload, failures: none }
+    const reason = `a chunk of ${items.length} items takes ${payload.text.length} characters, and at most ${longestPayload} can travel`
     const error = new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, {
       place: `${place}[${first}]`,
       reason,

@@ -4,66 +4,78 @@
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
 import type { PoolKeys, RedisLink } from '@poolmq/shared'
+import type { ChunkQueue } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
 export const leaseDuration = 45_000
 const renewal = 5000
 
-export class ClientLease {
-  readonly #link: RedisLink
-  readonly #keys: PoolKeys
-  readonly #clientId: string
-  readonly #spec: string | undefined
-  readonly #onRemade: () => void
-  #timer: NodeJS.Timeout | undefined
+/** Milliseconds that what all clients of a pool share lives after one of them has looked after it. */
+const sharedLife = 60_000
 
-  constructor(link: RedisLink, keys: PoolKeys, clientId: string, spec: string | undefined, onRemade: () => void) {
-    this.#link = link
-    this.#keys = keys
-    this.#clientId = clientId
-    this.#spec = spec
-    this.#onRemade = onRemade
+export interface ClientLeaseOptions {
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly queue: ChunkQueue
+  readonly clientId: string
+  readonly spec: string | undefined
+  /** The lease had lapsed, and was taken anew. */
+  readonly onRemade: () => void
+  /** A renewal has succeeded, or failed with this. */
+  readonly onRenewed: (error?: unknown) => void
+}
+
+export class ClientLease {
+  readonly #options: ClientLeaseOptions
+  #timer: NodeJS.Timeout | undefined
+  #released = false
+
+  constructor(options: ClientLeaseOptions) {
+    this.#options = options
   }
 
   async take(): Promise<void> {
     await this.#write(true)
-    this.#timer = setInterval(() => {
-      this.renew().catch(() => undefined) // out of reach: the next renewal tells whether the lease has outlived it
-    }, renewal).unref()
+    this.#timer = setInterval(() => void this.renew(), renewal).unref()
   }
 
+  /** Never rejects: what became of it is told. */
   async renew(): Promise<void> {
-    if ((await this.#write(false)) === 1) return
-    await this.#write(true)
-    this.#onRemade()
+    if (this.#released) return
+    try {
+      if (!(await this.#write(false)) && !this.#released) {
+        await this.#write(true)
+        this.#options.onRemade()
+      }
+      this.#options.onRenewed()
+    } catch (error) {
+      this.#options.onRenewed(error)
+    }
   }
 
   /** Gives the lease up: from now on nobody runs this client's chunks. */
   async release(): Promise<void> {
+    this.#released = true
     clearInterval(this.#timer)
-    const { client } = this.#link
-    const own = [this.#keys.results(this.#clientId), this.#keys.spec(this.#clientId)]
-    await client
-      .multi()
-      .del(...own)
-      .zrem(this.#keys.clients, this.#clientId)
-      .exec()
+    const { link, keys, clientId } = this.#options
+    await link.client.multi().del(keys.results(clientId), keys.spec(clientId)).zrem(keys.clients, clientId).exec()
   }
 
-  stop(): void {
-    clearInterval(this.#timer)
-  }
-
-  /** Resolves to 1 when the stream is there. */
-  async #write(create: boolean): Promise<unknown> {
-    const stream = this.#keys.results(this.#clientId)
-    const multi = this.#link.client.multi()
-    if (create) multi.xadd(stream, '*', 'client', this.#clientId)
-    multi.pexpire(stream, leaseDuration)
-    multi.zadd(this.#keys.clients, Date.now() + leaseDuration, this.#clientId)
-    if (this.#spec !== undefined) multi.set(this.#keys.spec(this.#clientId), this.#spec, 'PX', leaseDuration)
-    const replies = (await multi.exec()) ?? []
-    for (const [error] of replies) if (error !== null) throw error
-    return replies[create ? 1 : 0]?.[1]
+  /**
+   * True when the stream is there. Not a transaction: when Redis refuses to take more, what only lives longer must still
+   * live longer.
+   */
+  async #write(create: boolean): Promise<boolean> {
+    const { link, keys, queue, clientId, spec } = this.#options
+    const stream = keys.results(clientId)
+    const pipeline = link.client.pipeline()
+    if (create) pipeline.xadd(stream, '*', 'client', clientId)
+    pipeline.pexpire(stream, leaseDuration)
+    if (spec !== undefined) pipeline.set(keys.spec(clientId), spec, 'PX', leaseDuration)
+    pipeline.zadd(keys.clients, Date.now() + leaseDuration, clientId)
+    pipeline.pexpire(keys.clients, sharedLife)
+    const [replies] = await Promise.all([pipeline.exec(), queue.expireQueue(sharedLife)])
+    for (const [error] of replies ?? []) if (error !== null) throw error
+    return replies?.[create ? 1 : 0]?.[1] === 1
   }
 }

@@ -41,17 +41,22 @@ export function startImap<R>(
       feeder.stop()
       engine.end(call)
     },
+    onWaiting: () => keepAwake(),
   })
+  // With nothing under way and nobody who waits, a call is no reason for the process to go on.
+  const keepAwake = () => engine.keepAwake(call, iterator.isWaitedFor || call.pending.size > 0)
   const collector: Collector = {
     take: (index, result) => {
       arrived++
       sizer.observe(result.values.length, result.duration, result.characters)
       iterator.take(index, result)
+      keepAwake()
       endWhenDone()
     },
     fail: (error) => {
       feeder.stop()
       iterator.fail(error)
+      engine.end(call)
     },
   }
   const progress = new ProgressReporter(options.onProgress)
@@ -61,7 +66,11 @@ export function startImap<R>(
     sizer,
     bufferSize: options.bufferSize ?? bufferPerWorker * engine.workers,
     liftable: options.bufferSize === undefined,
-    submit: (items, index, first) => engine.submit(call, index, encodeChunk(items, 'items', first)),
+    submit: (items, index, first) => {
+      const submitted = engine.submit(call, index, encodeChunk(items, 'items', first))
+      keepAwake()
+      return submitted
+    },
     onEnd: (chunks, items, ending) => {
       total = chunks
       progress.total = items

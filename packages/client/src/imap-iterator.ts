@@ -19,6 +19,8 @@ export interface ImapListener {
   onChunkTaken(): void
   /** Nobody will ask for more: stop reading the input. */
   onReturn(): void
+  /** Somebody has begun to wait for a result, or nobody waits any more. */
+  onWaiting(): void
 }
 
 export interface ImapResults<T> extends AsyncIterableIterator<T, undefined, number | undefined> {
@@ -62,6 +64,11 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
     return this
   }
 
+  /** Whether somebody waits for a result. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0
+  }
+
   next(timeout?: number): Promise<IteratorResult<T, undefined>> {
     if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout))) {
       return Promise.reject(new TypeError(`timeout must be a number of milliseconds, got ${String(timeout)}`))
@@ -73,6 +80,7 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
       if (timeout === undefined || timeout === Number.POSITIVE_INFINITY || !this.#waiters.includes(waiter)) return
       const give = () => {
         this.#waiters = this.#waiters.filter((one) => one !== waiter)
+        this.#listener.onWaiting()
         reject(new TimeoutError(`no result arrived within ${timeout} ms`))
       }
       if (timeout <= 0) give()
@@ -127,7 +135,7 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   #serve(): void {
     while (this.#waiters.length > 0) {
       const item = this.#shift()
-      if (item === undefined && !this.#ended()) return
+      if (item === undefined && !this.#ended()) break
       const waiter = this.#waiters.shift() as Waiter
       clearTimeout(waiter.timer)
       const outcome = item ?? this.#ending
@@ -136,6 +144,7 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
       else if ('error' in outcome) waiter.reject(outcome.error)
       else waiter.resolve({ done: false, value: outcome.value })
     }
+    this.#listener.onWaiting()
   }
 
   #shift(): Item | undefined {

@@ -6,6 +6,7 @@ export {
   defineTasks,
   EncodingError,
   InitializerError,
+  isWorker,
   ModuleError,
   NestedPoolError,
   PoolError,

@@ -1,5 +1,5 @@
 /** Starts a call that has one result: `apply`, `map`, `starmap` and their async forms. */
-import type { TaskInfo } from '@poolmq/shared'
+import { PoolTerminatedError, type TaskInfo } from '@poolmq/shared'
 import { AsyncResult } from './async-result.js'
 import type { ParsedOptions } from './call-options.js'
 import { type Callbacks, callBack, type Ending } from './callback-queue.js'
@@ -20,14 +20,21 @@ export function startMap<T>(
 ): AsyncResult<T> {
   const callbacks = options as Callbacks<unknown[]>
   const result = new AsyncResult<T>()
+  let calledBack = false
   const settle = (ending: Ending<unknown[]>) => {
+    if (result.ready()) return
     if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
     else AsyncResult.reject(result, ending.error)
     engine.end(call)
   }
   const collector = new MapCollector<unknown>(chunks.length, (ending) => {
-    if (callbacks.callback === undefined && callbacks.errorCallback === undefined) return settle(ending)
+    // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.
+    const isTerminated = 'error' in ending && ending.error instanceof PoolTerminatedError
+    const none = callbacks.callback === undefined && callbacks.errorCallback === undefined
+    if (none || isTerminated || calledBack) return settle(ending)
+    calledBack = true
     engine.callbacks.run(() => {
+      if (result.ready()) return
       const called = callBack(ending, callbacks)
       return called instanceof Promise ? called.then(settle) : settle(called)
     })

@@ -56,6 +56,8 @@ export class PoolEngine {
   readonly #options: PoolEngineOptions
   readonly #keys: PoolKeys
   readonly #calls = new Map<number, Call>()
+  /** The calls that keep the process alive. */
+  readonly #awake = new Set<Call>()
   readonly #submitter: Submitter
   readonly #local: LocalWorkers | undefined
   readonly #census: Census
@@ -116,7 +118,7 @@ export class PoolEngine {
     const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
     const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
     this.#calls.set(call.number, call)
-    this.#anchor ??= setInterval(() => undefined, 2 ** 30)
+    this.keepAwake(call, true)
     this.#local?.load(task.url)
     // A handle must exist before it can fail.
     if (this.#broken !== undefined) queueMicrotask(() => this.#fail(call, this.#broken?.error))
@@ -152,15 +154,28 @@ export class PoolEngine {
     if (!this.#calls.delete(call.number)) return
     call.onEnd?.()
     if (call.pending.size > 0) this.#removeChunks(call)
+    this.keepAwake(call, false)
     if (this.#calls.size > 0) return
-    clearInterval(this.#anchor)
-    this.#anchor = undefined
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Whether this call keeps the process alive: it does while it runs, or somebody waits for its results. */
+  keepAwake(call: Call, awake: boolean): void {
+    if (awake && this.#calls.has(call.number)) this.#awake.add(call)
+    else this.#awake.delete(call)
+    if (this.#awake.size > 0) {
+      this.#anchor ??= setInterval(() => undefined, 2 ** 30)
+    } else {
+      clearInterval(this.#anchor)
+      this.#anchor = undefined
+    }
   }
 
   /** Resolves when no call is open. */
   async idle(): Promise<void> {
+    const anchor = setInterval(() => undefined, 2 ** 30)
     while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    clearInterval(anchor)
   }
 
   /** Rejects all open calls. */

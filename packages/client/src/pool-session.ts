@@ -17,7 +17,7 @@ import {
 import { ChunkQueue, type NewChunk, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import { ClientLease } from './client-lease.js'
-import { Reconciler } from './reconciler.js'
+import { chunkLife, Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
 
 export interface PoolSessionOptions {
@@ -49,6 +49,8 @@ export class PoolSession {
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
   #outage: NodeJS.Timeout | undefined
+  /** When Redis began to refuse what it is asked. */
+  #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
     const { keys, clientId, spec, pending, onEntry, onFailed } = options
@@ -56,10 +58,19 @@ export class PoolSession {
     this.#link = link
     this.#queue = new ChunkQueue(link, keys)
     this.#reader = new ResultReader(link, keys.results(clientId), onEntry)
-    this.#reconciler = new Reconciler(link, keys, clientId, this.#reader, pending, (chunks) => this.add(chunks))
-    this.#lease = new ClientLease(link, keys, clientId, spec && formatSpec(spec), () => {
-      this.#reader.rewind()
-      void this.#reconciler.reconcile()
+    const add = (chunks: readonly NewChunk[]) => this.add(chunks)
+    this.#reconciler = new Reconciler(link, this.#queue, keys.results(clientId), this.#reader, pending, add)
+    this.#lease = new ClientLease({
+      link,
+      keys,
+      queue: this.#queue,
+      clientId,
+      spec: spec && formatSpec(spec),
+      onRemade: () => {
+        this.#reader.rewind()
+        void this.#reconciler.reconcile()
+      },
+      onRenewed: (error) => this.#renewed(error),
     })
     link.on('lost', () => this.#lost())
     link.on('restored', () => this.#restored())
@@ -87,6 +98,8 @@ export class PoolSession {
   /** Adds chunks to the queue, in order. */
   async add(chunks: readonly NewChunk[]): Promise<void> {
     await this.#queue.add(chunks)
+    const ids = chunks.map((chunk) => chunk.jobId)
+    this.#queue.expire(ids, chunkLife).catch(() => undefined) // the reconciler does it as well
   }
 
   /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
@@ -135,7 +148,7 @@ export class PoolSession {
       const active = await this.#link.client.lrange(keys.chunk('active'), 0, -1)
       await this.#link.client.del(...all, ...active.flatMap((id) => [keys.chunk(id), keys.chunk(`${id}:lock`)]))
     } else {
-      await sweepPool(this.#link.client, all, Date.now())
+      await sweepPool(this.#link.client, all, [Date.now()])
     }
   }
 
@@ -152,9 +165,20 @@ export class PoolSession {
   #restored(): void {
     clearTimeout(this.#outage)
     this.#outage = undefined
-    this.#lease
-      .renew()
-      .then(() => this.#reconciler.reconcile())
-      .catch(() => undefined) // lost again: the next time it is restored, or the next renewal, does it
+    void this.#lease.renew().then(() => this.#reconciler.reconcile())
+  }
+
+  /** A Redis that answers and refuses (it is out of memory, or read-only) is no better than one out of reach. */
+  #renewed(error?: unknown): void {
+    if (error === undefined) {
+      this.#refusedSince = undefined
+      return
+    }
+    this.#refusedSince ??= performance.now()
+    if (performance.now() - this.#refusedSince < outageLimit) return
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.onFailed(
+      new ConnectionError(`Redis has refused to write for ${outageLimit / 1000} s: ${reason}`, { cause: error }),
+    )
   }
 }

@@ -9,12 +9,15 @@
  */
 import {
   describe,
+  isWorker,
+  NestedPoolError,
   PoolStateError,
   PoolTerminatedError,
   type TaskFunction,
   type TaskRef,
   taskInfo,
 } from '@poolmq/shared'
+import { currentTask } from '@poolmq/worker'
 import type { AsyncResult } from './async-result.js'
 import {
   type ApplyAsyncOptions,
@@ -52,7 +55,9 @@ export class Pool {
    *   of Redis that cannot be one. That Redis does not answer shows in the calls, within 5 s.
    */
   constructor(options?: number | PoolOptions) {
-    this.#engine = new PoolEngine(parsePoolOptions(options, this.threads))
+    const parsed = parsePoolOptions(options, this.threads)
+    refuseInWorkerModule()
+    this.#engine = new PoolEngine(parsed)
     watchPool(this, this.#engine)
   }
 
@@ -302,6 +307,15 @@ export class Pool {
     const kind = { spread: method.startsWith('istar'), ordered: !method.endsWith('Unordered') }
     return startImap(this, this.#engine, info, kind, input, options, this.#feeders)
   }
+}
+
+/** A worker imports the module that defines its tasks; if that made a pool, its workers would make pools in turn. */
+function refuseInWorkerModule(): void {
+  if (!isWorker() || currentTask() !== undefined) return
+  throw new NestedPoolError(
+    'a Pool was made by a module that worker processes import, outside of a task: define tasks in a module of their ' +
+      'own, or make the Pool only where isWorker() is false',
+  )
 }
 
 /** The whole input, read now: later changes of it are not seen. */

@@ -3,17 +3,20 @@
  * in the queue nor in the result stream was lost by Redis (a fail-over, a restart without persistence, a flush), and is
  * added again as it was: the same call as the first time, and harmless if it was not lost after all.
  */
-import type { PoolKeys, RedisLink } from '@poolmq/shared'
+import type { RedisLink } from '@poolmq/shared'
+import type { ChunkQueue } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import type { ResultReader } from './result-reader.js'
 
 const interval = 5000
+/** Milliseconds that a chunk lives after its client has looked after it. */
+export const chunkLife = 60_000
 /** Chunks compared at once. */
 const batch = 500
 
 export class Reconciler {
   readonly #link: RedisLink
-  readonly #keys: PoolKeys
+  readonly #queue: ChunkQueue
   readonly #stream: string
   readonly #reader: ResultReader
   readonly #pending: () => Iterable<PendingChunk>
@@ -25,15 +28,15 @@ export class Reconciler {
 
   constructor(
     link: RedisLink,
-    keys: PoolKeys,
-    clientId: string,
+    queue: ChunkQueue,
+    stream: string,
     reader: ResultReader,
     pending: () => Iterable<PendingChunk>,
     add: (chunks: readonly PendingChunk[]) => Promise<void>,
   ) {
     this.#link = link
-    this.#keys = keys
-    this.#stream = keys.results(clientId)
+    this.#queue = queue
+    this.#stream = stream
     this.#reader = reader
     this.#pending = pending
     this.#add = add
@@ -78,12 +81,13 @@ export class Reconciler {
     if (lost.length > 0) await this.#add(lost)
   }
 
+  /** Looking renews the chunks' time to live: they are there as long as their client is. */
   async #missing(chunks: readonly PendingChunk[]): Promise<PendingChunk[]> {
-    if (chunks.length === 0) return []
-    const pipeline = this.#link.client.pipeline()
-    for (const { jobId } of chunks) pipeline.exists(this.#keys.chunk(jobId))
-    const replies = (await pipeline.exec()) ?? []
-    return chunks.filter((_, i) => replies[i]?.[0] === null && replies[i]?.[1] === 0)
+    const missing = await this.#queue.expire(
+      chunks.map((chunk) => chunk.jobId),
+      chunkLife,
+    )
+    return chunks.filter((chunk) => missing.has(chunk.jobId))
   }
 
   /** Whether all that is in the stream now has been handed on: an outcome that is there is no loss. */

@@ -41,7 +41,7 @@ export class PoolKeys {
   }
 }
 
-/** BullMQ's keys of one queue other than its jobs. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last two ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -61,4 +61,6 @@ export const queueKeySuffixes = [
   'pc',
   'marker',
   'de',
+  'lapse-check',
+  'suspects',
 ] as const

@@ -169,7 +169,15 @@ export function taskModules(): string[] {
   return [...new Set([...table.byId.values()].map((entry) => entry.url))]
 }
 
-/** From now on an id that is defined twice is an error, whichever module does it. For workers. */
-export function refuseRedefinition(): void {
+/** Makes this process (or thread) a worker: from now on an id that is defined twice is an error, whoever does it. */
+export function becomeWorker(): void {
   table.strict = true
+}
+
+/**
+ * Whether this code runs in a worker process or thread of PoolMQ, which imports the modules that define tasks. A program
+ * that defines tasks in its main file asks before it makes a Pool, as Python's asks `if __name__ == '__main__'`.
+ */
+export function isWorker(): boolean {
+  return table.strict
 }

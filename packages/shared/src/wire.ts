@@ -9,6 +9,15 @@ import type { Payload } from './codec.js'
 import type { WireError } from './error-transport.js'
 import { ProtocolError } from './errors.js'
 
+/**
+ * Characters of a payload at most. Redis takes 512 MiB in one argument, and closes the connection on more; a character
+ * takes up to 3 bytes.
+ */
+export const longestPayload = 160 * 1024 * 1024
+
+/** Characters of a header at most: what is longer is none. */
+const longestHeader = 50_000
+
 /** Raised when a record changes in a way that an older reader would misread. */
 export const protocolVersion = 1
 
@@ -91,7 +100,7 @@ export function formatChunk(call: CallHeader, payload: Payload): string {
 
 export function parseChunk(data: string): Chunk {
   const end = data.indexOf('\n')
-  if (end < 0 || end > 1000) throw new ProtocolError(`a chunk without a header: ${excerpt(data)}`)
+  if (end < 0 || end > longestHeader) throw new ProtocolError(`a chunk without a header: ${excerpt(data)}`)
   const header = parseRecord(data.slice(0, end), 'chunk header')
   checkVersion(header, 'chunk')
   const timeout = header.t ?? 0

@@ -28,8 +28,8 @@ import { Recycling } from './recycling.js'
 import { RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
 
-/** Milliseconds that a chunk which another worker must take is put off. */
-const passOnPause = 200
+/** Milliseconds that a chunk which cannot be run here and now is put off. */
+const putOffPause = 200
 /** Seconds that a wait for a chunk lasts at most before the queue is looked at again. */
 const waitSeconds = 5
 
@@ -123,23 +123,28 @@ export class ChunkLoop {
       if (broken !== undefined) throw broken
       const task = await this.#parts.findTask(taken.taskId)
       if (task === undefined) return await this.#passOn(taken)
-      if (chunk.spec) this.#limit(await initializer.ensure(id.clientId))
+      if (chunk.spec) {
+        const spec = await this.#insist(() => initializer.ensure(id.clientId), isOfThePool)
+        if (spec === undefined) return await this.#putOff(taken)
+        this.#limit(spec)
+      }
       this.#startChunk()
       const losses = new LossLedger(taken.fields)
       if (losses.updates.size > 0) await this.#insist(() => queue.noteFields(taken.jobId, losses.updates))
+      const tellItem = (index: number, limit: number) => this.#parts.channel.send({ type: 'item', index, limit })
       const beforeItem = async (index: number) => {
         if (losses.persistent) await this.#insist(() => queue.noteFields(taken.jobId, new Map([['at', String(index)]])))
-        this.#parts.channel.send({ type: 'item', index, limit: chunk.timeout })
+        tellItem(index, 0)
       }
-      return await runChunk({ task, chunk, losses, beforeItem, running })
+      return await runChunk({ task, chunk, losses, beforeItem, tellItem, running })
     } catch (error) {
       if (error instanceof InitializerFailure) throw error
       return failedOutcome(error)
     }
   }
 
-  #limit(spec: PoolSpec | undefined): void {
-    if (spec === undefined || !this.#recycling.limit(spec)) return
+  #limit(spec: PoolSpec): void {
+    if (!this.#recycling.limit(spec)) return
     this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
   }
 
@@ -158,11 +163,26 @@ export class ChunkLoop {
 
   /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
   async #passOn(taken: TakenChunk): Promise<undefined> {
-    const { link, keys, queue, token, channel } = this.#parts
+    const { link, keys } = this.#parts
     const hosts = await this.#insist(() => liveHosts(link, keys))
     const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
     if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
-    await this.#insist(() => queue.postpone(taken.jobId, token, passOnPause))
+    return this.#putOff(taken)
+  }
+
+  /**
+   * Leaves a chunk for later: another worker must take it, or its client, whose lease has lapsed, may come back and
+   * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
+   */
+  async #putOff(taken: TakenChunk): Promise<undefined> {
+    const { link, keys, queue, token, channel } = this.#parts
+    const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
+    if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
+      await this.#insist(() => queue.postpone(taken.jobId, token, putOffPause))
+    } else {
+      await this.#insist(() => queue.dropHeld(taken.jobId, token))
+      await this.#insist(() => queue.dropWaiting(`${clientId}.`))
+    }
     channel.send({ type: 'free' })
   }
 
@@ -179,15 +199,25 @@ export class ChunkLoop {
     return next
   }
 
-  /** Does it until Redis lets it: the supervisor ends this process when there is no more point in it. */
-  async #insist<T>(action: () => Promise<T>): Promise<T> {
+  /**
+   * Does it until Redis lets it: the supervisor ends this process when there is no more point in it.
+   *
+   * @param isFinal - errors that are no reason to ask again
+   */
+  async #insist<T>(action: () => Promise<T>, isFinal = (_error: unknown): boolean => false): Promise<T> {
     for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
       try {
         return await action()
       } catch (error) {
+        if (isFinal(error)) throw error
         this.#parts.log(error)
         await delay(wait)
       }
     }
   }
+}
+
+/** What the user's own code has thrown, or a damaged record. */
+function isOfThePool(error: unknown): boolean {
+  return error instanceof InitializerFailure || error instanceof ProtocolError
 }

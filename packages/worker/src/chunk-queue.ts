@@ -6,10 +6,10 @@
  * hash after having taken it), and an outcome and the completion of its chunk are one transaction, so that a chunk is
  * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
  */
-import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type PoolKeys, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { dropChunks, noteFields, noteLoss } from './chunk-scripts.js'
+import { dropChunks, dropHeld, expireKeys, giveBackLapsed, noteFields, noteLoss, renewLocks } from './chunk-scripts.js'
 
 /** A chunk to be added. */
 export interface NewChunk {
@@ -34,8 +34,6 @@ export interface ChunkQueueOptions {
   readonly lockDuration?: number
   /** A connection of its own for `waitForChunk`. */
   readonly blocking?: boolean
-  /** Milliseconds between two checks for lapsed locks. */
-  readonly stalledInterval?: number
 }
 
 const keptEvents = 10
@@ -47,7 +45,7 @@ export class ChunkQueue extends RedisQueueBackend {
   #taken: unknown[] | undefined
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
-    const { lockDuration = 10_000, stalledInterval = Math.max(500, lockDuration / 5) } = options
+    const { lockDuration = 10_000 } = options
     const connect = (client: unknown, blocking: boolean) =>
       // `shared`: the link opened these clients and closes them. Version and eviction policy are the link's business too.
       new RedisConnection(client as never, { shared: true, blocking, skipVersionCheck: true })
@@ -57,8 +55,7 @@ export class ChunkQueue extends RedisQueueBackend {
       Keys.queue,
       names.getKeys(Keys.queue),
       (suffix) => names.toKey(Keys.queue, suffix),
-      // A lapsed lock gives a chunk back however often; how many starts a chunk has is decided by who takes it.
-      { connection: {}, prefix: pool.prefix, lockDuration, stalledInterval, maxStalledCount: 1e9 } as never,
+      { connection: {}, prefix: pool.prefix, lockDuration } as never,
       options.blocking === true ? connect(link.duplicate(), true) : undefined,
     )
     this.#link = link
@@ -82,6 +79,23 @@ export class ChunkQueue extends RedisQueueBackend {
         job: { name: taskId, data, opts: priority === 0 ? {} : { priority }, timestamp, priority } as never,
       })),
     )
+  }
+
+  /**
+   * Gives chunks a time to live, for their client may die before they end. Returns the ids of those that are not there.
+   */
+  async expire(jobIds: readonly string[], milliseconds: number): Promise<Set<string>> {
+    if (jobIds.length === 0) return new Set()
+    const prefix = this.#pool.chunk('')
+    const keys = jobIds.map((id) => `${prefix}${id}`)
+    const missing = await expireKeys(this.#link.client, keys, [milliseconds])
+    return new Set(missing.map((key) => key.slice(prefix.length)))
+  }
+
+  /** Gives the queue's own keys a time to live: whoever uses it renews it. */
+  async expireQueue(milliseconds: number): Promise<void> {
+    const keys = queueKeySuffixes.map((suffix) => this.#pool.chunk(suffix))
+    await expireKeys(this.#link.client, keys, [milliseconds])
   }
 
   /** Takes the next chunk under a lock with this token; undefined when none waits. */
@@ -161,6 +175,8 @@ export class ChunkQueue extends RedisQueueBackend {
   async giveBack(jobId: string, token: string): Promise<boolean> {
     try {
       await this.moveJobFromActiveToWait(jobId, token)
+      // BullMQ wakes nobody for a chunk that has a priority.
+      await this.#link.client.zadd(this.#pool.chunk('marker'), 0, '0')
       return true
     } catch (error) {
       if (isNotHeld(error)) return false
@@ -177,9 +193,20 @@ export class ChunkQueue extends RedisQueueBackend {
     }
   }
 
-  /** Renews the locks; returns the ids of those that are held no longer. */
-  renew(jobIds: string[], tokens: string[]): Promise<string[]> {
-    return this.extendLocks(jobIds, tokens, this.#lockDuration)
+  /** Renews the locks of these chunks (job id, token); returns the ids of those that are held no longer. */
+  renew(held: readonly (readonly [jobId: string, token: string])[]): Promise<string[]> {
+    const args = [this.#pool.chunk(''), this.#lockDuration, ...held.flat()]
+    return renewLocks(this.#link.client, [this.#pool.chunk('active')], args)
+  }
+
+  /**
+   * Gives back the chunks of holders that are gone: their locks have lapsed, and have not been taken anew within a
+   * quarter of the lease. Returns their ids.
+   */
+  giveBackLapsed(): Promise<string[]> {
+    const keys = ['active', 'wait', 'marker', 'lapse-check', 'suspects'].map((suffix) => this.#pool.chunk(suffix))
+    const interval = Math.max(50, Math.floor(this.#lockDuration / 20))
+    return giveBackLapsed(this.#link.client, keys, [this.#pool.chunk(''), interval, Math.floor(this.#lockDuration / 4)])
   }
 
   /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */
@@ -210,8 +237,8 @@ export class ChunkQueue extends RedisQueueBackend {
 
   /** Removes a chunk that is held under this token, without an outcome. */
   async dropHeld(jobId: string, token: string): Promise<void> {
-    if (!(await this.giveBack(jobId, token))) return
-    await this.dropWaiting(jobId)
+    const keys = ['active', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
+    await dropHeld(this.#link.client, keys, [jobId, token])
   }
 }
 

@@ -9,6 +9,7 @@ import {
   encodeError,
   encodeValue,
   encodeValues,
+  longestPayload,
   type Outcome,
   type Payload,
   type TaskFunction,
@@ -20,14 +21,18 @@ import { taskContext } from './task-context.js'
 
 type Failure = Outcome['failures'][number]
 
-/** Called before an item starts, when its chunk has lost a worker process or has a time limit; it is waited for. */
+/** Called before an item of a chunk that has lost a worker process starts; it is waited for. */
 export type BeforeItem = (index: number) => Promise<void> | void
+
+/** Tells the supervisor which item runs, and for how many milliseconds it may; 0: no limit. */
+export type TellItem = (index: number, limit: number) => void
 
 export interface ChunkRun {
   readonly task: TaskFunction
   readonly chunk: Chunk
   readonly losses: LossLedger
   readonly beforeItem: BeforeItem
+  readonly tellItem: TellItem
   readonly running: RunningChunk
 }
 
@@ -49,15 +54,14 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
 
 async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unknown[]; failures: Failure[] }> {
   const { chunk, losses, running } = run
-  const runItem = itemRunner(run.task, chunk, running)
-  const announced = losses.careful || chunk.timeout > 0
+  const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.index, limit))
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   for (let i = 0; i < items.length; i++) {
     running.start(i)
     try {
       if (running.aborted !== undefined) throw running.aborted.reason
-      if (announced) {
+      if (losses.careful) {
         const given = losses.giveUp(i, running.taskId)
         if (given !== undefined) throw given
         await run.beforeItem(i)
@@ -111,12 +115,9 @@ function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError
   }
 }
 
-/** Redis takes 512 MiB in one argument, and closes the connection on more. */
-const maxText = 256 * 1024 * 1024
-
 function withinBounds(payload: Payload): Payload {
-  if (payload.text.length <= maxText) return payload
+  if (payload.text.length <= longestPayload) return payload
   throw new RangeError(
-    `the results of a chunk take ${payload.text.length} characters, and at most ${maxText} can travel; use a smaller chunkSize`,
+    `the results of a chunk take ${payload.text.length} characters, and at most ${longestPayload} can travel; use a smaller chunkSize`,
   )
 }

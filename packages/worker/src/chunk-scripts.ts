@@ -1,11 +1,14 @@
-/** Scripts of ours beside BullMQ's, on the same keys. Job hashes are named by prefix, as BullMQ's own scripts do. */
+/**
+ * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
+ * scripts name them; all keys of a pool share one hash slot.
+ */
 import type { Cluster, Redis } from 'ioredis'
 
 type Client = Redis | Cluster
 
 /**
  * Removes the waiting chunks whose ids start with ARGV[2], in one pass over the lists: removing them one by one would
- * search the list for each.
+ * search the list for each. KEYS: wait, prioritized, delayed. ARGV: prefix of job keys, prefix of ids.
  */
 const dropChunksLua = `
 local prefix, idPrefix, dropped = ARGV[1], ARGV[2], 0
@@ -26,7 +29,16 @@ for k = 2, 3 do
 end
 return dropped`
 
-/** Counts a loss of the worker process that holds the chunk: in total, and for the item that ran where it is known. */
+/** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */
+const dropHeldLua = `
+if redis.call('GET', KEYS[3]) ~= ARGV[2] then return 0 end
+redis.call('LREM', KEYS[1], 1, ARGV[1])
+return redis.call('UNLINK', KEYS[2], KEYS[3])`
+
+/**
+ * Counts a loss of the worker process that holds the chunk: in total, and for the item that ran where it is known.
+ * KEYS: job, lock. ARGV: token, item or '', details.
+ */
 const noteLossLua = `
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HINCRBY', KEYS[1], ARGV[2] == '' and 'lost' or 'lost:' .. ARGV[2], 1)
@@ -35,6 +47,69 @@ return 1`
 
 /** Sets fields of a hash that exists: HSET alone would make one of a chunk that is gone. */
 const noteFieldsLua = `return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], unpack(ARGV)) or 0`
+
+/**
+ * Renews the locks of chunks. A lock that has lapsed although its holder lives (Redis was paused, or away) is taken anew
+ * as long as nobody else has taken the chunk. KEYS: active. ARGV: prefix, milliseconds, then id, token, id, token, …
+ * Returns the ids that are held no longer.
+ */
+const renewLocksLua = `
+local lost = {}
+for i = 3, #ARGV, 2 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  local lock = ARGV[1] .. id .. ':lock'
+  local holder = redis.call('GET', lock)
+  if holder == token or (not holder and redis.call('LPOS', KEYS[1], id)) then
+    redis.call('SET', lock, token, 'PX', ARGV[2])
+  else
+    lost[#lost + 1] = id
+  end
+end
+return lost`
+
+/**
+ * Gives back the chunks whose lock has been missing for ARGV[3] milliseconds: long enough for a holder that lives to have
+ * renewed it, also after Redis itself was away. One host in ARGV[2] milliseconds does it.
+ * KEYS: active, wait, marker, gate, suspects. ARGV: prefix, interval, grace. Returns the ids.
+ */
+const giveBackLapsedLua = `
+if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return {} end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local active = redis.call('LRANGE', KEYS[1], 0, -1)
+local suspected, back, suspects = redis.call('HGETALL', KEYS[5]), {}, 0
+local since = {}
+for i = 1, #suspected, 2 do since[suspected[i]] = tonumber(suspected[i + 1]) end
+for _, id in ipairs(active) do
+  if redis.call('EXISTS', ARGV[1] .. id .. ':lock') == 0 then
+    if not since[id] then
+      redis.call('HSET', KEYS[5], id, now)
+      suspects = suspects + 1
+    elseif now - since[id] >= tonumber(ARGV[3]) then
+      redis.call('LREM', KEYS[1], 1, id)
+      if redis.call('EXISTS', ARGV[1] .. id) == 1 then
+        redis.call('HINCRBY', ARGV[1] .. id, 'stc', 1)
+        redis.call('RPUSH', KEYS[2], id)
+        redis.call('ZADD', KEYS[3], 0, '0')
+        back[#back + 1] = id
+      end
+    else
+      suspects = suspects + 1
+      since[id] = nil
+    end
+  end
+end
+for id in pairs(since) do redis.call('HDEL', KEYS[5], id) end
+if suspects > 0 then redis.call('PEXPIRE', KEYS[5], 600000) end
+return back`
+
+/** Gives keys a time to live. ARGV: milliseconds. Returns the keys that are not there. */
+const expireKeysLua = `
+local missing = {}
+for _, key in ipairs(KEYS) do
+  if redis.call('PEXPIRE', key, ARGV[1]) == 0 then missing[#missing + 1] = key end
+end
+return missing`
 
 /**
  * Removes what is left of a pool when nobody uses it any more: no host and no client with a lease, no chunk.
@@ -53,18 +128,20 @@ if redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('ZCARD
 end
 return redis.call('DEL', unpack(KEYS))`
 
-export async function dropChunks(client: Client, keys: string[], args: string[]): Promise<number> {
-  return Number(await client.eval(dropChunksLua, keys.length, ...keys, ...args))
+/** A script as a function of its keys and arguments. */
+function script<T>(lua: string, read: (reply: unknown) => T) {
+  return async (client: Client, keys: readonly string[], args: readonly (string | number)[]): Promise<T> =>
+    read(await client.eval(lua, keys.length, ...keys, ...args))
 }
 
-export async function noteLoss(client: Client, keys: string[], args: (string | number)[]): Promise<number> {
-  return Number(await client.eval(noteLossLua, keys.length, ...keys, ...args))
-}
+/** A list of names. */
+const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : [])
 
-export async function noteFields(client: Client, keys: string[], args: string[]): Promise<void> {
-  await client.eval(noteFieldsLua, keys.length, ...keys, ...args)
-}
-
-export async function sweepPool(client: Client, keys: string[], now: number): Promise<number> {
-  return Number(await client.eval(sweepPoolLua, keys.length, ...keys, now))
-}
+export const dropChunks = script(dropChunksLua, Number)
+export const dropHeld = script(dropHeldLua, Number)
+export const noteLoss = script(noteLossLua, Number)
+export const noteFields = script(noteFieldsLua, Number)
+export const renewLocks = script(renewLocksLua, ids)
+export const giveBackLapsed = script(giveBackLapsedLua, ids)
+export const expireKeys = script(expireKeysLua, ids)
+export const sweepPool = script(sweepPoolLua, Number)

@@ -31,7 +31,15 @@ export class Initializer {
   readonly #broken: ReadonlyMap<string, WireError>
   readonly #specs = new Map<string, Promise<PoolSpec>>()
 
-  constructor(link: RedisLink, keys: PoolKeys, broken: readonly (readonly [string, WireError])[]) {
+  readonly #onInitialized: (clientId: string) => void
+
+  constructor(
+    link: RedisLink,
+    keys: PoolKeys,
+    broken: readonly (readonly [string, WireError])[],
+    onInitialized: (clientId: string) => void,
+  ) {
+    this.#onInitialized = onInitialized
     this.#link = link
     this.#keys = keys
     this.#broken = new Map(broken)
@@ -61,7 +69,10 @@ export class Initializer {
     if (running === undefined) {
       const spec = given ?? (await this.#read(clientId))
       if (spec === undefined) return undefined
-      running = initialize(clientId, spec)
+      running = initialize(clientId, spec).then(() => {
+        this.#onInitialized(clientId)
+        return spec
+      })
       this.#specs.set(clientId, running)
     }
     return running
@@ -73,9 +84,9 @@ export class Initializer {
   }
 }
 
-async function initialize(clientId: string, spec: PoolSpec): Promise<PoolSpec> {
+async function initialize(clientId: string, spec: PoolSpec): Promise<void> {
   const { initializer } = spec
-  if (initializer === undefined) return spec
+  if (initializer === undefined) return
   try {
     const task = findTask(initializer.task)
     if (task === undefined) {
@@ -87,5 +98,4 @@ async function initialize(clientId: string, spec: PoolSpec): Promise<PoolSpec> {
   } catch (error) {
     throw new InitializerFailure(clientId, error)
   }
-  return spec
 }

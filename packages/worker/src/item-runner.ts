@@ -8,11 +8,14 @@ const longestBackOff = 30_000
 
 export type ItemRunner = (item: unknown) => unknown
 
+/** Tells the supervisor that an item runs from now on, for so many milliseconds at most; 0: no limit, or no more. */
+export type TellLimit = (limit: number) => void
+
 /** What runs an item of this chunk. It throws, or its promise rejects, with the item's error. */
-export function itemRunner(task: TaskFunction, chunk: Chunk, running: RunningChunk): ItemRunner {
+export function itemRunner(task: TaskFunction, chunk: Chunk, running: RunningChunk, tell: TellLimit): ItemRunner {
   const call: ItemRunner = chunk.spread ? (item) => task(...asArguments(item, running.index)) : (item) => task(item)
   const { timeout, retry } = chunk
-  const limited = timeout === 0 ? call : (item: unknown) => runWithin(timeout, call, item, running)
+  const limited = timeout === 0 ? call : (item: unknown) => runWithin(timeout, call, item, running, tell)
   return retry === undefined ? limited : (item) => runAgain(retry, limited, item, running)
 }
 
@@ -26,13 +29,20 @@ function asArguments(item: unknown, index: number): unknown[] {
  * The task is told by its AbortSignal that its time is over, and is waited for: a task that goes on all the same ends
  * with its worker process, which the supervisor sees to.
  */
-async function runWithin(timeout: number, call: ItemRunner, item: unknown, running: RunningChunk): Promise<unknown> {
+async function runWithin(
+  timeout: number,
+  call: ItemRunner,
+  item: unknown,
+  running: RunningChunk,
+  tell: TellLimit,
+): Promise<unknown> {
   const { index } = running
   const start = performance.now()
   const late = new TaskTimeoutError(`the task ${running.taskId} ran for more than ${timeout} ms`, { timeout })
   const timer = setTimeout(() => {
     if (running.index === index) running.abortItem(late)
   }, timeout)
+  tell(timeout)
   try {
     const value = await call(item)
     if (performance.now() - start <= timeout) return value
@@ -40,6 +50,7 @@ async function runWithin(timeout: number, call: ItemRunner, item: unknown, runni
     if (performance.now() - start <= timeout) throw error
   } finally {
     clearTimeout(timer)
+    tell(0)
   }
   throw late
 }

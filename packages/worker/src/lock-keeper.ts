@@ -29,10 +29,7 @@ export class LockKeeper {
   async renew(): Promise<void> {
     const held = [...this.#held]
     if (held.length === 0) return
-    const lost = await this.#queue.renew(
-      held.map(([, jobId]) => jobId),
-      held.map(([token]) => token),
-    )
+    const lost = await this.#queue.renew(held.map(([token, jobId]) => [jobId, token] as const))
     // A chunk that was completed while we asked is reported as well.
     for (const [token, jobId] of held) {
       if (lost.includes(jobId) && this.#held.get(token) === jobId) this.#log.debug({ jobId }, 'a lease was lost')

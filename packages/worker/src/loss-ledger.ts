@@ -64,7 +64,7 @@ export class LossLedger {
     }
     this.updates = updates
     this.unknown = lost
-    this.careful = lost > 0 || this.#byItem.size > 0
+    this.careful = lost > 0 || this.#byItem.size > 0 || this.#late.size > 0
     this.persistent = count('stc') > 0
     this.#loss = parseLoss(fields.get('loss'))
   }

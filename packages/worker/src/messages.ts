@@ -56,6 +56,7 @@ export type FromWorker =
   | { readonly type: 'item'; readonly index: number; readonly limit: number }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'initialized'; readonly clientId: string }
   | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }
 
 /** One end of the line between a supervisor and a worker process or thread. */

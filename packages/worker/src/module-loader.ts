@@ -1,7 +1,7 @@
 /** Imports the task modules of a worker process. Only what its own command line or its own Pool names is imported. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ModuleError, refuseRedefinition, taskIds, taskModules } from '@poolmq/shared'
+import { becomeWorker, ModuleError, taskIds, taskModules } from '@poolmq/shared'
 
 /** The URL of a module named on a command line: a URL, or a path relative to the working directory. */
 export function moduleUrl(name: string): string {
@@ -12,7 +12,7 @@ export function moduleUrl(name: string): string {
  * @throws ModuleError naming the module: it does not load, defines no tasks, or defines an id that is defined already.
  */
 export async function loadModules(urls: readonly string[]): Promise<void> {
-  refuseRedefinition()
+  becomeWorker()
   for (const url of urls) {
     const before = taskIds().length
     const known = taskModules().includes(url)

@@ -53,10 +53,10 @@ export class SupervisorDuties {
   start(presence: () => Omit<Presence, 'expires'>): void {
     const { lockDuration, queue, slots } = this.#options
     this.#presence = presence
-    this.#every(lockDuration / 3, 'renewing leases', () => this.#locks.renew())
-    this.#every(lockDuration / 3, 'showing presence', () => this.announce())
-    this.#every(Math.max(500, lockDuration / 5), 'looking for lapsed leases', async () => {
-      const lapsed = await queue.moveStalledJobsToWait()
+    this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
+    this.#every(lockDuration / 3, 'showing presence', () => this.#announce())
+    this.#every(Math.max(100, lockDuration / 10), 'looking for lapsed leases', async () => {
+      const lapsed = await queue.giveBackLapsed()
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
@@ -69,12 +69,17 @@ export class SupervisorDuties {
     this.#locks.hold(token, jobId)
   }
 
-  async announce(): Promise<void> {
+  /** Shows what has changed, now rather than at the next tick; if Redis refuses, the tick does it. */
+  announceSoon(): void {
+    this.#announce().catch((error: unknown) => this.#options.log.debug({ err: error }, 'presence could not be shown'))
+  }
+
+  async #announce(): Promise<void> {
     if (this.#ended) return
     const { link, keys, id, lockDuration } = this.#options
     const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
     await link.client
-      .multi()
+      .pipeline()
       .hset(keys.hosts, id, record)
       .pexpire(keys.hosts, lockDuration * 2)
       .exec()
@@ -169,7 +174,7 @@ export class SupervisorDuties {
     const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
     try {
       await link.client.hdel(keys.hosts, id)
-      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], Date.now())
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [Date.now()])
     } catch (error) {
       log.warn({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }

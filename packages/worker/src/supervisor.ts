@@ -9,6 +9,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { hostname } from 'node:os'
 import {
+  assertServer,
   type ConnectionDescriptor,
   type ConnectionOption,
   Deferred,
@@ -94,13 +95,16 @@ export class Supervisor {
   /**
    * Connects and begins its duties.
    *
-   * @throws ConnectionError when Redis is not to be had.
+   * @throws ConnectionError when Redis is not to be had, or too old.
    */
   async start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
     const { pool, lockDuration = 10_000 } = this.#options
     try {
       const link = await RedisLink.open(connection)
       this.#link = link
+      if (this.#ending) return await link.close()
+      const warning = await assertServer(link)
+      if (warning !== undefined) this.#log.warn(warning)
       this.#config.resolve({
         pool,
         connection: link.descriptor,
@@ -115,6 +119,7 @@ export class Supervisor {
       const keys = new PoolKeys(pool)
       const queue = new ChunkQueue(link, keys, { lockDuration })
       await queue.prepare()
+      if (this.#ending) return await link.close()
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,
@@ -126,6 +131,7 @@ export class Supervisor {
       })
       this.#duties.start(() => this.#presence())
     } catch (error) {
+      if (this.#ending) return // what was closed while it was being opened
       this.#config.reject(error)
       await this.#giveUp(error)
       throw error
@@ -193,13 +199,13 @@ export class Supervisor {
       }),
       onReady: () => {
         this.#failedStarts = 0
-        this.#initializerFailures.clear()
         if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
-        void this.#duties?.announce()
+        this.#duties?.announceSoon()
       },
       onTake: (token, jobId) => this.#duties?.hold(token, jobId),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason) => this.#failedStart(reason),
+      onInitialized: (clientId) => void this.#initializerFailures.delete(clientId),
       onInitializerFailed: (clientId, error) => this.#initializerFailed(clientId, error),
     })
     this.#slots.add(slot)

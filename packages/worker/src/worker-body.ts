@@ -86,7 +86,9 @@ export class WorkerBody {
     const keys = new PoolKeys(config.pool)
     const [link] = await Promise.all([RedisLink.open(config.connection), loadModules(config.modules)])
     const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
-    const initializer = new Initializer(link, keys, config.brokenInitializers)
+    const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId) =>
+      this.#channel.send({ type: 'initialized', clientId }),
+    )
     const { eager } = config
     if (eager !== undefined && initializer.brokenBy(eager.clientId) === undefined) {
       await initializer.ensure(eager.clientId, eager.spec)

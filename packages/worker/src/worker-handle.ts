@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { inheritedExecArgv } from './exec-argv.js'
 import type { FromWorker, ToWorker } from './messages.js'
+import { guardedStart } from './orphan-guard.js'
 
 export interface WorkerExit {
   readonly code: number | null
@@ -31,7 +32,7 @@ const drainMessages = 500
 export function forkWorker(): ChildProcess {
   return fork(new URL('./worker-process.js', import.meta.url), [], {
     serialization: 'advanced',
-    execArgv: inheritedExecArgv(),
+    ...guardedStart(inheritedExecArgv()),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
 }

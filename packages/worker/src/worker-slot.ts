@@ -37,6 +37,7 @@ export interface WorkerSlotOptions {
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string) => number | undefined
+  readonly onInitialized: (clientId: string) => void
   readonly onInitializerFailed: (clientId: string, error: WireError) => number
 }
 
@@ -232,6 +233,9 @@ export class WorkerSlot {
       case 'failed':
         occupant.failure = message.error
         break
+      case 'initialized':
+        this.#options.onInitialized(message.clientId)
+        break
       case 'initializer-failed':
         occupant.leaving = true
         occupant.pause = this.#options.onInitializerFailed(message.clientId, message.error)
@@ -240,7 +244,11 @@ export class WorkerSlot {
   }
 
   #limitItem(occupant: Occupant, item: number, limit: number): void {
-    if (limit === 0 || occupant.cancelled.size > 0) return
+    if (occupant.cancelled.size > 0) return
+    if (limit === 0) {
+      clearTimeout(occupant.deadline)
+      return
+    }
     this.#setDeadline(occupant, limit + lateGrace, () => {
       occupant.leaving = true
       occupant.late = { item, limit }
