@@ -74,7 +74,16 @@ export function mergeOutcome(pending: PendingChunk, values: readonly unknown[], 
   const merged: unknown[] = new Array(chunk.length).fill(null)
   for (const [k, offset] of sent.entries()) merged[offset] = values[k]
   const failures = new Map<number, unknown>(chunk.failures)
-  for (const [k, wire] of outcome.failures) failures.set(sent[k] ?? 0, decodeError(wire))
+  for (const [k, wire] of outcome.failures) {
+    const offset = sent[k]
+    if (offset === undefined) {
+      return failedChunk(
+        chunk.length,
+        new ProtocolError(`a chunk of ${expected} items came back with a failed item ${k}`),
+      )
+    }
+    failures.set(offset, decodeError(wire))
+  }
   return { values: merged, failures, ...measured }
 }
 

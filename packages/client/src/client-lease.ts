@@ -3,7 +3,7 @@
  * them. When they lapse, because the process has died, supervisors drop its chunks and nothing is left. A process that
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
-import type { PoolKeys, RedisLink } from '@poolmq/shared'
+import { type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
 import type { ChunkQueue } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
@@ -35,7 +35,7 @@ export class ClientLease {
   }
 
   async take(): Promise<void> {
-    await this.#write(true)
+    await untilAnswered(() => this.#write(true))
     this.#timer = setInterval(() => void this.renew(), renewal).unref()
   }
 

@@ -42,10 +42,10 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   readonly #ordered: boolean
   readonly #listener: ImapListener
   /** Results in the order in which they are handed out, and how many of them end a chunk. */
-  #ready: { readonly items: readonly Item[]; next: number }[] = []
+  #ready: ({ readonly result: ChunkResult; next: number } | undefined)[] = []
   #head = 0
   /** Ordered: chunks that have arrived before their turn. */
-  readonly #early = new Map<number, readonly Item[]>()
+  readonly #early = new Map<number, ChunkResult>()
   #turn = 0
   /** Chunks of the whole input, once it is known. */
   #total: number | undefined
@@ -72,6 +72,11 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   next(timeout?: number): Promise<IteratorResult<T, undefined>> {
     if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout))) {
       return Promise.reject(new TypeError(`timeout must be a number of milliseconds, got ${String(timeout)}`))
+    }
+    // What is there is given at once: most results of a large chunk are.
+    const item = this.#waiters.length === 0 ? this.#shift() : undefined
+    if (item !== undefined) {
+      return 'error' in item ? Promise.reject(item.error) : Promise.resolve({ done: false, value: item.value as T })
     }
     return new Promise<IteratorResult<T, undefined>>((resolve, reject) => {
       const waiter: Waiter = { resolve: resolve as Waiter['resolve'], reject }
@@ -102,16 +107,13 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   take(index: number, result: ChunkResult): void {
     this.#arrived++
     if (this.#returned) return
-    const items = result.values.map(
-      (value, i): Item => (result.failures.has(i) ? { error: result.failures.get(i) } : { value }),
-    )
     if (!this.#ordered) {
-      this.#ready.push({ items, next: 0 })
+      this.#ready.push({ result, next: 0 })
     } else {
-      this.#early.set(index, items)
+      this.#early.set(index, result)
       for (let turn = this.#early.get(this.#turn); turn !== undefined; turn = this.#early.get(this.#turn)) {
         this.#early.delete(this.#turn++)
-        this.#ready.push({ items: turn, next: 0 })
+        this.#ready.push({ result: turn, next: 0 })
       }
     }
     this.#serve()
@@ -150,9 +152,11 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
   #shift(): Item | undefined {
     const chunk = this.#ready[this.#head]
     if (chunk === undefined) return undefined
-    const item = chunk.items[chunk.next++]
-    if (chunk.next >= chunk.items.length) {
-      this.#head++
+    const at = chunk.next++
+    const { values, failures } = chunk.result
+    const item: Item = failures.size > 0 && failures.has(at) ? { error: failures.get(at) } : { value: values[at] }
+    if (chunk.next >= values.length) {
+      this.#ready[this.#head++] = undefined // what was taken is not held on to
       // The array is cut now and then: shifting it each time would move all that is buffered.
       if (this.#head > 1024 && this.#head * 2 > this.#ready.length) {
         this.#ready.splice(0, this.#head)

@@ -11,6 +11,7 @@ import {
   inheritedExecArgv,
   type LocalStart,
   localSupervisorProgram,
+  packDescriptor,
   type ToLocalSupervisor,
 } from '@poolmq/worker'
 
@@ -39,7 +40,7 @@ export class LocalWorkers {
 
   /** Tells where Redis is. */
   start(connection: ConnectionDescriptor, eager: EagerSpec | undefined): void {
-    this.#orders = { type: 'start', connection, ...(eager && { eager }) }
+    this.#orders = { type: 'start', connection: packDescriptor(connection), ...(eager && { eager }) }
     this.#send(this.#orders)
   }
 
@@ -62,7 +63,6 @@ export class LocalWorkers {
   #spawn(): [ChildProcess, Promise<void>] {
     const start: LocalStart = { ...this.#start, modules: [...this.#modules] }
     const child = fork(localSupervisorProgram, [JSON.stringify(start)], {
-      serialization: 'advanced',
       execArgv: inheritedExecArgv(),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })

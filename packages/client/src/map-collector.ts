@@ -37,11 +37,16 @@ function firstOf(failures: ReadonlyMap<number, unknown>): unknown {
   return failures.get(Math.min(...failures.keys()))
 }
 
-/** One array of all values. With one chunk it is that chunk's; spreading the arrays would overflow the stack. */
+/** One array of all values. */
 function join(chunks: (readonly unknown[])[]): unknown[] {
   const [only] = chunks
   if (chunks.length === 1 && only !== undefined) return only as unknown[]
-  const all: unknown[] = []
-  for (const chunk of chunks) for (const value of chunk) all.push(value)
-  return all
+  const groups: unknown[][] = []
+  // `concat` copies whole arrays; but it cannot be called with too many at once.
+  for (let i = 0; i < chunks.length; i += concatenable) {
+    groups.push(([] as unknown[]).concat(...chunks.slice(i, i + concatenable)))
+  }
+  return groups.length === 1 ? (groups[0] as unknown[]) : ([] as unknown[]).concat(...groups)
 }
+
+const concatenable = 10_000

@@ -65,6 +65,8 @@ export class PoolEngine {
   /** Resolved and renewed as the last open call ends. */
   #idle: (() => void)[] = []
   #nextCall = 0
+  /** Chunks of open calls that nothing has been heard of. */
+  #underWay = 0
   #anchor: NodeJS.Timeout | undefined
   /** Why nothing can run any more. */
   #broken: { readonly error: unknown } | undefined
@@ -146,6 +148,7 @@ export class PoolEngine {
       sent: false,
     }
     call.pending.set(index, pending)
+    this.#underWay++
     return this.#submitter.submit(pending)
   }
 
@@ -153,6 +156,7 @@ export class PoolEngine {
   end(call: Call): void {
     if (!this.#calls.delete(call.number)) return
     call.onEnd?.()
+    this.#underWay -= call.pending.size
     if (call.pending.size > 0) this.#removeChunks(call)
     this.keepAwake(call, false)
     if (this.#calls.size > 0) return
@@ -198,6 +202,7 @@ export class PoolEngine {
       clientId: this.clientId,
       spec,
       pending: () => this.#pending(),
+      underWay: () => this.#underWay,
       onLink: (link) => {
         this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
         this.#census.start(link)
@@ -215,6 +220,7 @@ export class PoolEngine {
     // A chunk can run twice (its host was lost after it had delivered); its second outcome finds nothing here.
     if (call === undefined || pending === undefined) return
     call.pending.delete(id.index)
+    this.#underWay--
     this.#deliver(call, id.index, this.#decode(pending, entry.outcome))
   }
 

@@ -12,6 +12,7 @@ import {
   type PoolSpec,
   queueKeySuffixes,
   RedisLink,
+  untilAnswered,
   within,
 } from '@poolmq/shared'
 import { ChunkQueue, type NewChunk, sweepPool } from '@poolmq/worker'
@@ -27,6 +28,8 @@ export interface PoolSessionOptions {
   readonly spec: PoolSpec | undefined
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
+  /** How many chunks the client waits for. */
+  readonly underWay: () => number
   /** Redis is there. */
   readonly onLink: (link: RedisLink) => void
   readonly onEntry: (entry: OutcomeEntry) => void
@@ -37,7 +40,7 @@ export interface PoolSessionOptions {
 /** Milliseconds that Redis may be out of reach before open calls are given up. */
 const outageLimit = 60_000
 /** Milliseconds that the last words to Redis may take. */
-const farewellLimit = 2000
+const farewellLimit = 5000
 /** Milliseconds that the order to stop a call's running chunks stands: hosts look every second. */
 const stopOrder = 60_000
 
@@ -53,11 +56,11 @@ export class PoolSession {
   #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, pending, onEntry, onFailed } = options
+    const { keys, clientId, spec, pending, underWay, onEntry, onFailed } = options
     this.#options = options
     this.#link = link
     this.#queue = new ChunkQueue(link, keys)
-    this.#reader = new ResultReader(link, keys.results(clientId), onEntry)
+    this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry)
     const add = (chunks: readonly NewChunk[]) => this.add(chunks)
     this.#reconciler = new Reconciler(link, this.#queue, keys.results(clientId), this.#reader, pending, add)
     this.#lease = new ClientLease({
@@ -107,13 +110,15 @@ export class PoolSession {
     const { keys, clientId } = this.#options
     const now = Date.now()
     const call = `${clientId}.${number}`
-    await this.#link.client
-      .multi()
-      .zremrangebyscore(keys.stops, '-inf', now)
-      .zadd(keys.stops, now + stopOrder, call)
-      .pexpire(keys.stops, stopOrder)
-      .exec()
-    await this.#queue.dropWaiting(`${call}.`)
+    const order = () =>
+      this.#link.client
+        .multi()
+        .zremrangebyscore(keys.stops, '-inf', now)
+        .zadd(keys.stops, now + stopOrder, call)
+        .pexpire(keys.stops, stopOrder)
+        .exec()
+    await untilAnswered(order)
+    await untilAnswered(() => this.#queue.dropWaiting(`${call}.`))
   }
 
   /** Gives the lease up: from now on this client's chunks are nobody's, and every host knows. */
@@ -132,7 +137,10 @@ export class PoolSession {
    * keys that no host and no other client uses any more are removed.
    */
   async close(isPrivate: boolean): Promise<void> {
-    await within(farewellLimit, this.#sweep(isPrivate))
+    await within(
+      farewellLimit,
+      untilAnswered(() => this.#sweep(isPrivate)),
+    )
     this.#reader.close()
     await this.#link.close()
   }

@@ -7,6 +7,12 @@ import { type OutcomeEntry, parseOutcome, type RedisLink } from '@poolmq/shared'
 
 /** Entries read at once: bounds what is held in memory beside what is handed on. */
 const batch = 256
+/** Chunks under way from which on results are read several at a time: reading them one by one would cost more. */
+const many = 32
+/** Characters read after which the stream is trimmed. */
+const trimAfter = 256 * 1024
+/** Characters that an entry takes beside its fields, about. */
+const entryOverhead = 200
 /** Milliseconds that a read waits in Redis before it is asked again. */
 const block = 2000
 
@@ -15,10 +21,14 @@ export class ResultReader {
   readonly #stream: string
   readonly #onEntry: (entry: OutcomeEntry) => void
   readonly #client: ReturnType<RedisLink['duplicate']>
+  readonly #underWay: () => number
   #cursor = '0'
+  #untrimmed = 0
   #closed = false
 
-  constructor(link: RedisLink, stream: string, onEntry: (entry: OutcomeEntry) => void) {
+  /** @param underWay - how many chunks the client waits for */
+  constructor(link: RedisLink, stream: string, underWay: () => number, onEntry: (entry: OutcomeEntry) => void) {
+    this.#underWay = underWay
     this.#link = link
     this.#stream = stream
     this.#onEntry = onEntry
@@ -36,6 +46,8 @@ export class ResultReader {
       try {
         const reply = await this.#client.xread('COUNT', batch, 'BLOCK', block, 'STREAMS', this.#stream, this.#cursor)
         for (const [, entries] of (reply ?? []) as [string, [string, string[]][]][]) this.#handOn(entries)
+        if (reply === null) this.#trim()
+        else if (this.#underWay() > many) await delay(1)
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
@@ -62,9 +74,15 @@ export class ResultReader {
       this.#cursor = id
       const entry = parseOutcome(fields)
       if (entry !== undefined) this.#onEntry(entry)
+      this.#untrimmed += fields.reduce((sum, field) => sum + field.length, entryOverhead)
     }
-    if (this.#closed) return
-    // Trimming is housekeeping: if it fails, the next one does it.
+    if (this.#untrimmed > trimAfter) this.#trim()
+  }
+
+  /** Housekeeping: if it fails, the next one does it. */
+  #trim(): void {
+    if (this.#closed || this.#untrimmed === 0) return
+    this.#untrimmed = 0
     this.#link.client.xtrim(this.#stream, 'MINID', after(this.#cursor)).catch((error: unknown) => {
       this.lastError = error
     })

@@ -2,6 +2,7 @@
  * Sends chunks to the queue in the order in which they were submitted, in batches of bounded count and size. One batch
  * is under way at a time; what it waits for is Redis. Sending a batch again is harmless, since a chunk's id is its own.
  */
+import { untilAnswered } from '@poolmq/shared'
 import type { NewChunk } from '@poolmq/worker'
 
 const maxChunks = 500
@@ -48,7 +49,7 @@ export class Submitter {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#batchLength())
       try {
-        await this.#add(batch)
+        await untilAnswered(() => this.#add(batch))
       } catch (error) {
         this.#failed(batch, error)
       }

@@ -5,9 +5,10 @@
  * Once open, a connection is retried for ever and its commands wait.
  */
 import { TLSSocket } from 'node:tls'
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { explainFailure, withoutSecrets } from './connection-failure.js'
 import { type ConnectionDescriptor, isCluster } from './connection-options.js'
+import * as ioredis from './ioredis-module.js'
 import { connectorFor } from './redis-connector.js'
 
 /** How far a client has come; shared with its retry strategies and its connector. */
@@ -37,8 +38,8 @@ export async function openClient(target: ConnectionDescriptor, settings: Connect
   const phase: Phase = { first: true }
   const client =
     target.kind === 'cluster'
-      ? new Cluster([...target.nodes], clusterOptions(target.options, settings, phase))
-      : new Redis(serverOptions(target.options, settings, phase))
+      ? new ioredis.Cluster([...target.nodes], clusterOptions(target.options, settings, phase))
+      : new ioredis.Redis(serverOptions(target.options, settings, phase))
   try {
     const started = performance.now()
     await untilReady(client, settings.connectTimeout)

@@ -5,7 +5,8 @@
  */
 import { connect as connectPlain, type NetConnectOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis'
+import type { RedisOptions } from 'ioredis'
+import { AbstractConnector, SentinelConnector } from './ioredis-module.js'
 
 const CHECKS = 4
 
@@ -56,7 +57,7 @@ function masterConnector(silenceLimit: number): ConnectorClass {
       super(options as ConstructorParameters<typeof SentinelConnector>[0])
     }
 
-    override async connect(onEvent: Parameters<SentinelConnector['connect']>[0]): Promise<Socket> {
+    override async connect(onEvent: Parameters<InstanceType<typeof SentinelConnector>['connect']>[0]): Promise<Socket> {
       return watched(await super.connect(onEvent), silenceLimit)
     }
 

@@ -105,7 +105,7 @@ export function parseChunk(data: string): Chunk {
   checkVersion(header, 'chunk')
   const timeout = header.t ?? 0
   const retry = header.r
-  const fits = (header.m === 'f' || header.m === 'e') && typeof timeout === 'number' && timeout >= 0
+  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout)
   if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
@@ -155,7 +155,7 @@ export function parseOutcome(fields: readonly string[]): OutcomeEntry | undefine
     if (!Array.isArray(failures) || !failures.every(isFailure)) {
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
     }
-    const duration = typeof header.d === 'number' ? header.d : 0
+    const duration = isSize(header.d) ? header.d : 0
     return { jobId, outcome: { payload: { encoding: encodingOf(header), text }, failures, duration } }
   } catch (error) {
     if (error instanceof ProtocolError) return { jobId, outcome: error }
@@ -177,7 +177,7 @@ export function parseSpec(text: string): PoolSpec {
       typeof initializer.args?.text === 'string' &&
       (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
   const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
-    (limit) => limit === undefined || (typeof limit === 'number' && limit >= 1),
+    (limit) => limit === undefined || (isCount(limit) && limit >= 1),
   )
   if (!isInitializer || !areLimits) throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
   return {
@@ -198,10 +198,11 @@ export function parsePresence(text: string, now: number): Presence | undefined {
     const record = parseRecord(text, 'presence') as unknown as Presence
     const fits =
       typeof record.host === 'string' &&
-      typeof record.pid === 'number' &&
-      typeof record.processes === 'number' &&
-      typeof record.expires === 'number' &&
-      Array.isArray(record.tasks)
+      isCount(record.pid) &&
+      isCount(record.processes) &&
+      isSize(record.expires) &&
+      Array.isArray(record.tasks) &&
+      record.tasks.every((task) => typeof task === 'string')
     return fits && record.expires > now ? record : undefined
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
@@ -238,14 +239,16 @@ function encodingOf(header: Record<string, unknown>): Payload['encoding'] {
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
 }
 
+/** A whole number of something. */
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+/** A finite measure of something. */
+const isSize = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
+
 function isRetry(value: unknown): value is Retry {
   const retry = value as Partial<Retry> | null
   const on = retry?.on ?? []
   return (
-    Number.isSafeInteger(retry?.count) &&
-    typeof retry?.delay === 'number' &&
-    Array.isArray(on) &&
-    on.every((name) => typeof name === 'string')
+    isCount(retry?.count) && isSize(retry?.delay) && Array.isArray(on) && on.every((name) => typeof name === 'string')
   )
 }
 

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   CancelledError,
   formatOutcome,
+  isRefusal,
   type Outcome,
   type PoolKeys,
   type PoolSpec,
@@ -187,9 +188,9 @@ export class ChunkLoop {
   }
 
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
-    const { queue, token, channel } = this.#parts
+    const { queue, channel } = this.#parts
     const entry = formatOutcome(taken.jobId, outcome)
-    const { delivered, next } = await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining))
+    const { delivered, next } = await this.#complete(taken, entry)
     if (next === undefined) channel.send({ type: 'free' })
     if (!delivered) {
       // The client's lease has ended: what it left waiting is nobody's.
@@ -197,6 +198,18 @@ export class ChunkLoop {
       if (clientId !== undefined) await this.#insist(() => queue.dropWaiting(`${clientId}.`))
     }
     return next
+  }
+
+  /** A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process. */
+  async #complete(taken: TakenChunk, entry: readonly string[]): ReturnType<ChunkQueue['complete']> {
+    const { queue, token, log } = this.#parts
+    try {
+      return await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
+    } catch (error) {
+      log(error)
+      await this.#insist(() => queue.dropHeld(taken.jobId, token), isRefusal).catch(log)
+      return { delivered: true, next: undefined }
+    }
   }
 
   /**

@@ -6,10 +6,12 @@
  * hash after having taken it), and an outcome and the completion of its chunk are one transaction, so that a chunk is
  * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
  */
+
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
 import { dropChunks, dropHeld, expireKeys, giveBackLapsed, noteFields, noteLoss, renewLocks } from './chunk-scripts.js'
+import { type CompleteChunk, defineComplete } from './complete-script.js'
 
 /** A chunk to be added. */
 export interface NewChunk {
@@ -42,6 +44,7 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #link: RedisLink
   readonly #pool: PoolKeys
   readonly #lockDuration: number
+  readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
@@ -61,6 +64,7 @@ export class ChunkQueue extends RedisQueueBackend {
     this.#link = link
     this.#pool = pool
     this.#lockDuration = lockDuration
+    this.#complete = defineComplete(link.client)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
   }
@@ -123,10 +127,12 @@ export class ChunkQueue extends RedisQueueBackend {
   }
 
   /**
-   * Appends the outcome to its client's stream and completes the chunk, in one transaction; takes the next chunk with
-   * it when `takeNext`.
+   * Appends the outcome to its client's stream, completes the chunk, and takes the next one with it when `takeNext`: one
+   * script, so that no chunk is completed without its outcome.
    *
-   * `delivered` is false when the client's stream is gone: nobody waits for that client's chunks any more.
+   * `delivered` is false when the client's stream is gone: nobody waits for that client's chunks any more. That the chunk
+   * is no longer ours to complete (its lock has lapsed, or another has completed it) does not matter: the outcome is
+   * delivered, and the client drops the second one.
    */
   async complete(
     jobId: string,
@@ -134,41 +140,17 @@ export class ChunkQueue extends RedisQueueBackend {
     outcome: readonly string[],
     takeNext: boolean,
   ): Promise<{ delivered: boolean; next: TakenChunk | undefined }> {
-    const script = `moveToFinished:${this.version}`
+    await this.client // BullMQ's connection is ready
+    const job = { id: jobId, opts: {} }
+    const own = ['1', 'returnvalue', true, 'completed', token, Date.now(), takeNext] as const
     const args = this.moveToFinishedArgs(
-      { id: jobId, opts: {} } as never,
-      '1',
-      'returnvalue' as never,
-      true,
-      'completed' as never,
-      token,
-      Date.now(),
-      takeNext,
+      job as never,
+      ...(own as unknown as [never, never, never, never, never, never]),
     )
-    await this.client // BullMQ has defined its scripts on the client
-    const client = this.#link.client
-    const multi = client.multi() as unknown as {
-      xadd(...args: unknown[]): unknown
-      exec(): Promise<[Error | null, unknown][] | null>
-    } & Record<string, (args: unknown[]) => unknown>
     const results = this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
-    multi.xadd(results, 'NOMKSTREAM', '*', ...outcome)
-    multi[script]?.(args)
-    const replies = await multi.exec()
-    const [added, finished] = replies ?? []
-    if (added === undefined || finished === undefined) throw new Error('the transaction was discarded')
-    if (added[0] !== null) throw added[0]
-    // Below 0: the chunk is no longer ours to complete (its lock lapsed, or another has completed it). The outcome is
-    // delivered all the same, and the client drops the second one.
-    const reply = finished[0] === null ? finished[1] : await this.#finishAgain(finished[0], args)
-    const [fields, next] = Array.isArray(reply) ? reply : []
-    return { delivered: added[1] !== null, next: takenChunk(fields, next) }
-  }
-
-  /** After a restart of Redis it has forgotten its scripts; a plain call loads them again, a transaction cannot. */
-  async #finishAgain(error: Error, args: never[] | unknown[]): Promise<unknown> {
-    if (!/NOSCRIPT/.test(error.message)) throw error
-    return await super.execCommand(await this.client, 'moveToFinished', args)
+    const [added, finished] = await this.#complete(args, results, outcome)
+    const [fields, next] = Array.isArray(finished) ? finished : []
+    return { delivered: added !== null, next: takenChunk(fields, next) }
   }
 
   /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */

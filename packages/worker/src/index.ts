@@ -10,6 +10,7 @@ export { sweepPool } from './chunk-scripts.js'
 export { inheritedExecArgv } from './exec-argv.js'
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
 export type { EagerSpec } from './messages.js'
+export { packDescriptor } from './packed-descriptor.js'
 export { liveHosts } from './presence.js'
 export { currentTask, type TaskContext } from './task-context.js'
 

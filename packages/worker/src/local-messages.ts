@@ -1,5 +1,5 @@
 /** What a Pool's process and the supervisor it starts on its own host tell each other. */
-import type { ConnectionDescriptor, WireError } from '@poolmq/shared'
+import type { WireError } from '@poolmq/shared'
 import type { EagerSpec } from './messages.js'
 
 /** What a local supervisor knows from its command line, so that it can start its worker processes at once. */
@@ -12,7 +12,7 @@ export interface LocalStart {
 }
 
 export type ToLocalSupervisor =
-  | { readonly type: 'start'; readonly connection: ConnectionDescriptor; readonly eager?: EagerSpec }
+  | { readonly type: 'start'; readonly connection: string; readonly eager?: EagerSpec }
   | { readonly type: 'load'; readonly modules: readonly string[] }
   | { readonly type: 'drain' }
   | { readonly type: 'stop' }

@@ -4,6 +4,7 @@
  * in Redis is removed.
  */
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
+import { unpackDescriptor } from './packed-descriptor.js'
 import { forkWorker } from './worker-handle.js'
 
 // Worker processes are started before anything else is even loaded; where Redis is follows by message.
@@ -47,7 +48,7 @@ void supervisor.ended.then((failure) => {
 listener = (message) => {
   switch (message.type) {
     case 'start':
-      supervisor.start(message.connection, message.eager).catch(() => undefined) // `ended` tells
+      supervisor.start(unpackDescriptor(message.connection), message.eager).catch(() => undefined) // `ended` tells
       break
     case 'load':
       supervisor.load(message.modules)

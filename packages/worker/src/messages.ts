@@ -1,5 +1,5 @@
 /** What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way. */
-import type { ConnectionDescriptor, PoolSpec, WireError } from '@poolmq/shared'
+import type { PoolSpec, WireError } from '@poolmq/shared'
 import type { RecyclingLimits } from './recycling.js'
 
 /** A pool whose initializer a worker process runs when it starts, before any chunk asks for it. */
@@ -10,7 +10,8 @@ export interface EagerSpec {
 
 export interface WorkerConfig {
   readonly pool: string
-  readonly connection: ConnectionDescriptor
+  /** The connection's descriptor, packed: messages are JSON, and it may hold the bytes of certificates. */
+  readonly connection: string
   /** The lock token of every chunk that this worker process takes. */
   readonly token: string
   readonly lockDuration: number

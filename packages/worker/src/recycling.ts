@@ -5,12 +5,10 @@
 import { isMainThread } from 'node:worker_threads'
 import type { PoolSpec } from '@poolmq/shared'
 
-/** The limits that a supervisor can watch as well: it starts the successor first, and loses no time. */
+/** What a supervisor can watch as well; null: no limit. */
 export interface RecyclingLimits {
   /** Bytes of resident memory; of a thread, of its own heap and buffers. */
-  readonly memory: number
-  /** Milliseconds since the process was started. */
-  readonly age: number
+  readonly memory: number | null
 }
 
 export class Recycling {
@@ -19,17 +17,17 @@ export class Recycling {
   #memory = Number.POSITIVE_INFINITY
   #age = Number.POSITIVE_INFINITY
 
-  /** Takes a pool's limits; of several pools' the narrowest hold. True when they have become narrower. */
+  /** Takes a pool's limits; of several pools' the narrowest hold. True when there is something new for the supervisor. */
   limit(spec: PoolSpec): boolean {
-    const before = [this.#memory, this.#age]
+    const before = this.#memory
     this.#maxChunks = Math.min(this.#maxChunks, spec.maxTasksPerChild ?? Number.POSITIVE_INFINITY)
     this.#memory = Math.min(this.#memory, spec.maxMemoryPerChild ?? Number.POSITIVE_INFINITY)
     this.#age = Math.min(this.#age, spec.maxAgePerChild ?? Number.POSITIVE_INFINITY)
-    return before[0] !== this.#memory || before[1] !== this.#age
+    return before !== this.#memory
   }
 
   get limits(): RecyclingLimits {
-    return { memory: this.#memory, age: this.#age }
+    return { memory: Number.isFinite(this.#memory) ? this.#memory : null }
   }
 
   /** A chunk starts. True when it is the last that this process may run. */

@@ -11,6 +11,7 @@ import { hostname } from 'node:os'
 import {
   assertServer,
   type ConnectionDescriptor,
+  ConnectionError,
   type ConnectionOption,
   Deferred,
   decodeError,
@@ -23,6 +24,7 @@ import {
 } from '@poolmq/shared'
 import { createLogger } from './logger.js'
 import type { EagerSpec, WorkerConfig } from './messages.js'
+import { packDescriptor } from './packed-descriptor.js'
 import type { SupervisorDuties } from './supervisor-duties.js'
 import { WorkerSlot } from './worker-slot.js'
 
@@ -107,7 +109,7 @@ export class Supervisor {
       if (warning !== undefined) this.#log.warn(warning)
       this.#config.resolve({
         pool,
-        connection: link.descriptor,
+        connection: packDescriptor(link.descriptor),
         lockDuration,
         local: this.#options.local === true,
         ...(eager && { eager }),
@@ -218,6 +220,11 @@ export class Supervisor {
   /** Milliseconds to wait before the next start; undefined when there is to be none. */
   #failedStart(reason: WireError | string): number | undefined {
     const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
+    // Redis is away: whoever serves the pool already waits until it is back.
+    if (error instanceof ConnectionError && this.#duties !== undefined) {
+      this.#log.warn({ err: error }, 'a worker process cannot reach Redis; another is started')
+      return 1000
+    }
     this.#failedStarts++
     // A module that does not load will not load the next time either.
     if (typeof reason !== 'string' || this.#failedStarts >= maxFailedStarts * this.#options.processes) {

@@ -17,6 +17,7 @@ import { ChunkQueue } from './chunk-queue.js'
 import { Initializer, InitializerFailure } from './initializer.js'
 import type { SupervisorChannel, ToWorker, WorkerConfig } from './messages.js'
 import { loadModules } from './module-loader.js'
+import { unpackDescriptor } from './packed-descriptor.js'
 
 /** Milliseconds that a module which a local Pool has just begun to use may take to arrive. */
 const loadLimit = 2000
@@ -84,7 +85,7 @@ export class WorkerBody {
 
   async #run(config: WorkerConfig): Promise<void> {
     const keys = new PoolKeys(config.pool)
-    const [link] = await Promise.all([RedisLink.open(config.connection), loadModules(config.modules)])
+    const [link] = await Promise.all([RedisLink.open(unpackDescriptor(config.connection)), loadModules(config.modules)])
     const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
     const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId) =>
       this.#channel.send({ type: 'initialized', clientId }),

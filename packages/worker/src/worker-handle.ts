@@ -31,7 +31,6 @@ const drainMessages = 500
 /** Starts a worker process that waits for its configuration. */
 export function forkWorker(): ChildProcess {
   return fork(new URL('./worker-process.js', import.meta.url), [], {
-    serialization: 'advanced',
     ...guardedStart(inheritedExecArgv()),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -114,9 +114,10 @@ export class WorkerSlot {
   /** Whether the process, busy as it may be, has grown beyond what its pool allows; then it is replaced. */
   checkMemory(): void {
     const occupant = this.#current
-    if (this.#options.threads || occupant.limits.memory === Number.POSITIVE_INFINITY || occupant.retiring) return
+    const { memory } = occupant.limits
+    if (this.#options.threads || memory === null || occupant.retiring) return
     const bytes = residentMemory(occupant.handle.pid)
-    if (bytes !== undefined && bytes >= occupant.limits.memory) this.#retire(occupant)
+    if (bytes !== undefined && bytes >= memory) this.#retire(occupant)
   }
 
   /** Starts the successor of a process, which leaves when that one is ready. */
@@ -136,7 +137,10 @@ export class WorkerSlot {
 
   #setDeadline(occupant: Occupant, grace: number, before: () => void): void {
     clearTimeout(occupant.deadline)
+    const due = performance.now() + grace
     occupant.deadline = setTimeout(() => {
+      // This process was suspended meanwhile: what the other has said by now is still to be read.
+      if (performance.now() > due + lateGrace) return this.#setDeadline(occupant, lateGrace, before)
       before()
       occupant.handle.kill()
     }, grace)
@@ -181,7 +185,7 @@ export class WorkerSlot {
       leaving: false,
       done: false,
       retiring: false,
-      limits: { memory: Number.POSITIVE_INFINITY, age: Number.POSITIVE_INFINITY },
+      limits: { memory: null },
       failure: undefined,
       pause: 0,
     }
