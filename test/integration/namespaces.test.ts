@@ -54,8 +54,8 @@ test.skipIf(impediment !== undefined)(
     using middle = new NetworkNamespace()
     using producerHost = new NetworkNamespace()
     using workerHost = new NetworkNamespace()
-    middle.connect('10.77.1.1/24', producerHost, '10.77.1.2/24')
-    middle.connect('10.77.2.1/24', workerHost, '10.77.2.2/24')
+    await middle.connect('10.77.1.1/24', producerHost, '10.77.1.2/24')
+    await middle.connect('10.77.2.1/24', workerHost, '10.77.2.2/24')
 
     const socket = join(scratch.directory, 'redis.sock')
     await using _redis = await socketToRedis(socket)

@@ -1,6 +1,7 @@
 /** Network namespaces: hosts of a test's own, as far as the network goes. Removed with all that is in them. */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { until } from './until.js'
 
 const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] })
 
@@ -36,7 +37,7 @@ export class NetworkNamespace implements Disposable {
   }
 
   /** Joins two by a line of their own. The addresses are theirs alone, with the length of their network: 10.0.0.1/24. */
-  connect(own: string, other: NetworkNamespace, others: string): void {
+  async connect(own: string, other: NetworkNamespace, others: string): Promise<void> {
     const id = randomBytes(4).toString('hex')
     const [near, far] = [`pmq${id}a`, `pmq${id}b`] as const
     ip('-n', this.name, 'link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', other.name)
@@ -46,6 +47,14 @@ export class NetworkNamespace implements Disposable {
     ] as const) {
       ip('-n', host.name, 'address', 'add', address, 'dev', device)
       ip('-n', host.name, 'link', 'set', device, 'up')
+    }
+    // It carries data at once, but is listed among the network's interfaces only when the kernel has noticed.
+    for (const [host, device] of [
+      [this, near],
+      [other, far],
+    ] as const) {
+      const state = () => String(ip('-n', host.name, '-o', 'link', 'show', device))
+      await until(`the line ${device} is up`, state, (text) => text.includes('state UP'))
     }
   }
 
