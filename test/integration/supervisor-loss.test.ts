@@ -29,7 +29,7 @@ async function killSupervisor(): Promise<void> {
   await until('its end', supervisors, (found) => !found.includes(pid as number))
 }
 
-test('the work is done all the same', async () => {
+test('the work is done all the same', { timeout: 70_000 }, async () => {
   await using pool = new Pool(2)
   using scratch = new Scratch()
   const [started, go] = [scratch.latch('started'), scratch.latch('go')]
@@ -38,7 +38,7 @@ test('the work is done all the same', async () => {
   await started.opened()
   await killSupervisor()
   go.open()
-  expect(await held.get(25_000)).toEqual([0, 1, 2, 3])
+  expect(await held.get(60_000)).toEqual([0, 1, 2, 3])
 })
 
 test('a supervisor that is killed again and again is an error at last', async () => {

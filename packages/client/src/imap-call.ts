@@ -28,7 +28,8 @@ export function startImap<R>(
   options: ParsedOptions,
   feeders: Set<ImapFeeder>,
 ): ImapResults<R> {
-  const { chunkSize = 'auto' } = options
+  // Who bounds the buffer counts in items, as CPython does.
+  const { chunkSize = options.bufferSize === undefined ? 'auto' : 1 } = options
   const sizer = chunkSize === 'auto' ? new AutoSize(engine.workers, lengthOf(input)) : fixedSize(chunkSize)
   let total: number | undefined
   let arrived = 0

@@ -147,14 +147,13 @@ export class PoolSession {
 
   async #sweep(isPrivate: boolean): Promise<void> {
     const { keys, clientId } = this.#options
-    await this.#queue.dropWaiting(`${clientId}.`)
+    await this.#queue.dropAll(`${clientId}.`)
     const counted = ['wait', 'active', 'prioritized', 'delayed']
     const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
     const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
     const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops]
     if (isPrivate) {
-      const active = await this.#link.client.lrange(keys.chunk('active'), 0, -1)
-      await this.#link.client.del(...all, ...active.flatMap((id) => [keys.chunk(id), keys.chunk(`${id}:lock`)]))
+      await this.#link.client.del(...all)
     } else {
       await sweepPool(this.#link.client, all, [Date.now()])
     }

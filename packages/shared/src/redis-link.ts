@@ -29,7 +29,7 @@ import {
 import { type EmbeddedLease, EmbeddedRedis } from './embedded-redis.js'
 import { ConnectionError } from './errors.js'
 
-const CONNECT_TIMEOUT = 5000
+const CONNECT_TIMEOUT = 4500
 const SILENCE_LIMIT = 20_000
 const PINGS_IN_SILENCE_LIMIT = 4
 

@@ -39,6 +39,8 @@ export interface ChunkQueueOptions {
 }
 
 const keptEvents = 10
+/** Seconds: the shortest that Redis blocks for, since 0 is for ever. */
+const shortestWait = 0.002
 
 export class ChunkQueue extends RedisQueueBackend {
   readonly #link: RedisLink
@@ -46,6 +48,8 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #lockDuration: number
   readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
+  /** When the next chunk that was put off is due; 0: none is. */
+  #delayedUntil = 0
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
     const { lockDuration = 10_000 } = options
@@ -106,7 +110,8 @@ export class ChunkQueue extends RedisQueueBackend {
   async take(token: string): Promise<TakenChunk | undefined> {
     this.#taken = undefined
     await this.moveToActive(token)
-    const [fields, jobId] = (this.#taken ?? []) as unknown[]
+    const [fields, jobId, , delayedUntil] = (this.#taken ?? []) as unknown[]
+    this.#delayedUntil = Number(delayedUntil) || 0
     return takenChunk(fields, jobId)
   }
 
@@ -123,7 +128,14 @@ export class ChunkQueue extends RedisQueueBackend {
 
   /** Waits until a chunk may be there to take, for at most so many seconds. */
   async waitForChunk(seconds: number): Promise<void> {
-    await this.waitForJob(seconds)
+    // BullMQ asked no version of this connection, and takes it for one that knows whole seconds only.
+    if (this.blockingConnection !== undefined) {
+      await this.blockingConnection.client
+      this.blockingConnection.capabilities = { canDoubleTimeout: true, canBlockFor1Ms: false }
+    }
+    // A chunk that was put off wakes nobody when its time has come: who knows of it looks again then.
+    const delayed = (this.#delayedUntil - Date.now()) / 1000
+    await this.waitForJob(this.#delayedUntil === 0 ? seconds : Math.min(seconds, Math.max(delayed, shortestWait)))
   }
 
   /**
@@ -213,7 +225,16 @@ export class ChunkQueue extends RedisQueueBackend {
 
   /** Removes the waiting chunks whose ids start so; returns how many there were. */
   dropWaiting(idPrefix: string): Promise<number> {
-    const keys = ['wait', 'prioritized', 'delayed'].map((suffix) => this.#pool.chunk(suffix))
+    return this.#drop(['wait'], idPrefix)
+  }
+
+  /** Removes also those that are in some worker's hands, whose outcomes then find no chunk to complete. */
+  dropAll(idPrefix: string): Promise<number> {
+    return this.#drop(['wait', 'active'], idPrefix)
+  }
+
+  #drop(lists: readonly string[], idPrefix: string): Promise<number> {
+    const keys = ['prioritized', 'delayed', ...lists].map((suffix) => this.#pool.chunk(suffix))
     return dropChunks(this.#link.client, keys, [this.#pool.chunk(''), idPrefix])
   }
 

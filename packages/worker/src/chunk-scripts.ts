@@ -7,24 +7,26 @@ import type { Cluster, Redis } from 'ioredis'
 type Client = Redis | Cluster
 
 /**
- * Removes the waiting chunks whose ids start with ARGV[2], in one pass over the lists: removing them one by one would
- * search the list for each. KEYS: wait, prioritized, delayed. ARGV: prefix of job keys, prefix of ids.
+ * Removes the chunks whose ids start with ARGV[2], in one pass over each list: removing them one by one would search the
+ * list for each. KEYS: prioritized, delayed, then lists. ARGV: prefix of job keys, prefix of ids.
  */
 const dropChunksLua = `
 local prefix, idPrefix, dropped = ARGV[1], ARGV[2], 0
 local function ours(id) return string.sub(id, 1, #idPrefix) == idPrefix end
 local function forget(id) redis.call('UNLINK', prefix .. id, prefix .. id .. ':lock') dropped = dropped + 1 end
-local kept, found = {}, false
-for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if ours(id) then forget(id) found = true else kept[#kept + 1] = id end
-end
-if found then
-  redis.call('DEL', KEYS[1])
-  for from = 1, #kept, 5000 do redis.call('RPUSH', KEYS[1], unpack(kept, from, math.min(from + 4999, #kept))) end
-end
-for k = 2, 3 do
+for k = 1, 2 do
   for _, id in ipairs(redis.call('ZRANGE', KEYS[k], 0, -1)) do
     if ours(id) then forget(id) redis.call('ZREM', KEYS[k], id) end
+  end
+end
+for k = 3, #KEYS do
+  local kept, found = {}, false
+  for _, id in ipairs(redis.call('LRANGE', KEYS[k], 0, -1)) do
+    if ours(id) then forget(id) found = true else kept[#kept + 1] = id end
+  end
+  if found then
+    redis.call('DEL', KEYS[k])
+    for from = 1, #kept, 5000 do redis.call('RPUSH', KEYS[k], unpack(kept, from, math.min(from + 4999, #kept))) end
   end
 end
 return dropped`

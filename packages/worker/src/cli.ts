@@ -136,7 +136,7 @@ async function serve(args: WorkerArguments): Promise<number> {
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
   try {
-    await supervisor.start()
+    supervisor.start().catch(() => undefined) // `ended` tells
     supervisor.ready.then(
       () => process.stderr.write(`poolmq: serving pool ${args.pool} with ${seats(args)}\n`),
       () => undefined, // `ended` tells

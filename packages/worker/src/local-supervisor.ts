@@ -41,8 +41,12 @@ supervisor.ready.then(
   () => undefined, // `ended` tells
 )
 void supervisor.ended.then((failure) => {
-  send(failure === undefined ? { type: 'ended' } : { type: 'failed', error: encodeError(failure) })
-  if (process.connected) process.disconnect()
+  // Nothing is left to do; what is still open (a connection that is being tried) is no reason to stay.
+  const exit = () => process.exit()
+  if (!process.connected) return exit()
+  const last: FromLocalSupervisor =
+    failure === undefined ? { type: 'ended' } : { type: 'failed', error: encodeError(failure) }
+  process.send?.(last, undefined, undefined, exit)
 })
 
 listener = (message) => {

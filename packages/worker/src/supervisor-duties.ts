@@ -93,8 +93,8 @@ export class SupervisorDuties {
         await this.#giveBack(loss, JSON.stringify(details))
         return
       } catch (error) {
+        if (this.#ended || Date.now() > end) return
         this.#options.log.warn({ err: error }, 'could not give back the chunk of a dead worker process; trying again')
-        if (Date.now() > end) return
         await delay(200)
       }
     }
@@ -162,7 +162,7 @@ export class SupervisorDuties {
   async removeClient(clientId: string): Promise<void> {
     const { link, keys, queue } = this.#options
     await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
-    await queue.dropWaiting(`${clientId}.`)
+    await queue.dropAll(`${clientId}.`)
   }
 
   /** Withdraws the presence, and removes the pool's keys when this was the last to use it. */

@@ -103,8 +103,8 @@ export class Supervisor {
     const { pool, lockDuration = 10_000 } = this.#options
     try {
       const link = await RedisLink.open(connection)
+      if (this.#withdrawn) return await link.close()
       this.#link = link
-      if (this.#ending) return await link.close()
       const warning = await assertServer(link)
       if (warning !== undefined) this.#log.warn(warning)
       this.#config.resolve({
@@ -121,7 +121,7 @@ export class Supervisor {
       const keys = new PoolKeys(pool)
       const queue = new ChunkQueue(link, keys, { lockDuration })
       await queue.prepare()
-      if (this.#ending) return await link.close()
+      if (this.#withdrawn) return await link.close()
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,
@@ -133,8 +133,8 @@ export class Supervisor {
       })
       this.#duties.start(() => this.#presence())
     } catch (error) {
-      if (this.#ending) return // what was closed while it was being opened
       this.#config.reject(error)
+      if (this.#ending) return await this.#end('stop', 0)
       await this.#giveUp(error)
       throw error
     }
@@ -150,6 +150,8 @@ export class Supervisor {
 
   /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
   async drain(): Promise<void> {
+    // A host that has not reached Redis yet has nothing to finish; a Pool's own processes still run their initializer.
+    if (this.#link === undefined && this.#options.local !== true) return await this.stop()
     await this.#end('drain', this.#options.drainTimeout ?? 30_000)
   }
 
