@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { parseConnectionOption, poolName } from '@poolmq/shared'
+import type { HealthServer } from './health-server.js'
 import { moduleUrl } from './module-loader.js'
 import { Supervisor } from './supervisor.js'
 
@@ -14,11 +15,14 @@ Options:
   --pool NAME        the pool to serve (required)
   --processes N      worker processes to run (default: the number of cores)
   --threads N        worker threads to run, instead of worker processes
-  --redis URL        redis://, rediss:// or unix: URL (default: REDIS_URL)
+  --redis URL        redis://, redis-sentinel://, redis-cluster:// (with TLS:
+                     rediss…) or unix: URL (default: REDIS_URL)
   --lease MS         milliseconds after which another host takes over the chunks
                      of this one when it is lost (default: 10000)
   --drain MS         milliseconds that running chunks may take to end after
                      SIGTERM (default: 30000); a second SIGTERM stops at once
+  --health-port P    answer /livez and /readyz over HTTP on this port (0: any that
+                     is free)
   -h, --help         show this text
   -v, --version      show the version
 
@@ -34,6 +38,7 @@ interface WorkerArguments {
   readonly redis: string
   readonly lockDuration: number
   readonly drainTimeout: number
+  readonly healthPort: number | undefined
   readonly modules: readonly string[]
 }
 
@@ -83,6 +88,7 @@ function parse(args: readonly string[]): WorkerArguments | string {
     }),
     lockDuration: count('--lease', values.lease, 10_000, 1000),
     drainTimeout: count('--drain', values.drain, 30_000, 0),
+    healthPort: healthPort(values['health-port']),
     modules: modules.map(moduleUrl),
   }
 }
@@ -99,6 +105,7 @@ function readArguments(args: readonly string[]) {
         redis: { type: 'string' },
         lease: { type: 'string' },
         drain: { type: 'string' },
+        'health-port': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },
@@ -117,6 +124,13 @@ function count(flag: string, text: string | undefined, otherwise: number, least 
   return value
 }
 
+function healthPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const port = count('--health-port', text, 0, 0)
+  if (port > 65_535) throw new UsageError(`--health-port must be a port, up to 65535, got ${port}`)
+  return port
+}
+
 function checked<T>(flag: string, read: () => T): T {
   try {
     return read()
@@ -126,7 +140,8 @@ function checked<T>(flag: string, read: () => T): T {
 }
 
 async function serve(args: WorkerArguments): Promise<number> {
-  const supervisor = new Supervisor({ ...args, connection: args.redis })
+  const { healthPort, ...options } = args
+  const supervisor = new Supervisor({ ...options, connection: args.redis })
   let signals = 0
   const onSignal = () => {
     signals++
@@ -135,6 +150,7 @@ async function serve(args: WorkerArguments): Promise<number> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort)
   try {
     supervisor.start().catch(() => undefined) // `ended` tells
     supervisor.ready.then(
@@ -147,6 +163,20 @@ async function serve(args: WorkerArguments): Promise<number> {
   } finally {
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
+    health?.close()
+  }
+}
+
+/** Before anything else is done: it tells from the beginning that this host is not ready yet. */
+async function openHealth(supervisor: Supervisor, port: number): Promise<HealthServer> {
+  const { HealthServer } = await import('./health-server.js')
+  const health = new HealthServer(supervisor)
+  try {
+    process.stderr.write(`poolmq: health on port ${await health.start(port)}\n`)
+    return health
+  } catch (error) {
+    await supervisor.stop()
+    throw error
   }
 }
 

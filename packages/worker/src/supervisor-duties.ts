@@ -13,6 +13,7 @@ import {
   parseChunkId,
   queueKeySuffixes,
   type RedisLink,
+  within,
 } from '@poolmq/shared'
 import type { Logger } from 'pino'
 import type { ChunkQueue } from './chunk-queue.js'
@@ -35,6 +36,8 @@ export interface SupervisorDutiesOptions {
 const watchInterval = 1000
 /** Milliseconds after which Redis has read what a dead process has sent. */
 const lastWords = 100
+/** Milliseconds that Redis has to take the presence when somebody asks whether it does. */
+const presenceTimeout = 2000
 /** Milliseconds that a dead process's chunk is tried to be given back; then its lock has lapsed anyway. */
 const recoverTimeout = 15_000
 
@@ -43,6 +46,8 @@ export class SupervisorDuties {
   readonly #locks: LockKeeper
   readonly #timers: NodeJS.Timeout[] = []
   #presence: () => Omit<Presence, 'expires'> = () => ({ host: hostname(), pid: process.pid, processes: 0, tasks: [] })
+  /** The presence that is being shown because somebody asked. */
+  #showing: Promise<string[]> | undefined
   #ended = false
 
   constructor(options: SupervisorDutiesOptions) {
@@ -78,11 +83,29 @@ export class SupervisorDuties {
     if (this.#ended) return
     const { link, keys, id, lockDuration } = this.#options
     const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
-    await link.client
+    const replies = await link.client
       .pipeline()
       .hset(keys.hosts, id, record)
       .pexpire(keys.hosts, lockDuration * 2)
       .exec()
+    const refused = replies?.find(([error]) => error !== null)?.[0]
+    if (refused) throw refused
+  }
+
+  /** What keeps this host from being seen by its pool, found by showing it: a connection that is open proves nothing. */
+  async obstacles(): Promise<string[]> {
+    if (this.#options.link.lostFor > 0) return ['the connection to Redis is lost']
+    // One at a time: what Redis has not answered yet is the answer to all who ask meanwhile.
+    this.#showing ??= this.#announce()
+      .then(
+        () => [],
+        (error: unknown) => [`Redis refuses its presence: ${(error as Error).message}`],
+      )
+      .finally(() => {
+        this.#showing = undefined
+      })
+    const shown = this.#showing
+    return (await within(presenceTimeout, shown)) ? await shown : ['Redis does not answer']
   }
 
   /** Gives back what a worker process held when it ended. */

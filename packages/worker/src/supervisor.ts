@@ -22,6 +22,7 @@ import {
   type WireError,
   within,
 } from '@poolmq/shared'
+import type { HealthSource, WorkerCounts } from './health-server.js'
 import { createLogger } from './logger.js'
 import type { EagerSpec, WorkerConfig } from './messages.js'
 import { packDescriptor } from './packed-descriptor.js'
@@ -55,7 +56,7 @@ const stopGrace = 500
 /** Worker processes that may die at their start, one after the other, before the supervisor gives up. */
 const maxFailedStarts = 3
 
-export class Supervisor {
+export class Supervisor implements HealthSource {
   readonly id = randomId()
   readonly #options: SupervisorOptions
   readonly #log = createLogger('supervisor')
@@ -92,6 +93,19 @@ export class Supervisor {
   /** Resolves when the supervisor has ended: with an error when it had to give up, else with undefined. */
   get ended(): Promise<unknown> {
     return this.#ended.promise
+  }
+
+  get workers(): WorkerCounts {
+    const slots = [...this.#slots]
+    const ready = slots.filter((slot) => slot.isReady).length
+    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.jobId !== undefined).length }
+  }
+
+  /** What keeps this host from taking a chunk now: nothing when it could. */
+  async obstacles(): Promise<string[]> {
+    if (this.#ending) return ['it is ending']
+    const found = await (this.#duties?.obstacles() ?? ['it is not connected to Redis yet'])
+    return this.workers.ready > 0 ? found : [...found, 'no worker process is ready']
   }
 
   /**
