@@ -5,7 +5,7 @@ import { readGolden } from './golden.js'
 import { table } from './table.js'
 import { expected, translate } from './translation.js'
 
-const caseDeadline = 10_000
+const caseDeadline = 30_000
 const cleanupDeadline = 15_000
 
 /** Registers a test for each case of the table. */

@@ -20,7 +20,8 @@ export function startMap<T>(
 ): AsyncResult<T> {
   const callbacks = options as Callbacks<unknown[]>
   const result = new AsyncResult<T>()
-  let calledBack = false
+  /** What the callbacks have been told: that is how the call has ended, whatever happens while they run. */
+  let told: Ending<unknown[]> | undefined
   const settle = (ending: Ending<unknown[]>) => {
     if (result.ready()) return
     if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
@@ -31,10 +32,10 @@ export function startMap<T>(
     // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.
     const isTerminated = 'error' in ending && ending.error instanceof PoolTerminatedError
     const none = callbacks.callback === undefined && callbacks.errorCallback === undefined
-    if (none || isTerminated || calledBack) return settle(ending)
-    calledBack = true
+    if (none || isTerminated || told !== undefined) return settle(told ?? ending)
     engine.callbacks.run(() => {
-      if (result.ready()) return
+      if (result.ready() || told !== undefined) return
+      told = ending
       const called = callBack(ending, callbacks)
       return called instanceof Promise ? called.then(settle) : settle(called)
     })

@@ -190,6 +190,8 @@ export class PoolEngine {
 
   /** Ends the local worker processes and leaves nothing in Redis. */
   shutdown(how: 'drain' | 'stop'): Promise<void> {
+    // A stop overtakes a drain that is under way.
+    if (this.#shutdown !== undefined && how === 'stop') void this.#local?.end('stop')
     this.#shutdown ??= this.#end(how)
     return this.#shutdown
   }
