@@ -1,5 +1,5 @@
 // The options that PoolMQ adds to Python's calls: signal, timeout, retries, priority, onProgress, bufferSize, istarmap.
-import { CancelledError, Pool, type Progress, TaskTimeoutError } from '@poolmq/client'
+import { CancelledError, Pool, type Progress, TaskTimeoutError, taskRefs } from '@poolmq/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -72,7 +72,8 @@ describe('signal', () => {
 
 describe('timeout', () => {
   test.each(['busy', 'sleep'] as const)('ends a task that does not end by itself: %s', async (name) => {
-    const error = await pool.apply(math[name], [60_000], undefined, { timeout: 100 }).catch((thrown) => thrown)
+    const task = taskRefs<Record<typeof name, (ms: number) => number>>('math')[name]
+    const error = await pool.apply(task, [60_000], undefined, { timeout: 100 }).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(TaskTimeoutError)
     expect(error).toMatchObject({ code: 'ERR_POOL_TASK_TIMEOUT', timeout: 100 })
   })
