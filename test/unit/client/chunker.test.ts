@@ -1,0 +1,54 @@
+import { decodePayload, EncodingError } from '@poolmq/shared'
+import { assert as holds, integer, property } from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { defaultChunkSize, encodeCall, encodeChunk } from '../../../packages/client/src/chunker.js'
+
+describe('the default chunk size is Python’s', () => {
+  // Read off CPython: n items, w workers, size.
+  test.each([
+    [1, 4, 1],
+    [10, 4, 1],
+    [16, 4, 1],
+    [17, 4, 2],
+    [100, 4, 7],
+    [100, 3, 9],
+    [1000, 2, 125],
+  ])('%i items, %i workers: %i', (items, workers, size) => {
+    expect(defaultChunkSize(items, workers)).toBe(size)
+  })
+
+  test('never more than four chunks a worker, and never a chunk without items', async () => {
+    await holds(
+      property(integer({ min: 1, max: 1e6 }), integer({ min: 1, max: 1e4 }), (items, workers) => {
+        const size = defaultChunkSize(items, workers)
+        return size >= 1 && Math.ceil(items / size) <= 4 * workers
+      }),
+    )
+  })
+})
+
+describe('a chunk', () => {
+  test('carries its items', () => {
+    const chunk = encodeChunk([1, 'a', { b: [2] }], 'items', 0)
+    expect(chunk.failures.size).toBe(0)
+    expect(chunk.payload && decodePayload(chunk.payload)).toEqual([1, 'a', { b: [2] }])
+  })
+
+  test('leaves out what cannot travel, and says where it was', () => {
+    const chunk = encodeChunk([1, () => 2, 3, { deep: Symbol('x') }], 'items', 10)
+    expect(chunk.length).toBe(4)
+    expect(chunk.payload && decodePayload(chunk.payload)).toEqual([1, 3])
+    expect([...chunk.failures.keys()]).toEqual([1, 3])
+    expect(chunk.failures.get(1)).toBeInstanceOf(EncodingError)
+    expect(chunk.failures.get(3)?.place).toBe('items[13].deep')
+  })
+
+  test('of which nothing can travel has no payload', () => {
+    expect(encodeChunk([() => 1], 'items', 0).payload).toBeUndefined()
+  })
+
+  test('of apply names the argument', () => {
+    const chunk = encodeCall([1, { fn: () => 2 }])
+    expect(chunk.failures.get(0)?.place).toBe('args[1].fn')
+  })
+})
