@@ -4,7 +4,7 @@
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
 import { type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
-import type { ChunkQueue } from '@poolmq/worker'
+import type { ChunkStore } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
 export const leaseDuration = 45_000
@@ -16,7 +16,7 @@ const sharedLife = 60_000
 export interface ClientLeaseOptions {
   readonly link: RedisLink
   readonly keys: PoolKeys
-  readonly queue: ChunkQueue
+  readonly store: ChunkStore
   readonly clientId: string
   readonly spec: string | undefined
   /** The lease had lapsed, and was taken anew. */
@@ -66,7 +66,7 @@ export class ClientLease {
    * live longer.
    */
   async #write(create: boolean): Promise<boolean> {
-    const { link, keys, queue, clientId, spec } = this.#options
+    const { link, keys, store, clientId, spec } = this.#options
     const stream = keys.results(clientId)
     const pipeline = link.client.pipeline()
     if (create) pipeline.xadd(stream, '*', 'client', clientId)
@@ -74,7 +74,7 @@ export class ClientLease {
     if (spec !== undefined) pipeline.set(keys.spec(clientId), spec, 'PX', leaseDuration)
     pipeline.zadd(keys.clients, Date.now() + leaseDuration, clientId)
     pipeline.pexpire(keys.clients, sharedLife)
-    const [replies] = await Promise.all([pipeline.exec(), queue.expireQueue(sharedLife)])
+    const [replies] = await Promise.all([pipeline.exec(), store.expireQueue(sharedLife)])
     for (const [error] of replies ?? []) if (error !== null) throw error
     return replies?.[create ? 1 : 0]?.[1] === 1
   }

@@ -15,7 +15,7 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkQueue, type NewChunk, sweepPool } from '@poolmq/worker'
+import { ChunkQueue, ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import { ClientLease } from './client-lease.js'
 import { chunkLife, Reconciler } from './reconciler.js'
@@ -48,6 +48,7 @@ export class PoolSession {
   readonly #options: PoolSessionOptions
   readonly #link: RedisLink
   readonly #queue: ChunkQueue
+  readonly #store: ChunkStore
   readonly #lease: ClientLease
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
@@ -60,13 +61,14 @@ export class PoolSession {
     this.#options = options
     this.#link = link
     this.#queue = new ChunkQueue(link, keys)
+    this.#store = new ChunkStore(link, keys)
     this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry)
     const add = (chunks: readonly NewChunk[]) => this.add(chunks)
-    this.#reconciler = new Reconciler(link, this.#queue, keys.results(clientId), this.#reader, pending, add)
+    this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
     this.#lease = new ClientLease({
       link,
       keys,
-      queue: this.#queue,
+      store: this.#store,
       clientId,
       spec: spec && formatSpec(spec),
       onRemade: () => {
@@ -88,7 +90,7 @@ export class PoolSession {
       if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
       options.onLink(link)
       const session = new PoolSession(link, options)
-      await Promise.all([session.#lease.take(), session.#queue.prepare()])
+      await Promise.all([session.#lease.take(), session.#store.prepare()])
       void session.#reader.run()
       session.#reconciler.start()
       return session
@@ -102,7 +104,7 @@ export class PoolSession {
   async add(chunks: readonly NewChunk[]): Promise<void> {
     await this.#queue.add(chunks)
     const ids = chunks.map((chunk) => chunk.jobId)
-    this.#queue.expire(ids, chunkLife).catch(() => undefined) // the reconciler does it as well
+    this.#store.expire(ids, chunkLife).catch(() => undefined) // the reconciler does it as well
   }
 
   /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
@@ -118,7 +120,7 @@ export class PoolSession {
         .pexpire(keys.stops, stopOrder)
         .exec()
     await untilAnswered(order)
-    await untilAnswered(() => this.#queue.dropWaiting(`${call}.`))
+    await untilAnswered(() => this.#store.dropWaiting(`${call}.`))
   }
 
   /** Gives the lease up: from now on this client's chunks are nobody's, and every host knows. */
@@ -128,7 +130,7 @@ export class PoolSession {
     const prefix = `${this.#options.clientId}.`
     await within(
       farewellLimit,
-      this.#lease.release().then(() => this.#queue.dropWaiting(prefix)),
+      this.#lease.release().then(() => this.#store.dropWaiting(prefix)),
     )
   }
 
@@ -147,7 +149,7 @@ export class PoolSession {
 
   async #sweep(isPrivate: boolean): Promise<void> {
     const { keys, clientId } = this.#options
-    await this.#queue.dropAll(`${clientId}.`)
+    await this.#store.dropAll(`${clientId}.`)
     const counted = ['wait', 'active', 'prioritized', 'delayed']
     const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
     const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))

@@ -4,7 +4,7 @@
  * added again as it was: the same call as the first time, and harmless if it was not lost after all.
  */
 import type { RedisLink } from '@poolmq/shared'
-import type { ChunkQueue } from '@poolmq/worker'
+import type { ChunkStore } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import type { ResultReader } from './result-reader.js'
 
@@ -16,7 +16,7 @@ const batch = 500
 
 export class Reconciler {
   readonly #link: RedisLink
-  readonly #queue: ChunkQueue
+  readonly #store: ChunkStore
   readonly #stream: string
   readonly #reader: ResultReader
   readonly #pending: () => Iterable<PendingChunk>
@@ -28,14 +28,14 @@ export class Reconciler {
 
   constructor(
     link: RedisLink,
-    queue: ChunkQueue,
+    store: ChunkStore,
     stream: string,
     reader: ResultReader,
     pending: () => Iterable<PendingChunk>,
     add: (chunks: readonly PendingChunk[]) => Promise<void>,
   ) {
     this.#link = link
-    this.#queue = queue
+    this.#store = store
     this.#stream = stream
     this.#reader = reader
     this.#pending = pending
@@ -83,7 +83,7 @@ export class Reconciler {
 
   /** Looking renews the chunks' time to live: they are there as long as their client is. */
   async #missing(chunks: readonly PendingChunk[]): Promise<PendingChunk[]> {
-    const missing = await this.#queue.expire(
+    const missing = await this.#store.expire(
       chunks.map((chunk) => chunk.jobId),
       chunkLife,
     )

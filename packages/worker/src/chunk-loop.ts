@@ -21,6 +21,7 @@ import {
 } from '@poolmq/shared'
 import type { ChunkQueue, TakenChunk } from './chunk-queue.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
+import type { ChunkStore } from './chunk-store.js'
 import { type Initializer, InitializerFailure } from './initializer.js'
 import { LossLedger } from './loss-ledger.js'
 import type { SupervisorChannel } from './messages.js'
@@ -38,6 +39,7 @@ export interface ChunkLoopParts {
   readonly pool: string
   readonly token: string
   readonly queue: ChunkQueue
+  readonly store: ChunkStore
   readonly link: RedisLink
   readonly keys: PoolKeys
   readonly initializer: Initializer
@@ -115,7 +117,7 @@ export class ChunkLoop {
   }
 
   async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome | undefined> {
-    const { queue, initializer } = this.#parts
+    const { store, initializer } = this.#parts
     try {
       const id = parseChunkId(taken.jobId)
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
@@ -131,10 +133,10 @@ export class ChunkLoop {
       }
       this.#startChunk()
       const losses = new LossLedger(taken.fields)
-      if (losses.updates.size > 0) await this.#insist(() => queue.noteFields(taken.jobId, losses.updates))
+      if (losses.updates.size > 0) await this.#insist(() => store.noteFields(taken.jobId, losses.updates))
       const tellItem = (index: number, limit: number) => this.#parts.channel.send({ type: 'item', index, limit })
       const beforeItem = async (index: number) => {
-        if (losses.persistent) await this.#insist(() => queue.noteFields(taken.jobId, new Map([['at', String(index)]])))
+        if (losses.persistent) await this.#insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
         tellItem(index, 0)
       }
       return await runChunk({ task, chunk, losses, beforeItem, tellItem, running })
@@ -176,38 +178,38 @@ export class ChunkLoop {
    * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
    */
   async #putOff(taken: TakenChunk): Promise<undefined> {
-    const { link, keys, queue, token, channel } = this.#parts
+    const { link, keys, queue, store, token, channel } = this.#parts
     const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
     if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
       await this.#insist(() => queue.postpone(taken.jobId, token, putOffPause))
     } else {
-      await this.#insist(() => queue.dropHeld(taken.jobId, token))
-      await this.#insist(() => queue.dropWaiting(`${clientId}.`))
+      await this.#insist(() => store.dropHeld(taken.jobId, token))
+      await this.#insist(() => store.dropWaiting(`${clientId}.`))
     }
     channel.send({ type: 'free' })
   }
 
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
-    const { queue, channel } = this.#parts
+    const { store, channel } = this.#parts
     const entry = formatOutcome(taken.jobId, outcome)
     const { delivered, next } = await this.#complete(taken, entry)
     if (next === undefined) channel.send({ type: 'free' })
     if (!delivered) {
       // The client's lease has ended: what it left waiting is nobody's.
       const clientId = parseChunkId(taken.jobId)?.clientId
-      if (clientId !== undefined) await this.#insist(() => queue.dropWaiting(`${clientId}.`))
+      if (clientId !== undefined) await this.#insist(() => store.dropWaiting(`${clientId}.`))
     }
     return next
   }
 
   /** A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process. */
   async #complete(taken: TakenChunk, entry: readonly string[]): ReturnType<ChunkQueue['complete']> {
-    const { queue, token, log } = this.#parts
+    const { queue, store, token, log } = this.#parts
     try {
       return await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
     } catch (error) {
       log(error)
-      await this.#insist(() => queue.dropHeld(taken.jobId, token), isRefusal).catch(log)
+      await this.#insist(() => store.dropHeld(taken.jobId, token), isRefusal).catch(log)
       return { delivered: true, next: undefined }
     }
   }

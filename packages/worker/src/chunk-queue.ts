@@ -1,16 +1,14 @@
 /**
  * The queue of a pool: BullMQ's Redis backend, with one job for one chunk.
  *
- * It uses BullMQ's own scripts for every change of a job's state. What it adds: a chunk's payload is stored as the text
- * it is (BullMQ would encode it a second time), a taken chunk is read field by field (BullMQ would throw on a malformed
- * hash after having taken it), and an outcome and the completion of its chunk are one transaction, so that a chunk is
- * never completed without its outcome. It never runs tasks and never decides what a lost chunk means.
+ * Adding, taking and completing are BullMQ's own scripts. What it adds: a chunk's payload is stored as the text it is
+ * (BullMQ would encode it a second time), a taken chunk is read field by field (BullMQ would throw on a malformed hash
+ * after having taken it), and an outcome and the completion of its chunk are one script, so that a chunk is never
+ * completed without its outcome. It never runs tasks; what happens to a chunk beside its life is chunk-store's.
  */
-
-import { PoolKeys as Keys, type PoolKeys, parseChunkId, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { dropChunks, dropHeld, expireKeys, giveBackLapsed, noteFields, noteLoss, renewLocks } from './chunk-scripts.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
 
 /** A chunk to be added. */
@@ -38,14 +36,11 @@ export interface ChunkQueueOptions {
   readonly blocking?: boolean
 }
 
-const keptEvents = 10
 /** Seconds: the shortest that Redis blocks for, since 0 is for ever. */
 const shortestWait = 0.002
 
 export class ChunkQueue extends RedisQueueBackend {
-  readonly #link: RedisLink
   readonly #pool: PoolKeys
-  readonly #lockDuration: number
   readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
   /** When the next chunk that was put off is due; 0: none is. */
@@ -65,17 +60,10 @@ export class ChunkQueue extends RedisQueueBackend {
       { connection: {}, prefix: pool.prefix, lockDuration } as never,
       options.blocking === true ? connect(link.duplicate(), true) : undefined,
     )
-    this.#link = link
     this.#pool = pool
-    this.#lockDuration = lockDuration
     this.#complete = defineComplete(link.client)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
-  }
-
-  /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
-  async prepare(): Promise<void> {
-    await this.setQueueMeta({ 'opts.maxLenEvents': String(keptEvents) })
   }
 
   /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
@@ -87,23 +75,6 @@ export class ChunkQueue extends RedisQueueBackend {
         job: { name: taskId, data, opts: priority === 0 ? {} : { priority }, timestamp, priority } as never,
       })),
     )
-  }
-
-  /**
-   * Gives chunks a time to live, for their client may die before they end. Returns the ids of those that are not there.
-   */
-  async expire(jobIds: readonly string[], milliseconds: number): Promise<Set<string>> {
-    if (jobIds.length === 0) return new Set()
-    const prefix = this.#pool.chunk('')
-    const keys = jobIds.map((id) => `${prefix}${id}`)
-    const missing = await expireKeys(this.#link.client, keys, [milliseconds])
-    return new Set(missing.map((key) => key.slice(prefix.length)))
-  }
-
-  /** Gives the queue's own keys a time to live: whoever uses it renews it. */
-  async expireQueue(milliseconds: number): Promise<void> {
-    const keys = queueKeySuffixes.map((suffix) => this.#pool.chunk(suffix))
-    await expireKeys(this.#link.client, keys, [milliseconds])
   }
 
   /** Takes the next chunk under a lock with this token; undefined when none waits. */
@@ -165,19 +136,6 @@ export class ChunkQueue extends RedisQueueBackend {
     return { delivered: added !== null, next: takenChunk(fields, next) }
   }
 
-  /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */
-  async giveBack(jobId: string, token: string): Promise<boolean> {
-    try {
-      await this.moveJobFromActiveToWait(jobId, token)
-      // BullMQ wakes nobody for a chunk that has a priority.
-      await this.#link.client.zadd(this.#pool.chunk('marker'), 0, '0')
-      return true
-    } catch (error) {
-      if (isNotHeld(error)) return false
-      throw error
-    }
-  }
-
   /** Puts a chunk off for so many milliseconds: this process is not the one to run it. */
   async postpone(jobId: string, token: string, pause: number): Promise<void> {
     try {
@@ -185,63 +143,6 @@ export class ChunkQueue extends RedisQueueBackend {
     } catch (error) {
       if (!isNotHeld(error)) throw error
     }
-  }
-
-  /** Renews the locks of these chunks (job id, token); returns the ids of those that are held no longer. */
-  renew(held: readonly (readonly [jobId: string, token: string])[]): Promise<string[]> {
-    const args = [this.#pool.chunk(''), this.#lockDuration, ...held.flat()]
-    return renewLocks(this.#link.client, [this.#pool.chunk('active')], args)
-  }
-
-  /**
-   * Gives back the chunks of holders that are gone: their locks have lapsed, and have not been taken anew within a
-   * quarter of the lease. Returns their ids.
-   */
-  giveBackLapsed(): Promise<string[]> {
-    const keys = ['active', 'wait', 'marker', 'lapse-check', 'suspects'].map((suffix) => this.#pool.chunk(suffix))
-    const interval = Math.max(50, Math.floor(this.#lockDuration / 20))
-    return giveBackLapsed(this.#link.client, keys, [this.#pool.chunk(''), interval, Math.floor(this.#lockDuration / 4)])
-  }
-
-  /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */
-  async heldBy(token: string): Promise<string[]> {
-    const client = this.#link.client
-    const active = await client.lrange(this.#pool.chunk('active'), 0, -1)
-    if (active.length === 0) return []
-    const locks = await client.mget(active.map((id) => this.#pool.chunk(`${id}:lock`)))
-    return active.filter((_, i) => locks[i] === token)
-  }
-
-  /** Counts a loss on a chunk that is held under this token. False when it is held no longer. */
-  async noteLoss(jobId: string, token: string, item: number | undefined, details: string): Promise<boolean> {
-    const keys = [this.#pool.chunk(jobId), this.#pool.chunk(`${jobId}:lock`)]
-    return (await noteLoss(this.#link.client, keys, [token, item ?? '', details])) === 1
-  }
-
-  /** Sets fields of a chunk's hash, unless the chunk is gone. */
-  async noteFields(jobId: string, fields: ReadonlyMap<string, string>): Promise<void> {
-    await noteFields(this.#link.client, [this.#pool.chunk(jobId)], [...fields].flat())
-  }
-
-  /** Removes the waiting chunks whose ids start so; returns how many there were. */
-  dropWaiting(idPrefix: string): Promise<number> {
-    return this.#drop(['wait'], idPrefix)
-  }
-
-  /** Removes also those that are in some worker's hands, whose outcomes then find no chunk to complete. */
-  dropAll(idPrefix: string): Promise<number> {
-    return this.#drop(['wait', 'active'], idPrefix)
-  }
-
-  #drop(lists: readonly string[], idPrefix: string): Promise<number> {
-    const keys = ['prioritized', 'delayed', ...lists].map((suffix) => this.#pool.chunk(suffix))
-    return dropChunks(this.#link.client, keys, [this.#pool.chunk(''), idPrefix])
-  }
-
-  /** Removes a chunk that is held under this token, without an outcome. */
-  async dropHeld(jobId: string, token: string): Promise<void> {
-    const keys = ['active', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
-    await dropHeld(this.#link.client, keys, [jobId, token])
   }
 }
 

@@ -31,6 +31,23 @@ for k = 3, #KEYS do
 end
 return dropped`
 
+/**
+ * Gives back a chunk that is held under ARGV[2], to be taken next, as BullMQ does; but it wakes a worker for a chunk with a
+ * priority as well. KEYS: active, wait, prioritized, marker, job, lock. ARGV: id, token.
+ */
+const giveBackLua = `
+if redis.call('GET', KEYS[6]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[6])
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+local priority = tonumber(redis.call('HGET', KEYS[5], 'priority')) or 0
+if priority > 0 then
+  redis.call('ZADD', KEYS[3], priority * 0x100000000, ARGV[1])
+else
+  redis.call('RPUSH', KEYS[2], ARGV[1])
+end
+redis.call('ZADD', KEYS[4], 0, '0')
+return 1`
+
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */
 const dropHeldLua = `
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return 0 end
@@ -140,6 +157,7 @@ function script<T>(lua: string, read: (reply: unknown) => T) {
 const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : [])
 
 export const dropChunks = script(dropChunksLua, Number)
+export const giveBack = script(giveBackLua, Number)
 export const dropHeld = script(dropHeldLua, Number)
 export const noteLoss = script(noteLossLua, Number)
 export const noteFields = script(noteFieldsLua, Number)

@@ -1,11 +1,31 @@
-import { type Logger, pino } from 'pino'
+import { createRequire } from 'node:module'
+import type { Logger, pino } from 'pino'
+
+/** What is logged, and when: pino's methods. */
+export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /**
  * Logs as JSON lines on standard error. `POOLMQ_LOG` sets the level: `trace`, `debug`, `info`, `warn` (the default),
- * `error`, `fatal`, `silent`.
+ * `error`, `fatal`, `silent`. pino is loaded with the first line that is written: most processes write none.
  */
-export function createLogger(role: string): Logger {
-  const level = process.env.POOLMQ_LOG ?? 'warn'
-  const known = level === 'silent' || Object.hasOwn(pino.levels.values, level)
-  return pino({ name: `poolmq-${role}`, level: known ? level : 'warn' }, pino.destination({ dest: 2, sync: true }))
+export function createLogger(role: string): Log {
+  const wanted = levels.indexOf(process.env.POOLMQ_LOG as (typeof levels)[number])
+  const level = levels[wanted] ?? 'warn'
+  let logger: Logger | undefined
+  const write = (name: keyof Log) => {
+    if (levels.indexOf(name) < levels.indexOf(level)) return () => undefined
+    return (...entry: Parameters<Logger['warn']>) => {
+      logger ??= open(role, level)
+      logger[name](...entry)
+    }
+  }
+  const log = Object.fromEntries(levels.slice(0, 5).map((name) => [name, write(name as keyof Log)]))
+  return log as unknown as Log
+}
+
+function open(role: string, level: string): Logger {
+  const make = createRequire(import.meta.url)('pino') as typeof pino
+  return make({ name: `poolmq-${role}`, level }, make.destination({ dest: 2, sync: true }))
 }

@@ -15,10 +15,10 @@ import {
   type RedisLink,
   within,
 } from '@poolmq/shared'
-import type { Logger } from 'pino'
-import type { ChunkQueue } from './chunk-queue.js'
 import { sweepPool } from './chunk-scripts.js'
+import type { ChunkStore } from './chunk-store.js'
 import { LockKeeper } from './lock-keeper.js'
+import type { Log } from './logger.js'
 import type { Loss } from './loss-ledger.js'
 import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
 
@@ -26,10 +26,10 @@ export interface SupervisorDutiesOptions {
   readonly id: string
   readonly link: RedisLink
   readonly keys: PoolKeys
-  readonly queue: ChunkQueue
+  readonly store: ChunkStore
   readonly lockDuration: number
   readonly slots: ReadonlySet<WorkerSlot>
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** Milliseconds between two looks at the clients of running chunks. */
@@ -52,16 +52,16 @@ export class SupervisorDuties {
 
   constructor(options: SupervisorDutiesOptions) {
     this.#options = options
-    this.#locks = new LockKeeper(options.queue, options.log)
+    this.#locks = new LockKeeper(options.store, options.log)
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {
-    const { lockDuration, queue, slots } = this.#options
+    const { lockDuration, store, slots } = this.#options
     this.#presence = presence
     this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
     this.#every(lockDuration / 3, 'showing presence', () => this.#announce())
     this.#every(Math.max(100, lockDuration / 10), 'looking for lapsed leases', async () => {
-      const lapsed = await queue.giveBackLapsed()
+      const lapsed = await store.giveBackLapsed()
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
@@ -124,27 +124,27 @@ export class SupervisorDuties {
   }
 
   async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
-    const { queue } = this.#options
-    let held = await queue.heldBy(loss.token)
+    const { store } = this.#options
+    let held = await store.heldBy(loss.token)
     if (held.length === 0) {
       // The dead process may have asked for a chunk with its last words, which Redis may not have read yet.
       await delay(lastWords)
-      held = await queue.heldBy(loss.token)
+      held = await store.heldBy(loss.token)
     }
     for (const jobId of held) await this.#giveBackChunk(jobId, loss, details)
   }
 
   async #giveBackChunk(jobId: string, loss: WorkerLoss, details: string): Promise<void> {
-    const { queue, log } = this.#options
-    if (loss.cancelled.has(jobId)) return queue.dropHeld(jobId, loss.token)
+    const { store, log } = this.#options
+    if (loss.cancelled.has(jobId)) return store.dropHeld(jobId, loss.token)
     if (loss.late !== undefined) {
-      await queue.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
+      await store.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
     }
     if (loss.counts) {
       log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
-      await queue.noteLoss(jobId, loss.token, loss.item, details)
+      await store.noteLoss(jobId, loss.token, loss.item, details)
     }
-    await queue.giveBack(jobId, loss.token)
+    await store.giveBack(jobId, loss.token)
   }
 
   /**
@@ -152,14 +152,14 @@ export class SupervisorDuties {
    * were cancelled. It asks, rather than being told, so that no message can be missed.
    */
   async #watchClients(): Promise<void> {
-    const { slots, queue } = this.#options
+    const { slots, store } = this.#options
     const running = new Map<string, ChunkId>()
     for (const jobId of this.#locks.chunks) {
       const id = parseChunkId(jobId)
       if (id !== undefined) running.set(jobId, id)
     }
     const { clients, calls } = await this.#unwanted(running)
-    for (const clientId of clients) await queue.dropWaiting(`${clientId}.`)
+    for (const clientId of clients) await store.dropWaiting(`${clientId}.`)
     for (const [jobId, id] of running) {
       if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`)) continue
       for (const slot of slots) slot.cancel(jobId)
@@ -183,9 +183,9 @@ export class SupervisorDuties {
 
   /** Removes what a client has left: its lease, its spec, and the chunks that wait. */
   async removeClient(clientId: string): Promise<void> {
-    const { link, keys, queue } = this.#options
+    const { link, keys, store } = this.#options
     await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
-    await queue.dropAll(`${clientId}.`)
+    await store.dropAll(`${clientId}.`)
   }
 
   /** Withdraws the presence, and removes the pool's keys when this was the last to use it. */
@@ -199,7 +199,7 @@ export class SupervisorDuties {
       await link.client.hdel(keys.hosts, id)
       await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [Date.now()])
     } catch (error) {
-      log.warn({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
+      log.info({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }
   }
 
@@ -211,7 +211,8 @@ export class SupervisorDuties {
       try {
         await action()
       } catch (error) {
-        this.#options.log.warn({ err: error }, `${what} failed; it is done again in ${interval} ms`)
+        // At the end Redis may go first: a Pool's own ends with it.
+        if (!this.#ended) this.#options.log.warn({ err: error }, `${what} failed; it is done again in ${interval} ms`)
       } finally {
         running = false
       }

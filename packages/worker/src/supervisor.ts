@@ -22,11 +22,12 @@ import {
   type WireError,
   within,
 } from '@poolmq/shared'
+import { ChunkStore } from './chunk-store.js'
 import type { HealthSource, WorkerCounts } from './health-server.js'
 import { createLogger } from './logger.js'
 import type { EagerSpec, WorkerConfig } from './messages.js'
 import { packDescriptor } from './packed-descriptor.js'
-import type { SupervisorDuties } from './supervisor-duties.js'
+import { SupervisorDuties } from './supervisor-duties.js'
 import { WorkerSlot } from './worker-slot.js'
 
 export interface SupervisorOptions {
@@ -128,19 +129,15 @@ export class Supervisor implements HealthSource {
         local: this.#options.local === true,
         ...(eager && { eager }),
       })
-      const [{ ChunkQueue }, { SupervisorDuties }] = await Promise.all([
-        import('./chunk-queue.js'),
-        import('./supervisor-duties.js'),
-      ])
       const keys = new PoolKeys(pool)
-      const queue = new ChunkQueue(link, keys, { lockDuration })
-      await queue.prepare()
+      const store = new ChunkStore(link, keys, lockDuration)
+      await store.prepare()
       if (this.#withdrawn) return await link.close()
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,
         keys,
-        queue,
+        store,
         lockDuration,
         slots: this.#slots,
         log: this.#log,

@@ -14,6 +14,7 @@ import {
 } from '@poolmq/shared'
 import { ChunkLoop } from './chunk-loop.js'
 import { ChunkQueue } from './chunk-queue.js'
+import { ChunkStore } from './chunk-store.js'
 import { Initializer, InitializerFailure } from './initializer.js'
 import type { SupervisorChannel, ToWorker, WorkerConfig } from './messages.js'
 import { loadModules } from './module-loader.js'
@@ -105,6 +106,7 @@ export class WorkerBody {
       pool,
       token,
       queue,
+      store: new ChunkStore(link, keys, config.lockDuration),
       link,
       keys,
       initializer,

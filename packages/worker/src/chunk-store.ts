@@ -1,0 +1,122 @@
+/**
+ * What is done to the chunks of a queue beside BullMQ's own life of a job: leases, losses, giving back, dropping, times
+ * to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
+ */
+import { type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import {
+  dropChunks,
+  dropHeld,
+  expireKeys,
+  giveBack,
+  giveBackLapsed,
+  noteFields,
+  noteLoss,
+  renewLocks,
+} from './chunk-scripts.js'
+
+/** Entries that BullMQ's events stream keeps, about. */
+const keptEvents = 10
+
+export class ChunkStore {
+  readonly #link: RedisLink
+  readonly #pool: PoolKeys
+  readonly #lockDuration: number
+
+  /** @param lockDuration - milliseconds that a lock lasts unless it is renewed */
+  constructor(link: RedisLink, pool: PoolKeys, lockDuration = 10_000) {
+    this.#link = link
+    this.#pool = pool
+    this.#lockDuration = lockDuration
+  }
+
+  /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
+  async prepare(): Promise<void> {
+    await this.#link.client.hset(this.#pool.chunk('meta'), 'opts.maxLenEvents', keptEvents)
+  }
+
+  /**
+   * Gives chunks a time to live, for their client may die before they end. Returns the ids of those that are not there.
+   */
+  async expire(jobIds: readonly string[], milliseconds: number): Promise<Set<string>> {
+    if (jobIds.length === 0) return new Set()
+    const prefix = this.#pool.chunk('')
+    const keys = jobIds.map((id) => `${prefix}${id}`)
+    const missing = await expireKeys(this.#link.client, keys, [milliseconds])
+    return new Set(missing.map((key) => key.slice(prefix.length)))
+  }
+
+  /** Gives the queue's own keys a time to live: whoever uses it renews it. */
+  async expireQueue(milliseconds: number): Promise<void> {
+    const keys = queueKeySuffixes.map((suffix) => this.#pool.chunk(suffix))
+    await expireKeys(this.#link.client, keys, [milliseconds])
+  }
+
+  /** Renews the locks of these chunks (job id, token); returns the ids of those that are held no longer. */
+  renew(held: readonly (readonly [jobId: string, token: string])[]): Promise<string[]> {
+    const args = [this.#pool.chunk(''), this.#lockDuration, ...held.flat()]
+    return renewLocks(this.#link.client, [this.#pool.chunk('active')], args)
+  }
+
+  /**
+   * Gives back the chunks of holders that are gone: their locks have lapsed, and have not been taken anew within a
+   * quarter of the lease. Returns their ids.
+   */
+  giveBackLapsed(): Promise<string[]> {
+    const keys = ['active', 'wait', 'marker', 'lapse-check', 'suspects'].map((suffix) => this.#pool.chunk(suffix))
+    const interval = Math.max(50, Math.floor(this.#lockDuration / 20))
+    return giveBackLapsed(this.#link.client, keys, [this.#pool.chunk(''), interval, Math.floor(this.#lockDuration / 4)])
+  }
+
+  /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */
+  async giveBack(jobId: string, token: string): Promise<boolean> {
+    const keys = ['active', 'wait', 'prioritized', 'marker', jobId, `${jobId}:lock`]
+    return (
+      (await giveBack(
+        this.#link.client,
+        keys.map((suffix) => this.#pool.chunk(suffix)),
+        [jobId, token],
+      )) === 1
+    )
+  }
+
+  /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */
+  async heldBy(token: string): Promise<string[]> {
+    const client = this.#link.client
+    const active = await client.lrange(this.#pool.chunk('active'), 0, -1)
+    if (active.length === 0) return []
+    const locks = await client.mget(active.map((id) => this.#pool.chunk(`${id}:lock`)))
+    return active.filter((_, i) => locks[i] === token)
+  }
+
+  /** Counts a loss on a chunk that is held under this token. False when it is held no longer. */
+  async noteLoss(jobId: string, token: string, item: number | undefined, details: string): Promise<boolean> {
+    const keys = [this.#pool.chunk(jobId), this.#pool.chunk(`${jobId}:lock`)]
+    return (await noteLoss(this.#link.client, keys, [token, item ?? '', details])) === 1
+  }
+
+  /** Sets fields of a chunk's hash, unless the chunk is gone. */
+  async noteFields(jobId: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    await noteFields(this.#link.client, [this.#pool.chunk(jobId)], [...fields].flat())
+  }
+
+  /** Removes the waiting chunks whose ids start so; returns how many there were. */
+  dropWaiting(idPrefix: string): Promise<number> {
+    return this.#drop(['wait'], idPrefix)
+  }
+
+  /** Removes also those that are in some worker's hands, whose outcomes then find no chunk to complete. */
+  dropAll(idPrefix: string): Promise<number> {
+    return this.#drop(['wait', 'active'], idPrefix)
+  }
+
+  #drop(lists: readonly string[], idPrefix: string): Promise<number> {
+    const keys = ['prioritized', 'delayed', ...lists].map((suffix) => this.#pool.chunk(suffix))
+    return dropChunks(this.#link.client, keys, [this.#pool.chunk(''), idPrefix])
+  }
+
+  /** Removes a chunk that is held under this token, without an outcome. */
+  async dropHeld(jobId: string, token: string): Promise<void> {
+    const keys = ['active', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
+    await dropHeld(this.#link.client, keys, [jobId, token])
+  }
+}
