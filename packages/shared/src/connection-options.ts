@@ -1,10 +1,11 @@
 /**
  * What may be given as `connection`, checked without any I/O, so that a wrong one is an error where it is written.
- * Owns the reading of addresses, the names of targets in messages (never with a password), and the form in which a
+ * Owns what may be given, the names of targets in messages (never with a password), and the form in which a
  * target travels to another process. It opens nothing: see `redis-link.ts`.
  */
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { ConnectionError } from './errors.js'
+import { parseAddress, redact } from './redis-address.js'
 
 /** ioredis Cluster options, with the nodes to begin with. */
 export interface ClusterConnectionOptions extends ClusterOptions {
@@ -13,8 +14,9 @@ export interface ClusterConnectionOptions extends ClusterOptions {
 }
 
 /**
- * Where Redis is: an address (`redis://user:password@host:6379/0`, `rediss://…` for TLS, `unix:///path` or `/path` for a
- * socket), ioredis options (with `sentinels` and `name` for Sentinel, `tls` for TLS), ioredis Cluster options with the
+ * Where Redis is: an address (`redis://user:password@host:6379/0`, `redis-sentinel://user:password@host:26379,host/master/0`,
+ * `redis-cluster://user:password@host:6379,host`, each with `rediss` for TLS, `unix:///path` or `/path` for a socket), ioredis
+ * options (with `sentinels` and `name` for Sentinel, `tls` for TLS), ioredis Cluster options with the
  * nodes as `cluster`, or an ioredis `Redis` or `Cluster` instance, which stays its owner's: it is never closed.
  *
  * `keyPrefix`, `stringNumbers` and `replyMapping: 'resp3'` are refused, because BullMQ cannot work with them. Retries,
@@ -41,9 +43,9 @@ export type ConnectionTarget =
 export function parseConnectionOption(option: ConnectionOption | ConnectionDescriptor | undefined): ConnectionTarget {
   if (option === undefined) {
     const url = process.env.REDIS_URL
-    return url ? { kind: 'server', options: parseAddress(url, 'REDIS_URL') } : { kind: 'embedded' }
+    return url ? parseAddress(url, 'REDIS_URL') : { kind: 'embedded' }
   }
-  if (typeof option === 'string') return { kind: 'server', options: parseAddress(option, 'connection') }
+  if (typeof option === 'string') return parseAddress(option, 'connection')
   if (typeof option !== 'object' || option === null) {
     const given = option === null ? 'null' : `a ${typeof option}`
     throw new TypeError(`connection must be an address, ioredis options or an ioredis instance, got ${given}`)
@@ -152,61 +154,6 @@ function checkedOptions(options: RedisOptions): RedisOptions {
   // `true` is what ioredis itself makes of rediss://.
   if ((tls as unknown) === true) checked.tls = {}
   return checked
-}
-
-function parseAddress(text: string, source: string): RedisOptions {
-  const wrong = (why: string, cause?: unknown) =>
-    new ConnectionError(
-      `${source} is not an address of Redis: ${why}, got ${JSON.stringify(redact(text))}. ` +
-        'Use redis://user:password@host:6379/0, rediss://… for TLS, or unix:///path/to/redis.sock',
-      { cause },
-    )
-  const socket = /^(?:unix:\/\/)?(\/(?!\/)[^?]*)(?:\?(.*))?$/s.exec(text)
-  if (socket?.[1]) return { path: socket[1], ...parseQuery(new URLSearchParams(socket[2]), ['db'], wrong) }
-  if (!/^rediss?:\/\//i.test(text)) throw wrong('it must begin with redis://, rediss:// or unix:///')
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch (error) {
-    // Node puts the whole address, with the password, on the error: it is not passed on.
-    throw wrong(
-      `${(error as Error).message} (a port above 65535, or / or # in the password, which are %2F and %23 there?)`,
-    )
-  }
-  const options: RedisOptions = {
-    host: url.hostname.replace(/^\[|\]$/g, '') || 'localhost',
-    port: Number(url.port || 6379),
-  }
-  try {
-    if (url.username) options.username = decodeURIComponent(url.username)
-    if (url.password) options.password = decodeURIComponent(url.password)
-  } catch {
-    throw wrong('user or password have a % that is no escape (write %25)')
-  }
-  if (url.hash) throw wrong('it has a # (write %23 in a password)')
-  if (options.port === 0) throw wrong('there is no port 0')
-  const database = url.pathname.replace(/^\//, '')
-  if (!/^\d*$/.test(database)) throw wrong('what follows the host must be the number of a database')
-  if (database) options.db = Number(database)
-  // tls.connect sends no server name by itself, and hosted services share an address.
-  if (url.protocol.toLowerCase() === 'rediss:')
-    options.tls = /[a-z]/i.test(options.host ?? '') ? { servername: options.host as string } : {}
-  return { ...options, ...parseQuery(url.searchParams, ['db', 'family'], wrong) }
-}
-
-// ioredis takes any option from an address, as a string, which it then misreads (`?connectTimeout=5` is no number).
-function parseQuery(query: URLSearchParams, known: readonly string[], wrong: (why: string) => Error): RedisOptions {
-  const options: Record<string, number> = {}
-  for (const [name, value] of query) {
-    if (!known.includes(name)) throw wrong(`it has an unknown parameter "${name}" (pass options instead of an address)`)
-    if (!/^\d+$/.test(value)) throw wrong(`${name} must be a number`)
-    options[name] = Number(value)
-  }
-  return options
-}
-
-function redact(text: string): string {
-  return text.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@').replace(/[?#].*$/s, '…')
 }
 
 function wholeNumber(name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): number {

@@ -23,6 +23,57 @@ describe('addresses', () => {
     expect(parseConnectionOption(address)).toEqual({ kind: 'server', options })
   })
 
+  const login = { username: 'ada', password: 's@crt' }
+  const over = { tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} }
+  const two = [
+    { host: 'a', port: 26379 },
+    { host: '::1', port: 7 },
+  ]
+  test.each<[string, RedisOptions]>([
+    ['redis-sentinel://a,[::1]:7/m', { sentinels: two, name: 'm' }],
+    ['redis-sentinel://ada:s%40crt@a,[::1]:7/my%20m/3', { sentinels: two, name: 'my m', db: 3, ...login }],
+    ['rediss-sentinel://:s%40crt@a,[::1]:7/m/0', { sentinels: two, name: 'm', db: 0, password: 's@crt', ...over }],
+    [
+      'redis-sentinel://a,[::1]:7/m?sentinelUsername=eve&sentinelPassword=x%26y&family=6',
+      { sentinels: two, name: 'm', sentinelUsername: 'eve', sentinelPassword: 'x&y', family: 6 },
+    ],
+  ])('a master by its sentinels: %s', (address, options) => {
+    expect(parseConnectionOption(address)).toEqual({ kind: 'server', options })
+  })
+
+  test.each<[string, object[], RedisOptions]>([
+    ['redis-cluster://a', [{ host: 'a', port: 6379 }], {}],
+    [
+      'redis-cluster://a:7000,b:7001',
+      [
+        { host: 'a', port: 7000 },
+        { host: 'b', port: 7001 },
+      ],
+      {},
+    ],
+    ['REDISS-CLUSTER://ada:s%40crt@10.0.0.1:7000/', [{ host: '10.0.0.1', port: 7000 }], { ...login, tls: {} }],
+  ])('a cluster by its nodes: %s', (address, nodes, redisOptions) => {
+    expect(parseConnectionOption(address)).toEqual({ kind: 'cluster', nodes, options: { redisOptions } })
+  })
+
+  test.each([
+    ['redis-sentinel://a:26379', /name of the master/],
+    ['redis-sentinel://a/m/x', /number of a database/],
+    ['redis-sentinel://a/m/0/1', /name of the master/],
+    ['redis-sentinel://a/m?db=1', /unknown parameter "db"/],
+    ['redis-cluster://', /host:port,host:port/],
+    ['redis-cluster://a,,b', /host:port,host:port/],
+    ['redis-cluster://a:99999', /from 1 to 65535/],
+    ['redis-cluster://a:0', /from 1 to 65535/],
+    ['redis-cluster://a/1', /no databases/],
+    ['redis-cluster://:100%@a', /%25/],
+    ['redis-cluster://:p@ss@a', /%40/],
+    ['redis-clusters://a', /must begin with/],
+  ])('%s is refused', (address, reason) => {
+    expect(() => parseConnectionOption(address)).toThrow(ConnectionError)
+    expect(() => parseConnectionOption(address)).toThrow(reason)
+  })
+
   test.each([
     ['http://h', /must begin with redis:\/\//],
     ['garbage', /must begin with redis:\/\//],
@@ -45,6 +96,9 @@ describe('addresses', () => {
     'redis://:se/cret@h',
     'redis://:secret%@h',
     'ada:secret@h',
+    'redis-cluster://ada:secret@a,b/1',
+    'redis-sentinel://ada:se/cret@a,b',
+    'redis-sentinel://a/m/x?sentinelPassword=secret',
   ])('a refused address is shown without its password: %s', (address) => {
     const error = thrownBy(() => parseConnectionOption(address))
     expect(`${error.message} ${error.stack} ${String(error.cause)}`).not.toMatch(/secret|se\/cret/)
@@ -95,6 +149,8 @@ describe('options', () => {
     expect(name({ sentinels: [{ host: 's' }], name: 'm', password: 'secret' })).toBe(
       'the master "m" of the sentinels s:26379',
     )
+    expect(name('redis-sentinel://:secret@a,b:1/m')).toBe('the master "m" of the sentinels a:26379, b:1')
+    expect(name('redis-cluster://:secret@a,b:1')).toBe('the cluster a:6379, b:1')
     expect(name({ cluster: ['redis://:secret@a:1', { host: 'b' }] })).toBe('the cluster redis://***@a:1, b:6379')
   })
 })
