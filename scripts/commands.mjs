@@ -22,7 +22,9 @@ const commands = {
   async chaos(args) {
     const { env: chaos, rest } = parseChaosOptions(args)
     await prepare()
-    return await withRedis(await provideRedisForTests(), (env) => vitest(rest, { ...env, ...chaos }))
+    return await withRedis(await provideRedisForTests(), (env) =>
+      vitest(['--no-file-parallelism', ...rest], { ...env, ...chaos }),
+    )
   },
 
   async demo(args) {

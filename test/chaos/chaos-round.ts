@@ -1,11 +1,11 @@
 /**
- * One round: a call of 20,000 items whose results are known, with faults inflicted until it has ended, and the check that
- * every item is in the output exactly once.
+ * One round: a call whose results are known, with faults inflicted until it has ended, and the check that every item is in
+ * the output exactly once.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from '@poolmq/client'
 import { chaos } from '../fixtures/dist/chaos-tasks.js'
-import type { Fault } from './faults.js'
+import type { FaultDeck } from './faults.js'
 import type { Fleet } from './fleet.js'
 import type { Random } from './random.js'
 
@@ -20,9 +20,13 @@ export interface Round {
   readonly random: Random
   readonly method: Method
   readonly chunkSize: number
-  readonly faults: Readonly<Record<string, Fault>>
+  /** How many. @defaultValue 20000 */
+  readonly items?: number
+  readonly faults: FaultDeck
   /** Milliseconds between two faults, from and to. */
   readonly pace: readonly [least: number, most: number]
+  /** Faults at most. @defaultValue until the call has ended */
+  readonly most?: number
   /** Milliseconds in which it must end. */
   readonly limit: number
   readonly say?: (line: string) => void
@@ -48,7 +52,7 @@ export async function runRound(round: Round): Promise<RoundReport> {
   let wrong: string[]
   try {
     const output = await withinLimit(collect(round), round.limit, () => `${round.method} after ${inflicted.join(', ')}`)
-    wrong = judge(output, round.method !== 'imapUnordered')
+    wrong = judge(output, round.items ?? itemCount, round.method !== 'imapUnordered')
   } catch (error) {
     wrong = [error instanceof Error ? String(error.stack ?? error) : String(error)]
   }
@@ -60,31 +64,31 @@ export async function runRound(round: Round): Promise<RoundReport> {
 }
 
 async function torment(
-  { fleet, random, faults, pace, say }: Round,
+  { fleet, random, faults, pace, most = Number.POSITIVE_INFINITY, say }: Round,
   over: AbortSignal,
   inflicted: string[],
 ): Promise<void> {
-  for (;;) {
+  while (inflicted.length < most) {
     await sleep(random.between(...pace), undefined, { signal: over }).catch(() => undefined)
     if (over.aborted) return
-    const name = random.pick(Object.keys(faults))
+    const [name, inflict] = faults.draw()
     inflicted.push(name)
     say?.(name)
-    await faults[name]?.(fleet, random)
+    await inflict(fleet, random)
   }
 }
 
-async function collect({ pool, method, chunkSize }: Round): Promise<Known[]> {
-  const items = Array.from({ length: itemCount }, (_, item) => item)
+async function collect({ pool, method, chunkSize, items: length = itemCount }: Round): Promise<Known[]> {
+  const items = Array.from({ length }, (_, item) => item)
   if (method === 'map') return await pool.map(chaos.known, items, chunkSize)
   const output: Known[] = []
   for await (const result of pool[method](chaos.known, items, chunkSize)) output.push(result)
   return output
 }
 
-function judge(output: readonly Known[], ordered: boolean): string[] {
+function judge(output: readonly Known[], items: number, ordered: boolean): string[] {
   const wrong: string[] = []
-  const seen = new Uint32Array(itemCount)
+  const seen = new Uint32Array(items)
   for (const [place, [item, value]] of output.entries()) {
     seen[item] = (seen[item] ?? 0) + 1
     if (value !== known(item)) wrong.push(`item ${item}: ${value} instead of ${known(item)}`)

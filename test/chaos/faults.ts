@@ -60,3 +60,32 @@ export const faults: Readonly<Record<string, Fault>> = {
     await fleet.redis.start()
   },
 }
+
+/** Faults in an order by chance, each as often as the others. */
+export class FaultDeck {
+  /** How often each has been drawn, at least. */
+  passes = -1
+  readonly #random: Random
+  readonly #all: readonly (readonly [name: string, fault: Fault])[]
+  #left: (readonly [name: string, fault: Fault])[] = []
+
+  /** @param names - of {@link faults}. @defaultValue all */
+  constructor(random: Random, names: readonly string[] = Object.keys(faults)) {
+    this.#random = random
+    this.#all = names.map((name) => {
+      const fault = faults[name]
+      if (fault === undefined) throw new RangeError(`no fault ${name}; there are ${Object.keys(faults).join(', ')}`)
+      return [name, fault]
+    })
+  }
+
+  draw(): readonly [name: string, fault: Fault] {
+    if (this.#left.length === 0) {
+      this.#left = [...this.#all]
+      this.passes++
+    }
+    const drawn = this.#random.pick(this.#left)
+    this.#left = this.#left.filter((one) => one !== drawn)
+    return drawn
+  }
+}

@@ -21,6 +21,9 @@ export interface FleetOptions {
 
 export const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction']
 
+/** Milliseconds that a key may be there after all that used it has ended. */
+const longestLife = 60_000
+
 export class Fleet implements AsyncDisposable {
   readonly pool = uniqueName('chaos')
 
@@ -70,10 +73,22 @@ export class Fleet implements AsyncDisposable {
     return left()
   }
 
-  /** The keys that are left, once those that are going have had time to. */
-  async keysLeft(limit = 5000): Promise<string[]> {
+  /**
+   * The keys that are left when all hosts and clients have ended: at once those that would stay for ever or for longer
+   * than promised, and otherwise those that have outlived their time.
+   *
+   * @param patient - false: what has not outlived its time is not waited for
+   */
+  async keysLeft(patient = true): Promise<string[]> {
+    const gone = (names: readonly string[]) => names.length === 0
+    const lives = async () => Object.entries(await this.redis.lives())
+    const lasting = async () =>
+      (await lives()).filter(([, life]) => life < 0 || life > longestLife).map(([key, life]) => `${key}: ${life} ms`)
+    await until('nothing is there for ever', lasting, gone, 5000).catch(() => undefined)
+    const found = await lasting()
+    if (found.length > 0 || !patient) return found
     const keys = () => this.redis.keys()
-    await until('all keys are gone', keys, (names) => names.length === 0, limit).catch(() => undefined)
+    await until('all keys are gone', keys, gone, longestLife + 5000).catch(() => undefined)
     return await keys()
   }
 

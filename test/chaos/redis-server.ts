@@ -102,6 +102,15 @@ export class RedisServer implements AsyncDisposable {
     return (await this.ask('KEYS', '*')) as string[]
   }
 
+  /** All keys with the milliseconds they have to live; -1: for ever. */
+  async lives(): Promise<Record<string, number>> {
+    const names = await this.keys()
+    const ask = "local t = {} for i, key in ipairs(KEYS) do t[i] = redis.call('PTTL', key) end return t"
+    const lives = (await this.ask('EVAL', ask, names.length, ...names)) as number[]
+    const known = names.map((name, i) => [name, lives[i] as number] as const)
+    return Object.fromEntries(known.filter(([, life]) => life !== -2))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw()
     await this.kill()

@@ -1,0 +1,20 @@
+// The chaos that belongs to `npm test`: every fault once, with each method at least once.
+import { inject, test } from 'vitest'
+import { runChaos } from './chaos-run.js'
+
+const redisProgram = inject('redisProgram')
+const seed = 4
+
+test.skipIf(redisProgram === '')(
+  `every fault once, with seed ${seed}`,
+  () =>
+    runChaos({
+      redisProgram,
+      seed,
+      items: 4000,
+      pace: [50, 400],
+      goesOn: (round, faults) => round < 3 || faults.passes < 1,
+      patient: false,
+    }),
+  120_000,
+)

@@ -1,0 +1,158 @@
+// A Redis that does not let everybody in: a password, a user of its own with no more rights than docs/guide/redis.md says,
+// TLS. From the client to the worker processes, whoever starts them.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { ConnectionError, type ConnectionOption, Pool } from '@poolmq/client'
+import { describe, expect, inject, test } from 'vitest'
+import { RedisServer } from '../chaos/redis-server.js'
+import { WorkerHost } from '../chaos/worker-host.js'
+import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import { Scratch } from '../support/latch.js'
+import { uniqueName } from '../support/pool-name.js'
+
+const redisProgram = inject('redisProgram')
+const suite = describe.skipIf(redisProgram === '')
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return String(address.port)
+}
+
+interface Way {
+  readonly client: ConnectionOption
+  /** For the command. */
+  readonly host: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** A pool with processes of its own, and a named one with a host: calls, stops and ends of all kinds. */
+async function expectService({ client, host, env = {} }: Way): Promise<void> {
+  {
+    await using pool = new Pool({ processes: 1, connection: client, maxTasksPerChild: 2 })
+    expect(await pool.map(chaos.length, ['a', 'bc', 'def'], 1)).toEqual([1, 2, 3])
+    const late = pool.apply(chaos.sleep, [60_000], undefined, { timeout: 50 })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_POOL_TASK_TIMEOUT' })
+  }
+  const name = uniqueName('access')
+  await using served = await WorkerHost.start({ pool: name, redis: host, processes: 1, env })
+  await using pool = new Pool({ name, connection: client })
+  expect(await pool.map(chaos.length, ['a', 'bc'], { priority: 1 })).toEqual([1, 2])
+  const controller = new AbortController()
+  const sleeping = pool.mapAsync(chaos.sleep, [60_000, 60_000], { chunkSize: 1, signal: controller.signal })
+  using scratch = new Scratch()
+  const deadly = { log: scratch.log('deaths').path, bad: 1, value: 1 }
+  controller.abort()
+  await expect(sleeping).rejects.toMatchObject({ code: 'ERR_POOL_CANCELLED' })
+  await expect(pool.apply(chaos.poison, [deadly])).rejects.toMatchObject({ code: 'ERR_POOL_WORKER_LOST' })
+  served.signal('SIGTERM')
+  expect(await served.exit()).toBe(0)
+  expect(served.complaints).not.toMatch(/NOPERM|NOAUTH/)
+}
+
+async function refusal(connection: ConnectionOption): Promise<Error> {
+  await using pool = new Pool({ processes: 1, connection })
+  return await pool.apply(chaos.length, ['a']).then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  )
+}
+
+suite('a password', () => {
+  test('that is given is used, one that is missing or wrong is an error', async () => {
+    const port = await freePort()
+    const settings = ['--port', port, '--bind', '127.0.0.1', '--requirepass', 'open/sesame']
+    await using _redis = await RedisServer.start(redisProgram, settings)
+    const url = `redis://:open%2Fsesame@127.0.0.1:${port}`
+    await expectService({ client: url, host: url })
+    for (const wrong of [`redis://127.0.0.1:${port}`, `redis://:sesame@127.0.0.1:${port}`]) {
+      const error = await refusal(wrong)
+      expect(error).toBeInstanceOf(ConnectionError)
+      expect(error.message).toMatch(/password/)
+      expect(error.message).not.toMatch(/sesame/)
+    }
+  })
+})
+
+/** The rules of docs/guide/redis.md. */
+function documentedRules(): string[] {
+  const guide = readFileSync(new URL('../../docs/guide/redis.md', import.meta.url), 'utf8')
+  const [, rules] = /^ACL SETUSER poolmq (.*)$/m.exec(guide) ?? []
+  if (rules === undefined) throw new Error('docs/guide/redis.md has no line "ACL SETUSER poolmq …"')
+  return rules.split(' ')
+}
+
+suite('a user of its own', () => {
+  test('with the rights that the guide gives it, and no others', async () => {
+    const port = await freePort()
+    await using redis = await RedisServer.start(redisProgram, ['--port', port, '--bind', '127.0.0.1'])
+    await redis.ask('ACL', 'SETUSER', 'poolmq', ...documentedRules().map((rule) => rule.replace(/^>.*/, '>secret')))
+    const url = `redis://poolmq:secret@127.0.0.1:${port}`
+    await expectService({ client: url, host: url })
+    // Nothing that it was refused was done without a word.
+    expect(await redis.ask('ACL', 'LOG')).toEqual([])
+    const rights = async (...command: string[]) => await redis.ask('ACL', 'DRYRUN', 'poolmq', ...command)
+    expect(await rights('GET', 'poolmq:{a}:hosts')).toBe('OK')
+    for (const command of [['GET', 'other'], ['FLUSHALL'], ['KEYS', '*'], ['CONFIG', 'GET', 'dir'], ['SHUTDOWN']]) {
+      expect(await rights(...command), command.join(' ')).toMatch(/permission/)
+    }
+  })
+
+  test.each([
+    ['no keys of ours', '~other:* +@all'],
+    ['no scripts', '~poolmq:* +@all -@scripting'],
+    ['no reading of results', '~poolmq:* +@all -xread'],
+    ['no INFO', '~poolmq:* +@all -info'],
+  ])('with too few rights (%s): an error that says so', async (_what, rules) => {
+    const port = await freePort()
+    await using redis = await RedisServer.start(redisProgram, ['--port', port, '--bind', '127.0.0.1'])
+    await redis.ask('ACL', 'SETUSER', 'poolmq', 'on', '>secret', ...rules.split(' '))
+    const error = await refusal(`redis://poolmq:secret@127.0.0.1:${port}`)
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect(error.message).toMatch(/may not run the commands that PoolMQ needs/)
+    expect(error.message).not.toMatch(/secret/)
+  })
+})
+
+/** Why there is no TLS here; undefined when there is. */
+function impediment(): string | undefined {
+  if (spawnSync('openssl', ['version']).status !== 0) return 'the command `openssl` is missing'
+  // Redis names the first setting that it does not know.
+  const { stderr } = spawnSync(redisProgram, ['--tls-port', '0', '--maxmemory-policy', 'none'], { encoding: 'utf8' })
+  return stderr.includes('tls-port') ? 'this Redis is built without TLS' : undefined
+}
+
+suite('TLS', () => {
+  test('with a certificate of one’s own', async ({ skip }) => {
+    const why = impediment()
+    skip(why !== undefined, why)
+    using scratch = new Scratch()
+    const [key, certificate] = ['key.pem', 'certificate.pem'].map((name) => join(scratch.directory, name)) as [
+      string,
+      string,
+    ]
+    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1'
+    const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
+    execFileSync('openssl', [...made, '-addext', names, '-keyout', key, '-out', certificate], { stdio: 'pipe' })
+    const port = await freePort()
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
+    const settings = ['--tls-port', port, '--bind', '127.0.0.1', '--tls-auth-clients', 'no', ...files]
+    await using _redis = await RedisServer.start(redisProgram, settings)
+    const ca = readFileSync(certificate, 'utf8')
+    await expectService({
+      client: { host: 'localhost', port: Number(port), tls: { ca } },
+      host: `rediss://localhost:${port}`,
+      env: { NODE_EXTRA_CA_CERTS: certificate },
+    })
+    const error = await refusal(`rediss://localhost:${port}`)
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect(error.message).toMatch(/certificate is not trusted/)
+  })
+})
