@@ -117,7 +117,7 @@ describe.skipIf(!redisProgram)('an instance of the caller', () => {
     onTestFinished(() => client.disconnect())
     client.on('error', () => {})
     const before = listeners(client)
-    const opened = RedisLink.open(client, { connectTimeout: 200 })
+    const opened = RedisLink.open(client, { connectTimeout: 2000 })
     await expect(opened).rejects.toThrow(/unix:\/\/\/no\/such\/redis.sock: there is no such socket/)
     expect(listeners(client)).toEqual(before)
     expect(client.status).not.toBe('end')

@@ -35,7 +35,7 @@ const PINGS_IN_SILENCE_LIMIT = 4
 
 /** How a link is opened. */
 export interface RedisLinkOptions {
-  /** Milliseconds until the first connection must be ready. @defaultValue 5000 */
+  /** Milliseconds until the first connection must be ready. @defaultValue 4500: one clear error within 5 s */
   readonly connectTimeout?: number | undefined
   /** What `CLIENT LIST` shows for the connections of this link. */
   readonly name?: string | undefined
