@@ -11,7 +11,7 @@ export const leaseDuration = 45_000
 const renewal = 5000
 
 /** Milliseconds that what all clients of a pool share lives after one of them has looked after it. */
-const sharedLife = 60_000
+const sharedLife = 55_000
 
 export interface ClientLeaseOptions {
   readonly link: RedisLink

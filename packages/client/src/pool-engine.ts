@@ -70,6 +70,8 @@ export class PoolEngine {
   #anchor: NodeJS.Timeout | undefined
   /** Why nothing can run any more. */
   #broken: { readonly error: unknown } | undefined
+  /** The same, when it may pass. */
+  #outage: { readonly error: unknown } | undefined
   #shutdown: Promise<void> | undefined
 
   constructor(options: PoolEngineOptions) {
@@ -211,6 +213,7 @@ export class PoolEngine {
       },
       onEntry: (entry) => this.#hear(entry),
       onFailed: (error) => this.#break(error),
+      onOutage: (error) => this.#suspend(error),
     })
   }
 
@@ -290,8 +293,18 @@ export class PoolEngine {
     this.#session.then((session) => session.stopCall(call.number)).catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
   }
 
+  /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */
+  #suspend(error: ConnectionError | undefined): void {
+    if (error === undefined) {
+      if (this.#broken !== undefined && this.#broken === this.#outage) this.#broken = undefined
+      return
+    }
+    this.#break(error)
+    if (this.#broken?.error === error) this.#outage = this.#broken
+  }
+
   #break(error: unknown): void {
-    if (this.#broken !== undefined || this.#shutdown !== undefined) return
+    if ((this.#broken !== undefined && this.#broken !== this.#outage) || this.#shutdown !== undefined) return
     this.#broken = { error }
     this.failAll(error)
   }

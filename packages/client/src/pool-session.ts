@@ -6,6 +6,7 @@ import {
   assertServer,
   ConnectionError,
   type ConnectionOption,
+  explainFailure,
   formatSpec,
   type OutcomeEntry,
   type PoolKeys,
@@ -35,6 +36,8 @@ export interface PoolSessionOptions {
   readonly onEntry: (entry: OutcomeEntry) => void
   /** Redis is out of reach for good. */
   readonly onFailed: (error: ConnectionError) => void
+  /** Redis has been out of reach, or has refused to write, for too long; undefined: it is back. */
+  readonly onOutage: (error: ConnectionError | undefined) => void
 }
 
 /** Milliseconds that Redis may be out of reach before open calls are given up. */
@@ -62,7 +65,8 @@ export class PoolSession {
     this.#link = link
     this.#queue = new ChunkQueue(link, keys)
     this.#store = new ChunkStore(link, keys)
-    this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry)
+    const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
+    this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry, refused)
     const add = (chunks: readonly NewChunk[]) => this.add(chunks)
     this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
     this.#lease = new ClientLease({
@@ -96,7 +100,8 @@ export class PoolSession {
       return session
     } catch (error) {
       await link.close()
-      throw error
+      // A user with too few rights is let in, and refused at the first command.
+      throw explainFailure(error, link.descriptor)
     }
   }
 
@@ -165,7 +170,7 @@ export class PoolSession {
     this.#outage ??= setTimeout(() => {
       const cause = this.#link.lastError
       const why = cause === undefined ? '' : `: ${cause.message}`
-      this.#options.onFailed(
+      this.#options.onOutage(
         new ConnectionError(`Redis has been out of reach for ${outageLimit / 1000} s${why}`, { cause }),
       )
     }, outageLimit).unref()
@@ -174,19 +179,21 @@ export class PoolSession {
   #restored(): void {
     clearTimeout(this.#outage)
     this.#outage = undefined
+    this.#options.onOutage(undefined)
     void this.#lease.renew().then(() => this.#reconciler.reconcile())
   }
 
   /** A Redis that answers and refuses (it is out of memory, or read-only) is no better than one out of reach. */
   #renewed(error?: unknown): void {
     if (error === undefined) {
+      if (this.#refusedSince !== undefined) this.#options.onOutage(undefined)
       this.#refusedSince = undefined
       return
     }
     this.#refusedSince ??= performance.now()
     if (performance.now() - this.#refusedSince < outageLimit) return
     const reason = error instanceof Error ? error.message : String(error)
-    this.#options.onFailed(
+    this.#options.onOutage(
       new ConnectionError(`Redis has refused to write for ${outageLimit / 1000} s: ${reason}`, { cause: error }),
     )
   }

@@ -10,7 +10,7 @@ import type { ResultReader } from './result-reader.js'
 
 const interval = 5000
 /** Milliseconds that a chunk lives after its client has looked after it. */
-export const chunkLife = 60_000
+export const chunkLife = 55_000
 /** Chunks compared at once. */
 const batch = 500
 

@@ -26,9 +26,21 @@ export class ResultReader {
   #untrimmed = 0
   #closed = false
 
-  /** @param underWay - how many chunks the client waits for */
-  constructor(link: RedisLink, stream: string, underWay: () => number, onEntry: (entry: OutcomeEntry) => void) {
+  readonly #onRefused: (error: unknown) => void
+
+  /**
+   * @param underWay - how many chunks the client waits for
+   * @param onRefused - told when Redis will not let this client read, now or later
+   */
+  constructor(
+    link: RedisLink,
+    stream: string,
+    underWay: () => number,
+    onEntry: (entry: OutcomeEntry) => void,
+    onRefused: (error: unknown) => void,
+  ) {
     this.#underWay = underWay
+    this.#onRefused = onRefused
     this.#link = link
     this.#stream = stream
     this.#onEntry = onEntry
@@ -52,6 +64,7 @@ export class ResultReader {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
         this.lastError = error
+        if (error instanceof Error && /^(NOPERM|WRONGTYPE)\b/.test(error.message)) return this.#onRefused(error)
         await delay(50)
       }
     }

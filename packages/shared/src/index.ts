@@ -1,5 +1,6 @@
 /** `@poolmq/shared`: the contract that both sides compile against. Users take what they need from `@poolmq/client`. */
 export * from './codec.js'
+export { explainFailure } from './connection-failure.js'
 export {
   type ClusterConnectionOptions,
   type ConnectionDescriptor,

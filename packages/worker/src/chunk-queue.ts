@@ -9,6 +9,7 @@
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
+import { queueLife } from './chunk-store.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
 
 /** A chunk to be added. */
@@ -40,6 +41,7 @@ export interface ChunkQueueOptions {
 const shortestWait = 0.002
 
 export class ChunkQueue extends RedisQueueBackend {
+  readonly #link: RedisLink
   readonly #pool: PoolKeys
   readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
@@ -60,6 +62,7 @@ export class ChunkQueue extends RedisQueueBackend {
       { connection: {}, prefix: pool.prefix, lockDuration } as never,
       options.blocking === true ? connect(link.duplicate(), true) : undefined,
     )
+    this.#link = link
     this.#pool = pool
     this.#complete = defineComplete(link.client)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
@@ -83,6 +86,8 @@ export class ChunkQueue extends RedisQueueBackend {
     await this.moveToActive(token)
     const [fields, jobId, , delayedUntil] = (this.#taken ?? []) as unknown[]
     this.#delayedUntil = Number(delayedUntil) || 0
+    // The list may just have been made, and all that would renew it may die before it does.
+    if (jobId) this.#link.client.pexpire(this.#pool.chunk('active'), queueLife).catch(() => undefined)
     return takenChunk(fields, jobId)
   }
 

@@ -119,7 +119,7 @@ for _, id in ipairs(active) do
   end
 end
 for id in pairs(since) do redis.call('HDEL', KEYS[5], id) end
-if suspects > 0 then redis.call('PEXPIRE', KEYS[5], 600000) end
+for i = 1, 5 do if i ~= 4 then redis.call('PEXPIRE', KEYS[i], 55000) end end
 return back`
 
 /** Gives keys a time to live. ARGV: milliseconds. Returns the keys that are not there. */

@@ -16,6 +16,10 @@ import {
 
 /** Entries that BullMQ's events stream keeps, about. */
 const keptEvents = 10
+/** Milliseconds that the queue's own keys live after somebody has used them. */
+export const queueLife = 55_000
+/** Not the gates: their short life is what they are for. */
+const renewedSuffixes = queueKeySuffixes.filter((suffix) => suffix !== 'lapse-check' && suffix !== 'stalled-check')
 
 export class ChunkStore {
   readonly #link: RedisLink
@@ -32,22 +36,24 @@ export class ChunkStore {
   /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
   async prepare(): Promise<void> {
     await this.#link.client.hset(this.#pool.chunk('meta'), 'opts.maxLenEvents', keptEvents)
+    await this.expireQueue(queueLife)
   }
 
   /**
-   * Gives chunks a time to live, for their client may die before they end. Returns the ids of those that are not there.
+   * Gives chunks, and the lists that they are in, a time to live, for their client may die before they end. Returns the
+   * ids of those that are not there.
    */
   async expire(jobIds: readonly string[], milliseconds: number): Promise<Set<string>> {
     if (jobIds.length === 0) return new Set()
     const prefix = this.#pool.chunk('')
-    const keys = jobIds.map((id) => `${prefix}${id}`)
+    const keys = [...jobIds, ...renewedSuffixes].map((id) => `${prefix}${id}`)
     const missing = await expireKeys(this.#link.client, keys, [milliseconds])
     return new Set(missing.map((key) => key.slice(prefix.length)))
   }
 
   /** Gives the queue's own keys a time to live: whoever uses it renews it. */
   async expireQueue(milliseconds: number): Promise<void> {
-    const keys = queueKeySuffixes.map((suffix) => this.#pool.chunk(suffix))
+    const keys = renewedSuffixes.map((suffix) => this.#pool.chunk(suffix))
     await expireKeys(this.#link.client, keys, [milliseconds])
   }
 

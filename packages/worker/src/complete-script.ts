@@ -2,6 +2,8 @@
  * The script at the end of every chunk: our outcome and BullMQ's completion as one. A transaction would do as well, and
  * cost twice as much in each worker process, as ioredis makes a pipeline object with all scripts for every one.
  *
+ * The list of active chunks, KEYS[2], is made anew whenever it has been empty, and gets its time to live here.
+ *
  * The outcome goes first: if Redis is out of memory it refuses there, before anything has changed.
  */
 import type { Cluster, Redis } from 'ioredis'
@@ -23,7 +25,9 @@ local function complete()
 ${moveToFinishedLua}
 end
 local added = redis.call('XADD', KEYS[${moveToFinishedKeys + 1}], 'NOMKSTREAM', '*', unpack(ARGV, #ARGV - ${outcomeLength - 1}, #ARGV))
-return { added, complete() }`
+local finished = complete()
+redis.call('PEXPIRE', KEYS[2], 55000)
+return { added, finished }`
 
 export function defineComplete(client: Redis | Cluster): CompleteChunk {
   if (!(command in client)) client.defineCommand(command, { numberOfKeys: moveToFinishedKeys + 1, lua })

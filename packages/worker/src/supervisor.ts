@@ -71,6 +71,8 @@ export class Supervisor implements HealthSource {
   #duties: SupervisorDuties | undefined
   #link: RedisLink | undefined
   #failedStarts = 0
+  /** A worker process has been ready: all that one needs is there. */
+  #served = false
   #failure: unknown
   #ending = false
   /** Its last words to Redis are being said. */
@@ -214,12 +216,13 @@ export class Supervisor implements HealthSource {
       }),
       onReady: () => {
         this.#failedStarts = 0
+        this.#served = true
         if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
         this.#duties?.announceSoon()
       },
       onTake: (token, jobId) => this.#duties?.hold(token, jobId),
       onLost: (loss) => this.#recover(loss),
-      onFailedStart: (reason) => this.#failedStart(reason),
+      onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
       onInitialized: (clientId) => void this.#initializerFailures.delete(clientId),
       onInitializerFailed: (clientId, error) => this.#initializerFailed(clientId, error),
     })
@@ -231,7 +234,7 @@ export class Supervisor implements HealthSource {
   }
 
   /** Milliseconds to wait before the next start; undefined when there is to be none. */
-  #failedStart(reason: WireError | string): number | undefined {
+  #failedStart(reason: WireError | string, killed: boolean): number | undefined {
     const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
     // Redis is away: whoever serves the pool already waits until it is back.
     if (error instanceof ConnectionError && this.#duties !== undefined) {
@@ -239,8 +242,11 @@ export class Supervisor implements HealthSource {
       return 1000
     }
     this.#failedStarts++
-    // A module that does not load will not load the next time either.
-    if (typeof reason !== 'string' || this.#failedStarts >= maxFailedStarts * this.#options.processes) {
+    // A module that does not load will not load the next time either. What was killed from outside (the OOM killer), on a
+    // host that has served, says nothing about the next one: giving up would leave the pool without this host.
+    const mayPass = killed && this.#served
+    const isTooOften = this.#failedStarts >= maxFailedStarts * this.#options.processes
+    if (typeof reason !== 'string' || (isTooOften && !mayPass)) {
       void this.#giveUp(error)
       return undefined
     }

@@ -36,7 +36,7 @@ export interface WorkerSlotOptions {
   readonly onTake: (token: string, jobId: string | undefined) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
-  readonly onFailedStart: (reason: WireError | string) => number | undefined
+  readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
   readonly onInitialized: (clientId: string) => void
   readonly onInitializerFailed: (clientId: string, error: WireError) => number
 }
@@ -296,9 +296,10 @@ export class WorkerSlot {
       const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
       pause = this.#options.onFailedStart(
         occupant.failure ?? `a worker process ended with ${how} before it was ready; its own output says why`,
+        exit.signal === 'SIGKILL',
       )
     } else if (occupant.failure !== undefined) {
-      pause = this.#options.onFailedStart(occupant.failure)
+      pause = this.#options.onFailedStart(occupant.failure, false)
     }
     if (pause === undefined) return
     setTimeout(() => {
