@@ -159,6 +159,8 @@ async function ask(node: RedisOptions, command: string, ...args: string[]): Prom
     lazyConnect: true,
     retryStrategy: null,
     enableReadyCheck: false,
+    // The type of a client depends on it.
+    replyMapping: 'legacy',
   })
   client.on('error', () => undefined) // the command rejects
   try {
