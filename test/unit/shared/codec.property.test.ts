@@ -5,71 +5,13 @@ import type { Payload } from '../../../packages/shared/src/codec.js'
 import { decodePayload, encodeValue, encodeValues } from '../../../packages/shared/src/codec.js'
 import { decodeError, encodeError } from '../../../packages/shared/src/error-transport.js'
 import { EncodingError } from '../../../packages/shared/src/errors.js'
+import { identities, plain, rich, text } from '../../fixtures/dist/any-value.js'
 
 const RUNS = 3_000
-
-/** Any string, lone surrogates too. */
-const text = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) })
-const key = fc.oneof(text, fc.constantFrom('__proto__', 'constructor', 'toString', '0', '7', 'length', 'then', ''))
-const plain = fc.jsonValue({ stringUnit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) })
-const { any: rich } = fc.letrec<{ any: unknown; error: Error }>((tie) => ({
-  any: fc.oneof(
-    { maxDepth: 4, withCrossShrink: true },
-    fc.anything({
-      key,
-      withBigInt: true,
-      withMap: true,
-      withSet: true,
-      withTypedArray: true,
-      withBoxedValues: true,
-      withNullPrototype: true,
-      withSparseArray: true,
-    }),
-    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-    fc.constantFrom(/a/g, /[<\u2028]\//u),
-    // Node 20's deepStrictEqual takes two invalid dates for different; codec.test.ts has that case.
-    fc.date({ noInvalidDate: true }),
-    fc.tuple(fc.array(tie('any')), tie('any')).map(([list, extra]) => Object.assign(list, { extra })),
-    tie('error'),
-    fc.dictionary(key, tie('any')),
-    fc.array(tie('any')),
-    tie('any').map((shared) => ({ a: shared, b: [shared] })),
-  ),
-  error: fc
-    .tuple(
-      fc.constantFrom(Error, TypeError, RangeError),
-      text,
-      fc.dictionary(fc.constantFrom('code', 'a', '0'), tie('any')),
-    )
-    .chain(([Class, message, props]) =>
-      fc
-        .option(tie('any'), { nil: undefined })
-        .map((cause) => Object.assign(new Class(message, cause ? { cause } : {}), props)),
-    ),
-}))
 
 function travel(payload: Payload): unknown {
   const wire = Buffer.from(JSON.stringify(payload), 'utf8').toString('utf8')
   return decodePayload(JSON.parse(wire) as Payload)
-}
-
-/** deepStrictEqual does not compare which members are one object. */
-function identities(root: unknown): number[] {
-  const order = new Map<object, number>()
-  const found: number[] = []
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return
-    const before = order.get(value)
-    found.push(before ?? -1)
-    if (before !== undefined) return
-    order.set(value, order.size)
-    if (value instanceof Map) for (const pair of value) pair.forEach(visit)
-    else if (value instanceof Set) value.forEach(visit)
-    else if (!ArrayBuffer.isView(value)) for (const name of Object.keys(value)) visit(Reflect.get(value, name))
-    if (value instanceof Error) visit(value.cause)
-  }
-  visit(root)
-  return found
 }
 
 describe('any value', () => {
