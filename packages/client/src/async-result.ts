@@ -1,4 +1,8 @@
+import { debuglog } from 'node:util'
 import { PoolStateError, TimeoutError } from '@poolmq/shared'
+
+/** Written with NODE_DEBUG=poolmq. */
+const debug = debuglog('poolmq')
 
 type State<T> =
   | { readonly status: 'pending' }
@@ -13,6 +17,7 @@ type State<T> =
  */
 export class AsyncResult<T> implements PromiseLike<T> {
   #state: State<T> = { status: 'pending' }
+  #isWaitedFor = false
   #settle!: () => void
   readonly #settled = new Promise<void>((resolve) => {
     this.#settle = resolve
@@ -30,6 +35,8 @@ export class AsyncResult<T> implements PromiseLike<T> {
   #end(state: State<T>): void {
     if (this.#state.status !== 'pending') return
     this.#state = state
+    if (state.status === 'rejected' && !this.#isWaitedFor)
+      debug('a call has failed, and nobody waits for it: %o', state.error)
     this.#settle()
   }
 
@@ -54,6 +61,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
    * @param timeout - milliseconds to wait at most. @defaultValue no limit
    */
   async wait(timeout?: number): Promise<void> {
+    this.#isWaitedFor = true
     if (this.#state.status !== 'pending') return
     if (timeout === undefined || timeout === Number.POSITIVE_INFINITY) return this.#settled
     if (typeof timeout !== 'number' || Number.isNaN(timeout)) {

@@ -183,6 +183,16 @@ export const callbacks: readonly Case[] = [
     await eventually(() => events.length > 0, 300)
     return { events }
   }),
+  same('callbacks/none-of-terminate', 'what is pending when the pool is terminated', async (context) => {
+    const [pool, started, go] = [context.makePool(1), context.latch('started'), context.latch()]
+    const { events, callbacks } = recorder()
+    pool.applyAsync(context.tasks.hold, [started.path, go.path, 1], undefined, callbacks)
+    await started.opened()
+    await pool.terminate()
+    await pool.join()
+    await eventually(() => events.length > 0, 300)
+    return { events }
+  }),
   differs(
     'callbacks/empty-map',
     deviation.emptyMap,

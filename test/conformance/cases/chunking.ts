@@ -100,6 +100,25 @@ export const chunking: readonly Case[] = [
     ofType('RangeError'),
   ),
   differs(
+    'chunking/zero-in-options',
+    chunkSize,
+    'chunk size 0 among the options, and of the methods that do not wait',
+    async ({ pool, tasks }) => ({
+      imap: thrown(() => pool.imap(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
+      map: thrown(() => pool.map(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
+      mapAsync: thrown(() => pool.mapAsync(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
+      starmapAsync: thrown(() => pool.starmapAsync(tasks.mul, [[1, 2]], { chunkSize: 0 })),
+      then: await outcome(() => pool.map(tasks.sqr, [4], { chunkSize: 1 })),
+    }),
+    {
+      imap: ofType('RangeError'),
+      map: ofType('RangeError'),
+      mapAsync: ofType('RangeError'),
+      starmapAsync: ofType('RangeError'),
+      then: { value: [16] },
+    },
+  ),
+  differs(
     'chunking/map-fraction',
     chunkSize,
     'map with chunk size 1.5',

@@ -107,6 +107,13 @@ export const errors: readonly Case[] = [
     { value: [{ value: 1 }, ofType('EncodingError'), { value: 3 }, { done: true }] },
   ),
   differs(
+    'errors/argument-neighbours',
+    argument,
+    'an item that cannot be encoded, in one chunk with others',
+    async ({ pool, tasks }) => ({ value: await steps(pool.imap(tasks.identity, [1, unsendable(), 3], 3), 4) }),
+    { value: [{ value: 1 }, ofType('EncodingError'), { value: 3 }, { done: true }] },
+  ),
+  differs(
     'errors/argument-beside-others',
     argument,
     'a call that cannot be encoded, and another',
@@ -139,6 +146,22 @@ export const errors: readonly Case[] = [
   }),
   same('errors/result-in-map', 'such results in starmap', ({ pool, tasks }) =>
     outcome(() => pool.starmap(tasks.returnFunction, [[], []], 1)),
+  ),
+  differs(
+    'errors/result-neighbours',
+    result,
+    'a result that cannot be encoded, in one chunk with others',
+    async ({ pool, tasks }) => ({
+      value: await steps(
+        pool.imap(
+          tasks.functionOr,
+          range(3).map((n) => [n, n === 1] as const),
+          3,
+        ),
+        4,
+      ),
+    }),
+    { value: [{ value: 0 }, ofType('EncodingError'), { value: 2 }, { done: true }] },
   ),
   differs(
     'errors/unsendable-error',
@@ -193,8 +216,11 @@ export const errors: readonly Case[] = [
       `errors/throws-${name}`,
       exits,
       'a task that throws what is no Error',
-      async ({ pool, tasks }) => ({ apply: await outcome(() => pool.apply(tasks[task])) }),
-      { apply: ofType('PoolError') },
+      async ({ pool, tasks }) => {
+        const error = await caught(() => pool.apply(tasks[task]))
+        return { apply: failure(error), code: error.code, says: error.message.includes('not an Error') }
+      },
+      { apply: ofType('PoolError'), code: 'ERR_POOL_NON_ERROR', says: true },
     ),
   ),
   differs(

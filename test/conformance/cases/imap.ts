@@ -12,6 +12,8 @@ function* tapped(taken: number[], items: Iterable<number>): Generator<number> {
   }
 }
 
+const sized = (length: number, items: readonly number[]) => ({ length, [Symbol.iterator]: () => items.values() })
+
 function* naturals(): Generator<number> {
   for (let n = 0; ; n++) yield n
 }
@@ -139,6 +141,13 @@ export const imap: readonly Case[] = [
     const iterator = pool.imap(context.tasks.sqr, tapped(taken, range(1000)), options)
     const all = await eventually(() => taken.length === 1000, 9_000)
     return { all, length: (await list(iterator)).length }
+  }),
+  same('imap/declared-length-wrong', 'inputs of three and of four items that declare ten and two', async (context) => {
+    const { pool, tasks } = context
+    return {
+      long: await list(pool.imap(tasks.sqr, sized(10, range(3)))),
+      short: await list(pool.imap(tasks.sqr, sized(2, range(4)))),
+    }
   }),
   same('imap/infinite-input', 'an input without end', async (context) => {
     const iterator = context.makePool(2).imap(context.tasks.sqr, naturals())

@@ -3,7 +3,7 @@
 import { threadId } from 'node:worker_threads'
 import { type Case, differs, same } from '../case.js'
 import { deviation } from '../deviation.js'
-import { outcome } from '../outcome.js'
+import { list, outcome } from '../outcome.js'
 
 export const submit: readonly Case[] = [
   same('apply/args', 'three arguments', ({ pool, tasks }) => outcome(() => pool.apply(tasks.total, [1, 2, 3]))),
@@ -95,9 +95,12 @@ export const submit: readonly Case[] = [
         await new Promise(() => {})
       }
       pool.imap(context.tasks.identity, source())
-      return { apply: await outcome(() => pool.apply(context.tasks.sqr, [6])) }
+      return {
+        apply: await outcome(() => pool.apply(context.tasks.sqr, [6])),
+        imap: await outcome(() => list(pool.imap(context.tasks.sqr, [2, 3]))),
+      }
     },
-    { apply: { value: 36 } },
+    { apply: { value: 36 }, imap: { value: [4, 9] } },
   ),
   same('submit/from-two-callers', 'two maps at once', async ({ pool, tasks }) => {
     const range = (start: number) => Array.from({ length: 50 }, (_, n) => start + n)

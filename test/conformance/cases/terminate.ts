@@ -103,6 +103,37 @@ export const terminate: readonly Case[] = [
     { next: terminated },
   ),
   differs(
+    'terminate/waiting-in-next',
+    deviation.terminate,
+    'terminate while callers wait in next, in order and in any order',
+    async (context) => {
+      const pool = context.makePool(1)
+      const { log, items } = holding(context, 2)
+      const iterators = [
+        pool.imap(context.tasks.holdAndLog, items),
+        pool.imapUnordered(context.tasks.holdAndLog, items),
+      ]
+      const waiting = iterators.map((iterator) => step(iterator))
+      await log.reaches(1)
+      await pool.terminate()
+      return { next: await Promise.all(waiting) }
+    },
+    { next: [terminated, terminated] },
+  ),
+  differs(
+    'terminate/at-once',
+    deviation.terminate,
+    'a pending result while terminate is still under way',
+    async (context) => {
+      const { pool, result } = await held(context)
+      const terminating = pool.terminate()
+      const ready = result.ready()
+      await terminating
+      return { ready }
+    },
+    { ready: true },
+  ),
+  differs(
     'terminate/wait-returns',
     deviation.terminate,
     'wait after terminate',
@@ -159,6 +190,20 @@ export const terminate: readonly Case[] = [
     { terminate: { value: null } },
   ),
   differs(
+    'terminate/ends-what-ignores-sigterm',
+    deviation.sigterm,
+    'the process or thread of a task that ignores SIGTERM',
+    async (context) => {
+      const [pool, beat] = [context.makePool(1), context.log()]
+      pool.applyAsync(context.tasks.ignoreSigtermAndBeat, [beat.path])
+      await beat.reaches(1)
+      const ended = await outcome(() => pool.terminate())
+      const before = beat.lines().length
+      return { gone: !(await eventually(() => beat.lines().length > before, 300)), terminate: ended }
+    },
+    { gone: true, terminate: { value: null } },
+  ),
+  differs(
     'terminate/blocked-input',
     deviation.badInput,
     'an input of imap that never goes on',
@@ -172,6 +217,23 @@ export const terminate: readonly Case[] = [
       return { first: (await iterator.next()).value, terminate: await outcome(() => pool.terminate()) }
     },
     { first: 9, terminate: { value: null } },
+  ),
+  differs(
+    'terminate/close-with-blocked-input',
+    deviation.badInput,
+    'close and join while an input of imap with a bufferSize never goes on',
+    async (context) => {
+      const pool = context.makePool(1)
+      async function* source() {
+        yield 3
+        await new Promise(() => {})
+      }
+      const iterator = pool.imap(context.tasks.sqr, source(), { bufferSize: 2 })
+      const first = (await iterator.next()).value
+      pool.close()
+      return { first, join: await outcome(() => pool.join()), next: await step(iterator) }
+    },
+    { first: 9, join: { value: null }, next: { done: true } },
   ),
   same('terminate/during-join', 'terminate while a caller waits in join', async (context) => {
     const { pool } = await held(context)

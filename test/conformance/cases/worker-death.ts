@@ -1,4 +1,5 @@
 /** A worker that dies: in a task, idle, once, always. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Case, differs, ofType, same } from '../case.js'
 import type { AnyPool, Context } from '../context.js'
 import { deviation } from '../deviation.js'
@@ -10,11 +11,12 @@ const lost = ofType('WorkerLostError')
 
 const dieOn = (count: number, which: number) => range(count).map((n) => [n, n === which] as const)
 
-/** Ends the one worker while it waits for work. */
+/** Ends the one worker while it waits for work, and lets its end be noticed: a call that follows at once overtakes it. */
 async function killIdle(context: Context, pool: AnyPool): Promise<void> {
   const marker = context.log('marker')
   await pool.apply(context.tasks.dieWhenIdle, [marker.path])
   await marker.reaches(1)
+  await sleep(200)
 }
 
 export const workerDeath: readonly Case[] = [
@@ -69,6 +71,13 @@ export const workerDeath: readonly Case[] = [
     'an imap of which one item kills its worker',
     async ({ pool, tasks }) => ({ value: await steps(pool.imap(tasks.dieOn, dieOn(3, 1)), 4) }),
     { value: [{ value: 0 }, lost, { value: 2 }, { done: true }] },
+  ),
+  differs(
+    'worker-death/imap-neighbours',
+    workerKilled,
+    'an item that kills its worker, in one chunk with others',
+    async ({ pool, tasks }) => ({ value: await steps(pool.imap(tasks.dieOn, dieOn(4, 1), 4), 5) }),
+    { value: [{ value: 0 }, lost, { value: 2 }, { value: 3 }, { done: true }] },
   ),
   differs(
     'worker-death/others-go-on',

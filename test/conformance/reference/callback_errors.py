@@ -3,6 +3,14 @@ from .harness import alone, eventually, may_hang
 from .tasks import fail, sqr
 
 
+class NoException(BaseException):
+    """What a callback can raise that is not an Exception."""
+
+
+def throw_no_exception(_):
+    raise NoException
+
+
 def throw(_):
     raise ValueError('task of the callback')
 
@@ -10,6 +18,21 @@ def throw(_):
 @alone('callbacks/throws')
 def _(ctx):
     return {'get': may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw).get)}
+
+
+@alone('callbacks/throws-no-error')
+def _(ctx):
+    result = ctx.pool.apply_async(sqr, (3,), callback=throw_no_exception)
+    return {'successful': may_hang(result.get), 'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
+
+
+@alone('callbacks/rejects')
+def _(ctx):
+    return {
+        'get': may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw).get),
+        'failed': may_hang(ctx.pool.apply_async(fail, ('first',), error_callback=throw).get),
+        'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2])),
+    }
 
 
 @alone('callbacks/throws-then-others')

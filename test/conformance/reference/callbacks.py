@@ -179,6 +179,18 @@ def _(ctx):
     return {'get': may_hang(result.get, 10), 'text': text_of(pool)}
 
 
+@alone('callbacks/none-of-terminate')
+def _(ctx):
+    pool, started, go = ctx.make_pool(1), ctx.latch('started'), ctx.latch()
+    events = []
+    pool.apply_async(hold, (started.path, go.path, 1), callback=events.append, error_callback=events.append)
+    started.wait()
+    pool.terminate()
+    pool.join()
+    eventually(lambda: events, 0.3)
+    return {'events': events}
+
+
 @alone('callbacks/none-after-terminate')
 def _(ctx):
     pool, started, go, events = ctx.make_pool(1), ctx.latch('started'), ctx.latch(), []

@@ -66,6 +66,17 @@ def _(ctx):
     return outcome(lambda: ctx.pool.starmap(mul, [(1, 2), (3, 4)], 0))
 
 
+@shared('chunking/zero-in-options')
+def _(ctx):
+    return {
+        'imap': outcome(lambda: next(ctx.pool.imap(sqr, [1, 2, 3], chunksize=0))),
+        'map': outcome(lambda: ctx.pool.map(sqr, [1, 2, 3], chunksize=0)),
+        'mapAsync': outcome(lambda: ctx.pool.map_async(sqr, [1, 2, 3], chunksize=0).get()),
+        'starmapAsync': outcome(lambda: ctx.pool.starmap_async(mul, [(1, 2)], chunksize=0).get()),
+        'then': outcome(lambda: ctx.pool.map(sqr, [4], chunksize=1)),
+    }
+
+
 @alone('chunking/map-fraction')
 def _(ctx):
     return may_hang(lambda: ctx.pool.map(sqr, [1, 2, 3], 1.5))

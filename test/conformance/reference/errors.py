@@ -3,7 +3,7 @@ import contextlib
 import io
 
 from .harness import alone, error_of, eventually, may_hang, outcome, shared
-from .tasks import NeedsTwo, TaskFailure, exit_worker, fail, hard_exit, identity, sqr, worker
+from .tasks import NeedsTwo, TaskFailure, exit_worker, fail, function_or, hard_exit, identity, sqr, worker
 
 
 class Unsendable:
@@ -156,6 +156,12 @@ def _(ctx):
     return {'value': [outcome(lambda: next(iterator)) for _ in range(4)]}
 
 
+@shared('errors/argument-neighbours')
+def _(ctx):
+    iterator = ctx.pool.imap(identity, [1, Unsendable(), 3], 3)
+    return {'value': [outcome(lambda: next(iterator)) for _ in range(4)]}
+
+
 @shared('errors/argument-beside-others')
 def _(ctx):
     bad = ctx.pool.apply_async(identity, (Unsendable(),))
@@ -192,6 +198,12 @@ def _(ctx):
 @shared('errors/result-in-map')
 def _(ctx):
     return outcome(lambda: ctx.pool.starmap(return_function, [(), ()], 1))
+
+
+@shared('errors/result-neighbours')
+def _(ctx):
+    iterator = ctx.pool.imap(function_or, [(n, n == 1) for n in range(3)], 3)
+    return {'value': [outcome(lambda: next(iterator)) for _ in range(4)]}
 
 
 @shared('errors/unsendable-error')

@@ -2,6 +2,7 @@
 import itertools
 
 from .harness import alone, eventually, outcome, shared, steps
+from .maps import Sized
 from .tasks import await_latch, identity, nothing, sqr
 
 
@@ -139,6 +140,14 @@ def _(ctx):
     iterator = pool.imap(sqr, tapped(taken, range(1000)))
     read = eventually(lambda: len(taken) == 1000, 10)
     return {'all': read, 'length': len(list(iterator))}
+
+
+@shared('imap/declared-length-wrong')
+def _(ctx):
+    return {
+        'long': list(ctx.pool.imap(sqr, Sized(10, range(3)))),
+        'short': list(ctx.pool.imap(sqr, Sized(2, range(4)))),
+    }
 
 
 @alone('imap/infinite-input')

@@ -131,7 +131,10 @@ def _(ctx):
 def _(ctx):
     pool = ctx.make_pool(2)
     pool.imap(identity, iter(threading.Event().wait, None))
-    return {'apply': may_hang(lambda: pool.apply(sqr, (6,)))}
+    return {
+        'apply': may_hang(lambda: pool.apply(sqr, (6,))),
+        'imap': may_hang(lambda: list(pool.imap(sqr, [2, 3]))),
+    }
 
 
 @shared('submit/from-two-callers')

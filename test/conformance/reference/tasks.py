@@ -138,6 +138,11 @@ def worker_of(_):
     return str(os.getpid())
 
 
+def function_or(item):
+    x, is_function = item
+    return (lambda: x) if is_function else x
+
+
 def large_failure(size):
     raise TaskFailure('x' * size)
 
@@ -178,6 +183,13 @@ def ignore_sigterm(started):
     Latch(started).open()
     while True:
         time.sleep(1)
+
+
+def ignore_sigterm_and_beat(path):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        append(path, 'beat')
+        time.sleep(0.02)
 
 
 def spin(started):

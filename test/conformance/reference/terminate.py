@@ -4,7 +4,7 @@ import threading
 import time
 
 from .harness import alone, eventually, in_thread, may_hang, outcome, text_of
-from .tasks import fail, hold, hold_and_log, hold_then_mark, ignore_sigterm, logged, spin, sqr, worker
+from .tasks import fail, hold, hold_and_log, hold_then_mark, ignore_sigterm, ignore_sigterm_and_beat, logged, spin, sqr, worker
 
 
 def held(ctx, processes=1):
@@ -76,6 +76,24 @@ def _(ctx):
     return {'next': may_hang(iterator.__next__)}
 
 
+@alone('terminate/waiting-in-next')
+def _(ctx):
+    pool, log, go = ctx.make_pool(1), ctx.log(), ctx.latch()
+    items = [(log.path, go.path, x) for x in range(2)]
+    waiting = [in_thread(method(hold_and_log, items).__next__) for method in (pool.imap, pool.imap_unordered)]
+    log.wait(1)
+    pool.terminate()
+    eventually(lambda: not any(thread.is_alive() for thread in waiting), 1.5)
+    return {'next': ['hangs' if thread.is_alive() else thread.outcome for thread in waiting]}
+
+
+@alone('terminate/at-once')
+def _(ctx):
+    pool, result = held(ctx)
+    pool.terminate()
+    return {'ready': result.ready()}
+
+
 @alone('terminate/wait-returns')
 def _(ctx):
     pool, result = held(ctx)
@@ -121,6 +139,16 @@ def _(ctx):
     return {'terminate': may_hang(pool.terminate)}
 
 
+@alone('terminate/ends-what-ignores-sigterm')
+def _(ctx):
+    pool, beat = ctx.make_pool(1), ctx.log()
+    pool.apply_async(ignore_sigterm_and_beat, (beat.path,))
+    beat.wait(1)
+    ended = may_hang(pool.terminate)
+    before = len(beat.lines())
+    return {'gone': not eventually(lambda: len(beat.lines()) > before, 1), 'terminate': ended}
+
+
 @alone('terminate/blocked-input')
 def _(ctx):
     pool, asked = ctx.make_pool(1), threading.Event()
@@ -134,6 +162,20 @@ def _(ctx):
     first = next(iterator)
     asked.wait()
     return {'first': first, 'terminate': may_hang(pool.terminate)}
+
+
+@alone('terminate/close-with-blocked-input')
+def _(ctx):
+    pool = ctx.make_pool(1)
+
+    def source():
+        yield 3
+        threading.Event().wait()
+
+    iterator = pool.imap(sqr, source())
+    first = next(iterator)
+    pool.close()
+    return {'first': first, 'join': may_hang(pool.join), 'next': may_hang(iterator.__next__)}
 
 
 @alone('terminate/during-join')

@@ -39,6 +39,12 @@ def _(ctx):
     return {'value': [outcome(iterator.__next__), may_hang(iterator.__next__)]}
 
 
+@alone('worker-death/imap-neighbours')
+def _(ctx):
+    iterator = ctx.pool.imap(die_on, [(n, n == 1) for n in range(4)], 4)
+    return {'value': [may_hang(iterator.__next__)]}
+
+
 @alone('worker-death/others-go-on')
 def _(ctx):
     lost = ctx.pool.apply_async(die)

@@ -5,7 +5,7 @@ import type { Payload } from '../../../packages/shared/src/codec.js'
 import { decodePayload, encodeValue, encodeValues } from '../../../packages/shared/src/codec.js'
 import { decodeError, encodeError } from '../../../packages/shared/src/error-transport.js'
 import { EncodingError } from '../../../packages/shared/src/errors.js'
-import { identities, plain, rich, text } from '../../fixtures/dist/any-value.js'
+import { identities, plain, rich } from '../../fixtures/dist/any-value.js'
 
 const RUNS = 3_000
 
