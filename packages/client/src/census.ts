@@ -28,7 +28,6 @@ export class Census {
   constructor(options: CensusOptions, keys: PoolKeys) {
     this.#options = options
     this.#keys = keys
-    this.#remote = 0
   }
 
   /** Local and remote worker processes that are known of. */

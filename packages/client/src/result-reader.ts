@@ -63,14 +63,11 @@ export class ResultReader {
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
-        this.lastError = error
         if (error instanceof Error && /^(NOPERM|WRONGTYPE)\b/.test(error.message)) return this.#onRefused(error)
         await delay(50)
       }
     }
   }
-
-  lastError: unknown
 
   /** Reads on from the beginning of the stream: it was made anew. */
   rewind(): void {
@@ -96,9 +93,7 @@ export class ResultReader {
   #trim(): void {
     if (this.#closed || this.#untrimmed === 0) return
     this.#untrimmed = 0
-    this.#link.client.xtrim(this.#stream, 'MINID', after(this.#cursor)).catch((error: unknown) => {
-      this.lastError = error
-    })
+    this.#link.client.xtrim(this.#stream, 'MINID', after(this.#cursor)).catch(() => undefined)
   }
 }
 
