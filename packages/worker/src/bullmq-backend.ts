@@ -8,13 +8,7 @@ import type * as bullmq from 'bullmq'
 
 const require = createRequire(import.meta.url)
 const load = (name: string) => require(`bullmq/dist/cjs/classes/${name}`) as typeof bullmq
-const scripts = require('bullmq/dist/cjs/scripts') as {
-  readonly moveToFinished: { readonly content: string; readonly keys: number }
-}
 
 export const { RedisQueueBackend } = load('redis-queue-backend')
 export const { RedisConnection } = load('redis-connection')
 export const { QueueKeys } = load('queue-keys')
-
-/** The script that completes a job and takes the next one, and how many keys it has. */
-export const { content: moveToFinishedLua, keys: moveToFinishedKeys } = scripts.moveToFinished

@@ -1,6 +1,6 @@
 /**
  * The life of a worker process: take a chunk, see that its pool is initialized, run it, deliver its outcome, take the
- * next. It tells its supervisor which chunk is in hand and never renews a lock itself: a task may block this thread for
+ * next. It shows its supervisor which chunk is in hand and never renews a lock itself: a task may block this thread for
  * as long as it likes. Whatever happens to the connection is waited out; what happens to this process is the
  * supervisor's business.
  */
@@ -22,6 +22,7 @@ import {
 import type { ChunkQueue, TakenChunk } from './chunk-queue.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
 import type { ChunkStore } from './chunk-store.js'
+import type { HandWriter } from './hand.js'
 import { type Initializer, InitializerFailure } from './initializer.js'
 import { LossLedger } from './loss-ledger.js'
 import type { SupervisorChannel } from './messages.js'
@@ -44,6 +45,8 @@ export interface ChunkLoopParts {
   readonly keys: PoolKeys
   readonly initializer: Initializer
   readonly channel: SupervisorChannel
+  /** Tells which chunk is in hand. */
+  readonly hand: HandWriter
   /** The task of this id, when this worker has it. */
   readonly findTask: (taskId: string) => Promise<TaskFunction | undefined>
   readonly log: (error: unknown) => void
@@ -91,28 +94,29 @@ export class ChunkLoop {
   }
 
   async #wait(): Promise<TakenChunk | undefined> {
-    const { queue, token, channel } = this.#parts
-    for (let told = false; !this.#draining; ) {
+    const { queue, token } = this.#parts
+    while (!this.#draining) {
       const taken = await this.#insist(() => queue.take(token))
       if (taken !== undefined) return taken
-      if (!told) channel.send({ type: 'free' })
-      told = true
       await this.#insist(() => queue.waitForChunk(waitSeconds))
     }
     return undefined
   }
 
   async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
-    const { channel, pool } = this.#parts
+    const { hand, pool } = this.#parts
     this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
+    hand.write(taken.jobId)
+    let next: TakenChunk | undefined
     try {
-      channel.send({ type: 'take', jobId: taken.jobId })
       const outcome = await this.#outcome(taken, this.#running)
       if (outcome === undefined) return undefined
       this.#askForSuccessor()
-      return await this.#deliver(taken, outcome)
+      next = await this.#deliver(taken, outcome)
+      return next
     } finally {
       this.#running = undefined
+      if (next === undefined) hand.write(undefined)
     }
   }
 
@@ -134,7 +138,8 @@ export class ChunkLoop {
       this.#startChunk()
       const losses = new LossLedger(taken.fields)
       if (losses.updates.size > 0) await this.#insist(() => store.noteFields(taken.jobId, losses.updates))
-      const tellItem = (index: number, limit: number) => this.#parts.channel.send({ type: 'item', index, limit })
+      const tellItem = (index: number, limit: number) =>
+        this.#parts.channel.send({ type: 'item', jobId: taken.jobId, index, limit })
       const beforeItem = async (index: number) => {
         if (losses.persistent) await this.#insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
         tellItem(index, 0)
@@ -178,7 +183,7 @@ export class ChunkLoop {
    * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
    */
   async #putOff(taken: TakenChunk): Promise<undefined> {
-    const { link, keys, queue, store, token, channel } = this.#parts
+    const { link, keys, queue, store, token } = this.#parts
     const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
     if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
       await this.#insist(() => queue.postpone(taken.jobId, token, putOffPause))
@@ -186,14 +191,12 @@ export class ChunkLoop {
       await this.#insist(() => store.dropHeld(taken.jobId, token))
       await this.#insist(() => store.dropWaiting(`${clientId}.`))
     }
-    channel.send({ type: 'free' })
   }
 
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
-    const { store, channel } = this.#parts
+    const { store } = this.#parts
     const entry = formatOutcome(taken.jobId, outcome)
     const { delivered, next } = await this.#complete(taken, entry)
-    if (next === undefined) channel.send({ type: 'free' })
     if (!delivered) {
       // The client's lease has ended: what it left waiting is nobody's.
       const clientId = parseChunkId(taken.jobId)?.clientId

@@ -1,7 +1,7 @@
 /**
  * The queue of a pool: BullMQ's Redis backend, with one job for one chunk.
  *
- * Adding, taking and completing are BullMQ's own scripts. What it adds: a chunk's payload is stored as the text it is
+ * Adding, taking, waiting and putting off are BullMQ's. What it adds: a chunk's payload is stored as the text it is
  * (BullMQ would encode it a second time), a taken chunk is read field by field (BullMQ would throw on a malformed hash
  * after having taken it), and an outcome and the completion of its chunk are one script, so that a chunk is never
  * completed without its outcome. It never runs tasks; what happens to a chunk beside its life is chunk-store's.
@@ -43,6 +43,7 @@ const shortestWait = 0.002
 export class ChunkQueue extends RedisQueueBackend {
   readonly #link: RedisLink
   readonly #pool: PoolKeys
+  readonly #lockDuration: number
   readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
   /** When the next chunk that was put off is due; 0: none is. */
@@ -64,7 +65,8 @@ export class ChunkQueue extends RedisQueueBackend {
     )
     this.#link = link
     this.#pool = pool
-    this.#complete = defineComplete(link.client)
+    this.#lockDuration = lockDuration
+    this.#complete = defineComplete(link.client, pool)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
   }
@@ -91,7 +93,7 @@ export class ChunkQueue extends RedisQueueBackend {
     return takenChunk(fields, jobId)
   }
 
-  /** The scripts' replies carry a whole job hash, which BullMQ parses and may choke on; it is kept from it. */
+  /** The script's reply carries a whole job hash, which BullMQ parses and may choke on; it is kept from it. */
   override execCommand(...[client, command, args]: Parameters<bullmq.RedisQueueBackend['execCommand']>): unknown {
     const reply = super.execCommand(client, command, args)
     if (command !== 'moveToActive') return reply
@@ -128,16 +130,9 @@ export class ChunkQueue extends RedisQueueBackend {
     outcome: readonly string[],
     takeNext: boolean,
   ): Promise<{ delivered: boolean; next: TakenChunk | undefined }> {
-    await this.client // BullMQ's connection is ready
-    const job = { id: jobId, opts: {} }
-    const own = ['1', 'returnvalue', true, 'completed', token, Date.now(), takeNext] as const
-    const args = this.moveToFinishedArgs(
-      job as never,
-      ...(own as unknown as [never, never, never, never, never, never]),
-    )
     const results = this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
-    const [added, finished] = await this.#complete(args, results, outcome)
-    const [fields, next] = Array.isArray(finished) ? finished : []
+    const lockDuration = this.#lockDuration
+    const [added, fields, next] = await this.#complete({ jobId, token, results, outcome, takeNext, lockDuration })
     return { delivered: added !== null, next: takenChunk(fields, next) }
   }
 

@@ -1,40 +1,75 @@
 /**
- * The script at the end of every chunk: our outcome and BullMQ's completion as one. A transaction would do as well, and
- * cost twice as much in each worker process, as ioredis makes a pipeline object with all scripts for every one.
+ * The script at the end of every chunk: its outcome, its completion and the next chunk, as one. It does what BullMQ's own
+ * script does to the plain jobs that chunks are (no parents, no deduplication, removed when complete), in the same keys
+ * and states, in a third of Redis's time, and it appends the outcome first: if Redis is out of memory it refuses there,
+ * before anything has changed.
  *
- * The list of active chunks, KEYS[2], is made anew whenever it has been empty, and gets its time to live here.
- *
- * The outcome goes first: if Redis is out of memory it refuses there, before anything has changed.
+ * What is not plain is left to BullMQ: when the queue is paused or limited, or a chunk that was put off is due, no chunk
+ * is taken here, and the worker process asks BullMQ for one.
  */
+import type { PoolKeys } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
-import { moveToFinishedKeys, moveToFinishedLua } from './bullmq-backend.js'
 
-/** Replies with the outcome's stream id, or null when there is no stream, and with what BullMQ's script returns. */
-export type CompleteChunk = (
-  bullmq: readonly unknown[],
-  stream: string,
-  outcome: readonly string[],
-) => Promise<[added: string | null, finished: unknown]>
+/** Replies with the outcome's stream id, or null when there is no stream, then with the next chunk, if one was taken. */
+type Reply = [added: string | null, fields?: string[], jobId?: string]
 
-/** Fields of an outcome's entry. */
-const outcomeLength = 6
+export interface CompleteArguments {
+  readonly jobId: string
+  readonly token: string
+  /** The stream of the chunk's client. */
+  readonly results: string
+  /** Fields of the outcome's entry. */
+  readonly outcome: readonly string[]
+  readonly takeNext: boolean
+  /** Milliseconds that the next chunk's lock lasts. */
+  readonly lockDuration: number
+}
+
+export type CompleteChunk = (args: CompleteArguments) => Promise<Reply>
+
 const command = 'poolmqComplete'
 
+/**
+ * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks is
+ * made anew whenever it has been empty, and gets its time to live here. A hash that is somebody else's making is taken
+ * for an empty one, which the worker process reports.
+ *
+ * KEYS: job, its lock, results, active, wait, prioritized, delayed, meta, marker.
+ * ARGV: id, token, now, '1' to take the next, lock duration, prefix of job keys, then the outcome.
+ */
 const lua = `
-local function complete()
-${moveToFinishedLua}
+local job, lock, results, active, wait, prioritized, delayed, meta, marker = unpack(KEYS)
+local id, token, now, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
+local call = redis.call
+local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 7))
+local holder = call('GET', lock)
+if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('DEL', job, lock) end
+if ARGV[4] ~= '1' then return { added } end
+local limits = call('HMGET', meta, 'paused', 'concurrency', 'max')
+if limits[1] or limits[2] or limits[3] then return { added } end
+if call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
+local next = call('RPOPLPUSH', wait, active)
+if not next then
+  next = call('ZPOPMIN', prioritized)[1]
+  if not next then return { added } end
+  call('LPUSH', active, next)
 end
-local added = redis.call('XADD', KEYS[${moveToFinishedKeys + 1}], 'NOMKSTREAM', '*', unpack(ARGV, #ARGV - ${outcomeLength - 1}, #ARGV))
-local finished = complete()
-redis.call('PEXPIRE', KEYS[2], 55000)
-return { added, finished }`
+call('PEXPIRE', active, 55000)
+call('SET', prefix .. next .. ':lock', token, 'PX', ARGV[5])
+if call('EXISTS', wait, prioritized) > 0 then call('ZADD', marker, 0, '0') end
+local fields = redis.pcall('HGETALL', prefix .. next)
+if fields.err then fields = {} end
+if fields[1] then call('HSET', prefix .. next, 'processedOn', now) end
+return { added, fields, next }`
 
-export function defineComplete(client: Redis | Cluster): CompleteChunk {
-  if (!(command in client)) client.defineCommand(command, { numberOfKeys: moveToFinishedKeys + 1, lua })
-  const run = (client as unknown as Record<string, (...args: unknown[]) => Promise<[string | null, unknown]>>)[command]
-  return (bullmq, stream, outcome) => {
-    const keys = bullmq.slice(0, moveToFinishedKeys)
-    const args = bullmq.slice(moveToFinishedKeys)
-    return (run as NonNullable<typeof run>).call(client, ...keys, stream, ...args, ...outcome)
+export function defineComplete(client: Redis | Cluster, pool: PoolKeys): CompleteChunk {
+  if (!(command in client)) client.defineCommand(command, { numberOfKeys: 9, lua })
+  const run = (client as unknown as { [command]: (...args: unknown[]) => Promise<Reply> })[command]
+  const prefix = pool.chunk('')
+  const lists = ['active', 'wait', 'prioritized', 'delayed', 'meta', 'marker'].map((suffix) => pool.chunk(suffix))
+  return ({ jobId, token, results, outcome, takeNext, lockDuration }) => {
+    const job = prefix + jobId
+    const args = [jobId, token, Date.now(), takeNext ? '1' : '0', lockDuration, prefix]
+    return run.call(client, job, `${job}:lock`, results, ...lists, ...args, ...outcome)
   }
 }

@@ -5,34 +5,27 @@
  */
 import type { ChunkStore } from './chunk-store.js'
 import type { Log } from './logger.js'
+import type { WorkerSlot } from './worker-slot.js'
 
 export class LockKeeper {
   readonly #store: ChunkStore
   readonly #log: Log
-  /** Token to chunk: a worker process has one chunk in hand. */
-  readonly #held = new Map<string, string>()
+  readonly #slots: ReadonlySet<WorkerSlot>
 
-  constructor(store: ChunkStore, log: Log) {
+  constructor(store: ChunkStore, log: Log, slots: ReadonlySet<WorkerSlot>) {
     this.#store = store
     this.#log = log
-  }
-
-  hold(token: string, jobId: string | undefined): void {
-    if (jobId === undefined) this.#held.delete(token)
-    else this.#held.set(token, jobId)
-  }
-
-  get chunks(): Iterable<string> {
-    return this.#held.values()
+    this.#slots = slots
   }
 
   async renew(): Promise<void> {
-    const held = [...this.#held]
+    const held = [...this.#slots].flatMap((slot) => slot.held ?? [])
     if (held.length === 0) return
-    const lost = await this.#store.renew(held.map(([token, jobId]) => [jobId, token] as const))
+    const lost = await this.#store.renew(held.map(({ jobId, token }) => [jobId, token] as const))
     // A chunk that was completed while we asked is reported as well.
-    for (const [token, jobId] of held) {
-      if (lost.includes(jobId) && this.#held.get(token) === jobId) this.#log.debug({ jobId }, 'a lease was lost')
+    for (const slot of this.#slots) {
+      const jobId = slot.held?.jobId
+      if (jobId !== undefined && lost.includes(jobId)) this.#log.debug({ jobId }, 'a lease was lost')
     }
   }
 }

@@ -1,4 +1,7 @@
-/** What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way. */
+/**
+ * What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way, nor does which
+ * chunk is in hand: that is looked up (see hand).
+ */
 import type { PoolSpec, WireError } from '@poolmq/shared'
 import type { RecyclingLimits } from './recycling.js'
 
@@ -15,6 +18,8 @@ export interface WorkerConfig {
   /** The lock token of every chunk that this worker process takes. */
   readonly token: string
   readonly lockDuration: number
+  /** The descriptor of the record of what it has in hand. */
+  readonly hand: number
   readonly modules: readonly string[]
   readonly eager?: EagerSpec
   /** A Pool's own worker: more modules may follow. */
@@ -38,10 +43,6 @@ export type ToWorker =
 export type FromWorker =
   /** Modules are loaded, Redis is connected. */
   | { readonly type: 'ready'; readonly tasks: readonly string[] }
-  /** This chunk is in hand, the one before it is done. */
-  | { readonly type: 'take'; readonly jobId: string }
-  /** No chunk is in hand. */
-  | { readonly type: 'free' }
   /** The chunk in hand is the last one before this process exits. */
   | { readonly type: 'last' }
   /** This process is to be replaced when its successor is ready; it works on until then. */
@@ -54,7 +55,7 @@ export type FromWorker =
    * This item of the chunk in hand starts, and may run for so many milliseconds (0: no limit). Told only of a chunk that
    * has a limit, or has lost its worker process before.
    */
-  | { readonly type: 'item'; readonly index: number; readonly limit: number }
+  | { readonly type: 'item'; readonly jobId: string; readonly index: number; readonly limit: number }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'initialized'; readonly clientId: string }

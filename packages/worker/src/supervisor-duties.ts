@@ -52,7 +52,7 @@ export class SupervisorDuties {
 
   constructor(options: SupervisorDutiesOptions) {
     this.#options = options
-    this.#locks = new LockKeeper(options.store, options.log)
+    this.#locks = new LockKeeper(options.store, options.log, options.slots)
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {
@@ -68,10 +68,6 @@ export class SupervisorDuties {
     this.#every(watchInterval, 'watching memory', async () => {
       for (const slot of slots) slot.checkMemory()
     })
-  }
-
-  hold(token: string, jobId: string | undefined): void {
-    this.#locks.hold(token, jobId)
   }
 
   /** Shows what has changed, now rather than at the next tick; if Redis refuses, the tick does it. */
@@ -136,13 +132,13 @@ export class SupervisorDuties {
 
   async #giveBackChunk(jobId: string, loss: WorkerLoss, details: string): Promise<void> {
     const { store, log } = this.#options
-    if (loss.cancelled.has(jobId)) return store.dropHeld(jobId, loss.token)
-    if (loss.late !== undefined) {
-      await store.noteFields(jobId, new Map([[`late:${loss.late.item}`, String(loss.late.limit)]]))
+    if (loss.cancelled === jobId) return store.dropHeld(jobId, loss.token)
+    if (loss.late?.jobId === jobId) {
+      await store.noteFields(jobId, new Map([[`late:${loss.late.index}`, String(loss.late.limit)]]))
     }
     if (loss.counts) {
       log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
-      await store.noteLoss(jobId, loss.token, loss.item, details)
+      await store.noteLoss(jobId, loss.token, loss.item?.jobId === jobId ? loss.item.index : undefined, details)
     }
     await store.giveBack(jobId, loss.token)
   }
@@ -154,7 +150,8 @@ export class SupervisorDuties {
   async #watchClients(): Promise<void> {
     const { slots, store } = this.#options
     const running = new Map<string, ChunkId>()
-    for (const jobId of this.#locks.chunks) {
+    for (const slot of slots) {
+      const jobId = slot.held?.jobId ?? ''
       const id = parseChunkId(jobId)
       if (id !== undefined) running.set(jobId, id)
     }

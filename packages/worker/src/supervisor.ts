@@ -6,7 +6,6 @@
  * It composes the roles that stand in files of their own: worker-slot (one worker process and its successors),
  * lock-keeper (leases), presence (being seen), lease-watcher (clients that are gone).
  */
-import type { ChildProcess } from 'node:child_process'
 import { hostname } from 'node:os'
 import {
   assertServer,
@@ -28,6 +27,7 @@ import { createLogger } from './logger.js'
 import type { EagerSpec, WorkerConfig } from './messages.js'
 import { packDescriptor } from './packed-descriptor.js'
 import { SupervisorDuties } from './supervisor-duties.js'
+import type { StartedWorker } from './worker-handle.js'
 import { WorkerSlot } from './worker-slot.js'
 
 export interface SupervisorOptions {
@@ -38,7 +38,7 @@ export interface SupervisorOptions {
   /** Worker threads in this process instead of processes. @defaultValue false */
   readonly threads?: boolean
   /** Worker processes that were started already, with `forkWorker`. */
-  readonly started?: readonly ChildProcess[]
+  readonly started?: readonly StartedWorker[]
   /** URLs of the task modules. */
   readonly modules: readonly string[]
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
@@ -64,7 +64,7 @@ export class Supervisor implements HealthSource {
   readonly #slots = new Set<WorkerSlot>()
   readonly #brokenInitializers = new Map<string, WireError>()
   readonly #initializerFailures = new Map<string, number>()
-  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'modules' | 'brokenInitializers'>>()
+  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'brokenInitializers'>>()
   readonly #firstReady = new Deferred()
   readonly #ended = new Deferred<unknown>()
   #modules: string[]
@@ -101,7 +101,7 @@ export class Supervisor implements HealthSource {
   get workers(): WorkerCounts {
     const slots = [...this.#slots]
     const ready = slots.filter((slot) => slot.isReady).length
-    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.jobId !== undefined).length }
+    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.held !== undefined).length }
   }
 
   /** What keeps this host from taking a chunk now: nothing when it could. */
@@ -204,7 +204,7 @@ export class Supervisor implements HealthSource {
     return { host: hostname(), pid: process.pid, processes: this.#slots.size, tasks }
   }
 
-  #startSlot(started: ChildProcess | undefined): void {
+  #startSlot(started: StartedWorker | undefined): void {
     const slot: WorkerSlot = new WorkerSlot({
       started,
       threads: this.#options.threads === true,
@@ -220,7 +220,6 @@ export class Supervisor implements HealthSource {
         if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
         this.#duties?.announceSoon()
       },
-      onTake: (token, jobId) => this.#duties?.hold(token, jobId),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
       onInitialized: (clientId) => void this.#initializerFailures.delete(clientId),

@@ -15,6 +15,7 @@ import {
 import { ChunkLoop } from './chunk-loop.js'
 import { ChunkQueue } from './chunk-queue.js'
 import { ChunkStore } from './chunk-store.js'
+import { HandWriter } from './hand.js'
 import { Initializer, InitializerFailure } from './initializer.js'
 import type { SupervisorChannel, ToWorker, WorkerConfig } from './messages.js'
 import { loadModules } from './module-loader.js'
@@ -111,6 +112,7 @@ export class WorkerBody {
       keys,
       initializer,
       channel: this.#channel,
+      hand: new HandWriter(config.hand),
       findTask: (taskId) => this.#findTask(taskId, config.local),
       log: logFailure,
     })

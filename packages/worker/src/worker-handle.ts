@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { inheritedExecArgv } from './exec-argv.js'
+import { HandReader, openHand } from './hand.js'
 import type { FromWorker, ToWorker } from './messages.js'
 import { guardedStart } from './orphan-guard.js'
 
@@ -15,6 +16,10 @@ export interface WorkerExit {
 
 export interface WorkerHandle {
   readonly pid: number
+  /** Where this worker tells what it has in hand, as its own descriptor. */
+  readonly handDescriptor: number
+  /** The chunk in hand; undefined when there is none, and after its exit. */
+  readonly jobId: string | undefined
   send(message: ToWorker): void
   /** Ends it now, whatever it does. */
   kill(): void
@@ -28,21 +33,35 @@ export interface WorkerListener {
 /** Milliseconds that the rest of a dead process's messages is waited for. */
 const drainMessages = 500
 
-/** Starts a worker process that waits for its configuration. */
-export function forkWorker(): ChildProcess {
-  return fork(new URL('./worker-process.js', import.meta.url), [], {
-    ...guardedStart(inheritedExecArgv()),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+/** The descriptor of the record of what is in hand, in a worker process: the one after the line to its supervisor. */
+const handInChild = 4
+
+/** A worker process that was started and has not been spoken to. */
+export interface StartedWorker {
+  readonly child: ChildProcess
+  readonly hand: number
 }
 
-/** @param child - a worker process that was started already, and has not been spoken to */
-export function startProcess(listener: WorkerListener, child = forkWorker()): WorkerHandle {
+/** Starts a worker process that waits for its configuration. */
+export function forkWorker(): StartedWorker {
+  const hand = openHand()
+  const child = fork(new URL('./worker-process.js', import.meta.url), [], {
+    ...guardedStart(inheritedExecArgv()),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', hand],
+  })
+  return { child, hand }
+}
+
+/** @param started - a worker process that was started already */
+export function startProcess(listener: WorkerListener, started = forkWorker()): WorkerHandle {
+  const { child } = started
+  const hand = new HandReader(started.hand)
   let exit: WorkerExit | undefined
   let told = false
   const tell = () => {
     if (told || exit === undefined) return
     told = true
+    hand.close()
     listener.onExit(exit)
   }
   child.on('message', (message: FromWorker) => listener.onMessage(message))
@@ -64,6 +83,10 @@ export function startProcess(listener: WorkerListener, child = forkWorker()): Wo
   }
   return {
     pid: child.pid ?? 0,
+    handDescriptor: handInChild,
+    get jobId() {
+      return hand.read()
+    },
     send: (message) => {
       if (child.connected) child.send(message, ignoreClosed)
     },
@@ -76,14 +99,23 @@ function ignoreClosed(): void {}
 
 export function startThread(listener: WorkerListener): WorkerHandle {
   const thread = new Worker(new URL('./worker-thread.js', import.meta.url))
+  const descriptor = openHand()
+  const hand = new HandReader(descriptor)
   let failure: string | null = null
   thread.on('message', (message: FromWorker) => listener.onMessage(message))
   thread.on('error', (error) => {
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   })
-  thread.on('exit', (code) => listener.onExit({ code, signal: failure }))
+  thread.on('exit', (code) => {
+    hand.close()
+    listener.onExit({ code, signal: failure })
+  })
   return {
     pid: process.pid,
+    handDescriptor: descriptor,
+    get jobId() {
+      return hand.read()
+    },
     send: (message) => thread.postMessage(message),
     kill: () => void thread.terminate(),
   }

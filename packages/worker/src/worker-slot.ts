@@ -4,12 +4,19 @@
  * replaced; what it had in hand is reported once, with what is known of the cause.
  */
 
-import type { ChildProcess } from 'node:child_process'
 import { Deferred, randomId, type WireError, within } from '@poolmq/shared'
+import { Deadline } from './deadline.js'
 import type { FromWorker, ToWorker, WorkerConfig } from './messages.js'
 import type { RecyclingLimits } from './recycling.js'
 import { residentMemory } from './resident-memory.js'
-import { startProcess, startThread, type WorkerExit, type WorkerHandle, type WorkerListener } from './worker-handle.js'
+import {
+  type StartedWorker,
+  startProcess,
+  startThread,
+  type WorkerExit,
+  type WorkerHandle,
+  type WorkerListener,
+} from './worker-handle.js'
 
 /** What a worker process that has ended may have left. */
 export interface WorkerLoss {
@@ -19,21 +26,24 @@ export interface WorkerLoss {
   /** False when it was made to end (drain, recycling, stop, a failed initializer): its chunk is not to blame. */
   readonly counts: boolean
   /** The item that ran, where it is known. */
-  readonly item: number | undefined
-  /** The chunk's client is gone or has cancelled it: it is not to run again. */
-  readonly cancelled: ReadonlySet<string>
+  readonly item: ItemOfChunk | undefined
+  /** The chunk whose client is gone or has cancelled it: it is not to run again. */
+  readonly cancelled: string | undefined
   /** The item was ended because it ran for longer than so many milliseconds. */
-  readonly late: { readonly item: number; readonly limit: number } | undefined
+  readonly late: (ItemOfChunk & { readonly limit: number }) | undefined
+}
+
+export interface ItemOfChunk {
+  readonly jobId: string
+  readonly index: number
 }
 
 export interface WorkerSlotOptions {
   /** A worker process that was started already. */
-  readonly started?: ChildProcess | undefined
+  readonly started?: StartedWorker | undefined
   readonly threads: boolean
-  readonly config: (token: string) => Promise<WorkerConfig>
+  readonly config: (token: string) => Promise<Omit<WorkerConfig, 'hand'>>
   readonly onReady: () => void
-  /** A chunk is in hand under this token, or none any more. */
-  readonly onTake: (token: string, jobId: string | undefined) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
@@ -45,13 +55,12 @@ interface Occupant {
   readonly handle: WorkerHandle
   readonly token: string
   readonly gone: Deferred
-  readonly cancelled: Set<string>
-  ready: boolean
-  jobId: string | undefined
-  item: number | undefined
   /** Ends the process when what it runs should have ended long since. */
-  deadline: NodeJS.Timeout | undefined
-  late: { readonly item: number; readonly limit: number } | undefined
+  readonly deadline: Deadline
+  ready: boolean
+  cancelled: string | undefined
+  item: ItemOfChunk | undefined
+  late: (ItemOfChunk & { readonly limit: number }) | undefined
   /** It was told to end, or ends by itself as it should. */
   leaving: boolean
   /** It ended by itself with nothing in hand. */
@@ -88,8 +97,11 @@ export class WorkerSlot {
     return this.#current.ready
   }
 
-  get jobId(): string | undefined {
-    return this.#current.jobId
+  /** The chunk in hand, and the token of its lock. */
+  get held(): { readonly jobId: string; readonly token: string } | undefined {
+    const { handle, token } = this.#current
+    const { jobId } = handle
+    return jobId === undefined ? undefined : { jobId, token }
   }
 
   send(message: ToWorker): void {
@@ -103,12 +115,10 @@ export class WorkerSlot {
    */
   cancel(jobId: string): void {
     const occupant = this.#current
-    if (occupant.jobId !== jobId || occupant.cancelled.has(jobId)) return
-    occupant.cancelled.add(jobId)
+    if (occupant.handle.jobId !== jobId || occupant.cancelled === jobId) return
+    occupant.cancelled = jobId
     occupant.handle.send({ type: 'cancel', jobId })
-    this.#setDeadline(occupant, cancelGrace, () => {
-      occupant.leaving = true
-    })
+    this.#endIn(cancelGrace, occupant, jobId)
   }
 
   /** Whether the process, busy as it may be, has grown beyond what its pool allows; then it is replaced. */
@@ -135,21 +145,14 @@ export class WorkerSlot {
     occupant.handle.send({ type: 'drain' })
   }
 
-  #setDeadline(occupant: Occupant, grace: number, before: () => void): void {
-    clearTimeout(occupant.deadline)
-    const due = performance.now() + grace
-    occupant.deadline = setTimeout(() => {
-      // This process was suspended meanwhile: what the other has said by now is still to be read.
-      if (performance.now() > due + lateGrace) return this.#setDeadline(occupant, lateGrace, before)
-      before()
+  /** Ends the process of a chunk that should not run any more, if it still does in so many milliseconds. */
+  #endIn(grace: number, occupant: Occupant, jobId: string, onEnd?: () => void): void {
+    occupant.deadline.set(grace, () => {
+      if (occupant.handle.jobId !== jobId) return
+      onEnd?.()
+      occupant.leaving = true
       occupant.handle.kill()
-    }, grace)
-  }
-
-  #clearDeadline(occupant: Occupant): void {
-    clearTimeout(occupant.deadline)
-    occupant.deadline = undefined
-    occupant.cancelled.clear()
+    })
   }
 
   /** Ends its processes, with time to do it by themselves. No other is started. */
@@ -167,7 +170,7 @@ export class WorkerSlot {
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
-  #start(go: boolean, started?: ChildProcess): Occupant {
+  #start(go: boolean, started?: StartedWorker): Occupant {
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
       onExit: (exit) => this.#left(occupant, exit),
@@ -176,11 +179,10 @@ export class WorkerSlot {
       handle: this.#options.threads ? startThread(listener) : startProcess(listener, started),
       token: randomId(),
       gone: new Deferred(),
-      cancelled: new Set(),
+      deadline: new Deadline(),
       ready: false,
-      jobId: undefined,
+      cancelled: undefined,
       item: undefined,
-      deadline: undefined,
       late: undefined,
       leaving: false,
       done: false,
@@ -191,7 +193,7 @@ export class WorkerSlot {
     }
     this.#options.config(occupant.token).then(
       (config) => {
-        occupant.handle.send({ type: 'config', config })
+        occupant.handle.send({ type: 'config', config: { ...config, hand: occupant.handle.handDescriptor } })
         if (go) occupant.handle.send({ type: 'go' })
       },
       () => undefined, // the supervisor could not connect and is giving up
@@ -207,20 +209,9 @@ export class WorkerSlot {
         this.#options.onReady()
         this.#relieve()
         break
-      case 'take':
-        this.#clearDeadline(occupant)
-        occupant.jobId = message.jobId
-        occupant.item = undefined
-        this.#options.onTake(occupant.token, message.jobId)
-        break
-      case 'free':
-        this.#clearDeadline(occupant)
-        occupant.jobId = undefined
-        this.#options.onTake(occupant.token, undefined)
-        break
       case 'item':
-        occupant.item = message.index
-        this.#limitItem(occupant, message.index, message.limit)
+        occupant.item = message
+        this.#limitItem(occupant, message, message.limit)
         break
       case 'last':
         if (!this.#ending && occupant === this.#current) this.#successor ??= this.#start(false)
@@ -247,21 +238,17 @@ export class WorkerSlot {
     }
   }
 
-  #limitItem(occupant: Occupant, item: number, limit: number): void {
-    if (occupant.cancelled.size > 0) return
-    if (limit === 0) {
-      clearTimeout(occupant.deadline)
-      return
-    }
-    this.#setDeadline(occupant, limit + lateGrace, () => {
-      occupant.leaving = true
-      occupant.late = { item, limit }
-    })
+  #limitItem(occupant: Occupant, { jobId, index }: ItemOfChunk, limit: number): void {
+    if (occupant.cancelled === jobId) return
+    if (limit === 0) occupant.deadline.clear()
+    else
+      this.#endIn(limit + lateGrace, occupant, jobId, () => {
+        occupant.late = { jobId, index, limit }
+      })
   }
 
   #left(occupant: Occupant, exit: WorkerExit): void {
-    clearTimeout(occupant.deadline)
-    this.#options.onTake(occupant.token, undefined)
+    occupant.deadline.clear()
     if (!occupant.done) this.#report(occupant, exit)
     occupant.gone.resolve()
     if (this.#ending) return

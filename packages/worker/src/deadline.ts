@@ -1,0 +1,22 @@
+/** The end that a worker process is given by its supervisor: what it should have ended by then is looked at, and ended. */
+
+/** Milliseconds that are added when this process itself was suspended: what was said meanwhile is still to be read. */
+const lateGrace = 1000
+
+export class Deadline {
+  #timer: NodeJS.Timeout | undefined
+
+  /** In so many milliseconds, instead of what was set before. */
+  set(grace: number, onOver: () => void): void {
+    clearTimeout(this.#timer)
+    const due = performance.now() + grace
+    this.#timer = setTimeout(() => {
+      if (performance.now() > due + lateGrace) this.set(lateGrace, onOver)
+      else onOver()
+    }, grace)
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,160 @@
+// The end of a chunk: outcome, completion and the next chunk as one, in each state that the queue can be in.
+import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
+import { ChunkQueue, type NewChunk } from '@poolmq/worker'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { uniqueName } from '../support/pool-name.js'
+
+const token = 'holder'
+const client = randomId()
+const id = (index: number) => formatChunkId(client, 0, index)
+const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]']
+
+let link: RedisLink
+let keys: PoolKeys
+let queue: ChunkQueue
+beforeEach(async () => {
+  keys = new PoolKeys(uniqueName('complete'))
+  link = await RedisLink.open(inject('redisUrl'))
+  queue = new ChunkQueue(link, keys)
+  await link.client.xadd(keys.results(client), '*', 'open', '1')
+})
+afterEach(async () => {
+  const left = await link.client.keys(`${keys.prefix}:*`)
+  if (left.length > 0) await link.client.del(...left)
+  await link.close()
+})
+
+const chunk = (index: number, priority = 0): NewChunk => ({
+  jobId: id(index),
+  taskId: 'ns.task',
+  data: `data of ${index}`,
+  priority,
+})
+const active = () => link.client.lrange(keys.chunk('active'), 0, -1)
+const delivered = async () => (await link.client.xlen(keys.results(client))) - 1
+const complete = (takeNext = true) => queue.complete(id(0), token, outcome, takeNext)
+
+async function addAndTake(...chunks: NewChunk[]): Promise<void> {
+  await queue.add(chunks)
+  expect((await queue.take(token))?.jobId).toBe(id(0))
+}
+
+describe('a chunk is completed', () => {
+  test('and the next one is taken under the same token, with a lock that ends', async () => {
+    await addAndTake(chunk(0), chunk(1), chunk(2))
+    const { delivered: isDelivered, next } = await complete()
+    expect(isDelivered).toBe(true)
+    expect(next).toMatchObject({ jobId: id(1), taskId: 'ns.task', data: 'data of 1' })
+    expect(await active()).toEqual([id(1)])
+    expect(await link.client.get(keys.chunk(`${id(1)}:lock`))).toBe(token)
+    expect(await link.client.pttl(keys.chunk(`${id(1)}:lock`))).toBeGreaterThan(5000)
+    expect(await link.client.pttl(keys.chunk('active'))).toBeGreaterThan(50_000)
+    expect(await link.client.exists(keys.chunk(id(0)), keys.chunk(`${id(0)}:lock`))).toBe(0)
+    expect(await link.client.zcard(keys.chunk('marker'))).toBe(1)
+    expect(await delivered()).toBe(1)
+  })
+
+  test('and no other is taken when none is wanted', async () => {
+    await addAndTake(chunk(0), chunk(1))
+    expect((await complete(false)).next).toBeUndefined()
+    expect(await active()).toEqual([])
+    expect(await link.client.llen(keys.chunk('wait'))).toBe(1)
+  })
+
+  test('and nothing is left of the last one', async () => {
+    await addAndTake(chunk(0))
+    expect(await complete()).toEqual({ delivered: true, next: undefined })
+    expect(await link.client.exists(keys.chunk('active'), keys.chunk(id(0)))).toBe(0)
+  })
+
+  test('and chunks with a priority follow, the most urgent first', async () => {
+    await addAndTake(chunk(0), chunk(1, 7), chunk(2, 3))
+    expect((await complete()).next?.jobId).toBe(id(2))
+    expect((await queue.complete(id(2), token, outcome, true)).next?.jobId).toBe(id(1))
+  })
+
+  test('also when its lock has lapsed, and nobody else has taken it', async () => {
+    await addAndTake(chunk(0))
+    await link.client.del(keys.chunk(`${id(0)}:lock`))
+    await complete()
+    expect(await active()).toEqual([])
+    expect(await link.client.exists(keys.chunk(id(0)))).toBe(0)
+  })
+})
+
+describe('a chunk is delivered, and not completed,', () => {
+  test('when another holds it', async () => {
+    await addAndTake(chunk(0), chunk(1))
+    await link.client.set(keys.chunk(`${id(0)}:lock`), 'another')
+    expect((await complete()).next?.jobId).toBe(id(1))
+    expect(await active()).toEqual([id(1), id(0)])
+    expect(await link.client.get(keys.chunk(`${id(0)}:lock`))).toBe('another')
+    expect(await delivered()).toBe(1)
+  })
+
+  test('when it was given back and waits again', async () => {
+    await addAndTake(chunk(0))
+    await link.client.del(keys.chunk(`${id(0)}:lock`))
+    await link.client.rpoplpush(keys.chunk('active'), keys.chunk('wait'))
+    const { next } = await complete()
+    expect(next).toMatchObject({ jobId: id(0), data: 'data of 0' })
+  })
+})
+
+test('nobody to deliver to: it is said, and the chunk is completed', async () => {
+  await addAndTake(chunk(0))
+  await link.client.del(keys.results(client))
+  expect(await complete()).toEqual({ delivered: false, next: undefined })
+  expect(await link.client.exists(keys.results(client), keys.chunk(id(0)))).toBe(0)
+})
+
+describe('what is not plain is left to BullMQ:', () => {
+  test.each([
+    ['paused', '1'],
+    ['concurrency', '1'],
+    ['max', '10'],
+  ])('a queue with %s', async (field, value) => {
+    await addAndTake(chunk(0), chunk(1))
+    await link.client.hset(keys.chunk('meta'), field, value)
+    expect((await complete()).next).toBeUndefined()
+    expect(await active()).toEqual([])
+    await link.client.hdel(keys.chunk('meta'), field)
+    expect((await queue.take(token))?.jobId).toBe(id(1))
+  })
+
+  test('a chunk that was put off and is due', async () => {
+    await addAndTake(chunk(0), chunk(1))
+    await queue.postpone(id(0), token, 60_000)
+    expect((await queue.take(token))?.jobId).toBe(id(1))
+    await link.client.zadd(keys.chunk('delayed'), 'XX', 1, id(0))
+    expect((await queue.complete(id(1), token, outcome, true)).next).toBeUndefined()
+    expect((await queue.take(token))?.jobId).toBe(id(0))
+  })
+})
+
+test('one that is put off for long does not keep the others back', async () => {
+  await addAndTake(chunk(0), chunk(1), chunk(2))
+  await queue.postpone(id(0), token, 60_000)
+  await queue.take(token)
+  expect((await queue.complete(id(1), token, outcome, true)).next?.jobId).toBe(id(2))
+})
+
+test.each([
+  ['is gone', async (key: string) => void (await link.client.del(key))],
+  ['is of another type', async (key: string) => void (await link.client.set(key, 'x'))],
+])('a next chunk whose hash %s is taken, and empty', async (_what, damage) => {
+  await addAndTake(chunk(0), chunk(1))
+  await damage(keys.chunk(id(1)))
+  const { next } = await complete()
+  expect(next).toMatchObject({ jobId: id(1), taskId: '', data: '' })
+  await queue.complete(id(1), token, outcome, true)
+  expect(await link.client.exists(keys.chunk(id(1)), keys.chunk('active'))).toBe(0)
+})
+
+test('a refused outcome changes nothing', async () => {
+  await addAndTake(chunk(0), chunk(1))
+  await link.client.set(keys.results(client), 'not a stream')
+  await expect(complete()).rejects.toThrow('WRONGTYPE')
+  expect(await active()).toEqual([id(0)])
+  expect(await link.client.get(keys.chunk(`${id(0)}:lock`))).toBe(token)
+})
