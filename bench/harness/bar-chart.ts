@@ -34,10 +34,12 @@ export function barChart(rows: readonly Row[]): string | undefined {
       `<text x="${Number(x(high)) + 6}" y="${middle + 4}">${figure(median)}</text>`,
     ].join('')
   })
+  const title = escapeXml(`${first.workload}, ${first.measure}: ${first.unit}`)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    `<text x="8" y="20" font-weight="bold">${escapeXml(`${first.workload}, ${first.measure}: ${first.unit}`)}</text>`,
+    `<text x="8" y="20" font-weight="bold">${title}</text>`,
     ...body,
     '</svg>\n',
   ].join('\n')
