@@ -33,12 +33,12 @@ import { unknownTask } from './unknown-task.js'
 
 /** Milliseconds that a chunk which cannot be run here and now is put off. */
 const putOffPause = 200
-/** Seconds that a wait for a chunk lasts at most before the queue is looked at again. */
-const waitSeconds = 5
 
 export interface ChunkLoopParts {
   readonly pool: string
   readonly token: string
+  /** Milliseconds that a wait for a chunk lasts at most before the queue is looked at again. */
+  readonly longestWait: number
   readonly queue: ChunkQueue
   readonly store: ChunkStore
   readonly link: RedisLink
@@ -90,15 +90,18 @@ export class ChunkLoop {
       next ??= await this.#wait()
       if (next !== undefined) next = await this.#process(next)
     }
+    this.#parts.hand.write(undefined)
     this.#parts.channel.send({ type: 'done' })
   }
 
   async #wait(): Promise<TakenChunk | undefined> {
-    const { queue, token } = this.#parts
+    const { queue, token, hand, longestWait } = this.#parts
     while (!this.#draining) {
+      // Told again each time: that is how the supervisor knows that this process listens.
+      hand.write(undefined)
       const taken = await this.#insist(() => queue.take(token))
       if (taken !== undefined) return taken
-      await this.#insist(() => queue.waitForChunk(waitSeconds))
+      await this.#insist(() => queue.waitForChunk(longestWait / 1000))
     }
     return undefined
   }
@@ -107,16 +110,13 @@ export class ChunkLoop {
     const { hand, pool } = this.#parts
     this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
     hand.write(taken.jobId)
-    let next: TakenChunk | undefined
     try {
       const outcome = await this.#outcome(taken, this.#running)
       if (outcome === undefined) return undefined
       this.#askForSuccessor()
-      next = await this.#deliver(taken, outcome)
-      return next
+      return await this.#deliver(taken, outcome)
     } finally {
       this.#running = undefined
-      if (next === undefined) hand.write(undefined)
     }
   }
 

@@ -5,7 +5,7 @@
  *
  * A look may see half of a change. That is harmless: whatever is done with a job id is done under the lock's token.
  */
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -60,6 +60,11 @@ export class HandReader {
     if (this.#descriptor === undefined) return undefined
     const length = readSync(this.#descriptor, this.#record, 0, size, 0) === 0 ? 0 : (this.#record[0] ?? 0)
     return length === 0 ? undefined : this.#record.toString('latin1', 1, 1 + length)
+  }
+
+  /** When something was last told, in milliseconds; a worker process without a chunk tells that it is there. */
+  lastTold(): number {
+    return this.#descriptor === undefined ? 0 : fstatSync(this.#descriptor).mtimeMs
   }
 
   close(): void {

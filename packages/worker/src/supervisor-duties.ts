@@ -56,7 +56,7 @@ export class SupervisorDuties {
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {
-    const { lockDuration, store, slots } = this.#options
+    const { lockDuration, link, store, slots } = this.#options
     this.#presence = presence
     this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
     this.#every(lockDuration / 3, 'showing presence', () => this.#announce())
@@ -65,6 +65,10 @@ export class SupervisorDuties {
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
+    this.#every(lockDuration, 'listening for deaf worker processes', async () => {
+      await link.client.ping()
+      for (const slot of slots) slot.checkHearing()
+    })
     this.#every(watchInterval, 'watching memory', async () => {
       for (const slot of slots) slot.checkMemory()
     })

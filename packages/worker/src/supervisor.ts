@@ -220,6 +220,7 @@ export class Supervisor implements HealthSource {
         if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
         this.#duties?.announceSoon()
       },
+      onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
       onInitialized: (clientId) => void this.#initializerFailures.delete(clientId),

@@ -106,6 +106,7 @@ export class WorkerBody {
     this.#loop = new ChunkLoop({
       pool,
       token,
+      longestWait: config.lockDuration / 2,
       queue,
       store: new ChunkStore(link, keys, config.lockDuration),
       link,

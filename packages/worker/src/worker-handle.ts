@@ -20,6 +20,8 @@ export interface WorkerHandle {
   readonly handDescriptor: number
   /** The chunk in hand; undefined when there is none, and after its exit. */
   readonly jobId: string | undefined
+  /** When it last told what it has in hand, in milliseconds of any clock. */
+  readonly lastTold: number
   send(message: ToWorker): void
   /** Ends it now, whatever it does. */
   kill(): void
@@ -87,6 +89,9 @@ export function startProcess(listener: WorkerListener, started = forkWorker()): 
     get jobId() {
       return hand.read()
     },
+    get lastTold() {
+      return hand.lastTold()
+    },
     send: (message) => {
       if (child.connected) child.send(message, ignoreClosed)
     },
@@ -115,6 +120,9 @@ export function startThread(listener: WorkerListener): WorkerHandle {
     handDescriptor: descriptor,
     get jobId() {
       return hand.read()
+    },
+    get lastTold() {
+      return hand.lastTold()
     },
     send: (message) => thread.postMessage(message),
     kill: () => void thread.terminate(),

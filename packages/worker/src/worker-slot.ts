@@ -44,6 +44,8 @@ export interface WorkerSlotOptions {
   readonly threads: boolean
   readonly config: (token: string) => Promise<Omit<WorkerConfig, 'hand'>>
   readonly onReady: () => void
+  /** A worker process has stopped looking for chunks, and is being replaced. */
+  readonly onDeaf: (pid: number) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
@@ -69,10 +71,15 @@ interface Occupant {
   retiring: boolean
   limits: RecyclingLimits
   failure: WireError | undefined
+  lastTold: number
+  /** Looks in a row at which it had told nothing since the one before. */
+  silences: number
   /** Milliseconds before its replacement starts. */
   pause: number
 }
 
+/** Looks at which a worker process without a chunk may have told nothing. */
+const mostSilences = 3
 /** Milliseconds that a cancelled task has to end by itself. */
 const cancelGrace = 500
 /** Milliseconds that a task whose time is over has to end by itself. */
@@ -189,6 +196,8 @@ export class WorkerSlot {
       retiring: false,
       limits: { memory: null },
       failure: undefined,
+      lastTold: 0,
+      silences: 0,
       pause: 0,
     }
     this.#options.config(occupant.token).then(
@@ -236,6 +245,23 @@ export class WorkerSlot {
         occupant.pause = this.#options.onInitializerFailed(message.clientId, message.error)
         break
     }
+  }
+
+  /**
+   * Called at intervals, each time that this host has had an answer from Redis: a worker process without a chunk has
+   * looked for one since the last time, or it is deaf, and after some such intervals replaced. Intervals are counted, and
+   * no time is taken, as the whole host may have been suspended.
+   */
+  checkHearing(): void {
+    const occupant = this.#current
+    const told = occupant.handle.lastTold
+    const isSilent = occupant.ready && occupant.handle.jobId === undefined && told === occupant.lastTold
+    occupant.lastTold = told
+    occupant.silences = isSilent ? occupant.silences + 1 : 0
+    if (occupant.silences < mostSilences || occupant.leaving) return
+    this.#options.onDeaf(occupant.handle.pid)
+    occupant.leaving = true
+    occupant.handle.kill()
   }
 
   #limitItem(occupant: Occupant, { jobId, index }: ItemOfChunk, limit: number): void {

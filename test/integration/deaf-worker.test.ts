@@ -1,0 +1,36 @@
+// A worker process that lives and no longer looks for chunks: it is found, and another takes its place.
+import { Pool } from '@poolmq/client'
+import { expect, inject, test } from 'vitest'
+import { WorkerHost } from '../chaos/worker-host.js'
+import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import { uniqueName } from '../support/pool-name.js'
+import { until } from '../support/until.js'
+
+test('a worker process that was stopped while it waited is replaced', { timeout: 60_000 }, async () => {
+  const name = uniqueName('deaf')
+  const connection = inject('redisUrl')
+  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 1, lease: 1000 })
+  await using pool = new Pool({ name, processes: 0, connection })
+  expect(await pool.apply(chaos.length, ['abc'])).toBe(3)
+  const deaf = host.workers[0] as number
+  process.kill(deaf, 'SIGSTOP')
+  await until(
+    'it is replaced',
+    () => host.workers,
+    (pids) => pids.length > 0 && !pids.includes(deaf),
+    30_000,
+  )
+  expect(host.complaints).toContain('has stopped looking for chunks')
+  expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
+})
+
+test('one that waits for chunks, or runs one for long, is left alone', { timeout: 60_000 }, async () => {
+  const name = uniqueName('hearing')
+  const connection = inject('redisUrl')
+  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 2, lease: 1000 })
+  await using pool = new Pool({ name, processes: 0, connection })
+  const before = host.workers
+  // Six of the intervals after three of which a silent one is replaced.
+  expect(await pool.apply(chaos.sleep, [6000])).toBe(6000)
+  expect(host.workers).toEqual(before)
+})
