@@ -23,6 +23,7 @@ import {
 } from '@poolmq/shared'
 import { ChunkStore } from './chunk-store.js'
 import type { HealthSource, WorkerCounts } from './health-server.js'
+import { InitializerFailures } from './initializer-failures.js'
 import { createLogger } from './logger.js'
 import type { EagerSpec, WorkerConfig } from './messages.js'
 import { packDescriptor } from './packed-descriptor.js'
@@ -62,8 +63,7 @@ export class Supervisor implements HealthSource {
   readonly #options: SupervisorOptions
   readonly #log = createLogger('supervisor')
   readonly #slots = new Set<WorkerSlot>()
-  readonly #brokenInitializers = new Map<string, WireError>()
-  readonly #initializerFailures = new Map<string, number>()
+  readonly #initializerFailures = new InitializerFailures()
   readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'brokenInitializers'>>()
   readonly #firstReady = new Deferred()
   readonly #ended = new Deferred<unknown>()
@@ -212,7 +212,7 @@ export class Supervisor implements HealthSource {
         ...(await this.#config.promise),
         token,
         modules: this.#modules,
-        brokenInitializers: [...this.#brokenInitializers],
+        brokenInitializers: this.#initializerFailures.broken,
       }),
       onReady: () => {
         this.#failedStarts = 0
@@ -223,8 +223,8 @@ export class Supervisor implements HealthSource {
       onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
-      onInitialized: (clientId) => void this.#initializerFailures.delete(clientId),
-      onInitializerFailed: (clientId, error) => this.#initializerFailed(clientId, error),
+      onInitialized: (clientId) => this.#initializerFailures.succeeded(clientId),
+      onInitializerFailed: (clientId, error) => this.#initializerFailures.failed(clientId, error),
     })
     this.#slots.add(slot)
   }
@@ -252,12 +252,5 @@ export class Supervisor implements HealthSource {
     }
     this.#log.warn({ err: error }, 'a worker process ended before it was ready')
     return 50 * 2 ** Math.min(this.#failedStarts, 6)
-  }
-
-  #initializerFailed(clientId: string, error: WireError): number {
-    const failures = (this.#initializerFailures.get(clientId) ?? 0) + 1
-    this.#initializerFailures.set(clientId, failures)
-    if (failures >= maxFailedStarts) this.#brokenInitializers.set(clientId, error)
-    return failures >= maxFailedStarts ? 0 : 50 * 2 ** failures
   }
 }
