@@ -23,6 +23,7 @@ import {
   taskModules,
 } from '@poolmq/shared'
 import { currentTask, type NewChunk } from '@poolmq/worker'
+import { Breakdown } from './breakdown.js'
 import {
   Call,
   type ChunkResult,
@@ -38,6 +39,7 @@ import { Census } from './census.js'
 import type { EncodedChunk } from './chunker.js'
 import { LocalWorkers } from './local-workers.js'
 import { PoolSession } from './pool-session.js'
+import { ProcessAnchor } from './process-anchor.js'
 import { Submitter } from './submitter.js'
 
 export interface PoolEngineOptions {
@@ -56,8 +58,7 @@ export class PoolEngine {
   readonly #options: PoolEngineOptions
   readonly #keys: PoolKeys
   readonly #calls = new Map<number, Call>()
-  /** The calls that keep the process alive. */
-  readonly #awake = new Set<Call>()
+  readonly #anchor = new ProcessAnchor()
   readonly #submitter: Submitter
   readonly #local: LocalWorkers | undefined
   readonly #census: Census
@@ -67,11 +68,7 @@ export class PoolEngine {
   #nextCall = 0
   /** Chunks of open calls that nothing has been heard of. */
   #underWay = 0
-  #anchor: NodeJS.Timeout | undefined
-  /** Why nothing can run any more. */
-  #broken: { readonly error: unknown } | undefined
-  /** The same, when it may pass. */
-  #outage: { readonly error: unknown } | undefined
+  readonly #breakdown = new Breakdown()
   #shutdown: Promise<void> | undefined
 
   constructor(options: PoolEngineOptions) {
@@ -125,7 +122,8 @@ export class PoolEngine {
     this.keepAwake(call, true)
     this.#local?.load(task.url)
     // A handle must exist before it can fail.
-    if (this.#broken !== undefined) queueMicrotask(() => this.#fail(call, this.#broken?.error))
+    const { reason } = this.#breakdown
+    if (reason !== undefined) queueMicrotask(() => this.#fail(call, reason.error))
     else this.#census.callOpened(() => this.#calls.size > 0)
     if (options.signal !== undefined) this.#cancelOn(options.signal, call)
     return call
@@ -167,21 +165,16 @@ export class PoolEngine {
 
   /** Whether this call keeps the process alive: it does while it runs, or somebody waits for its results. */
   keepAwake(call: Call, awake: boolean): void {
-    if (awake && this.#calls.has(call.number)) this.#awake.add(call)
-    else this.#awake.delete(call)
-    if (this.#awake.size > 0) {
-      this.#anchor ??= setInterval(() => undefined, 2 ** 30)
-    } else {
-      clearInterval(this.#anchor)
-      this.#anchor = undefined
-    }
+    if (awake && this.#calls.has(call.number)) this.#anchor.hold(call)
+    else this.#anchor.release(call)
   }
 
   /** Resolves when no call is open. */
   async idle(): Promise<void> {
-    const anchor = setInterval(() => undefined, 2 ** 30)
+    const holder = {}
+    this.#anchor.hold(holder)
     while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
-    clearInterval(anchor)
+    this.#anchor.release(holder)
   }
 
   /** Rejects all open calls. */
@@ -295,22 +288,17 @@ export class PoolEngine {
 
   /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */
   #suspend(error: ConnectionError | undefined): void {
-    if (error === undefined) {
-      if (this.#broken !== undefined && this.#broken === this.#outage) this.#broken = undefined
-      return
-    }
-    this.#break(error)
-    if (this.#broken?.error === error) this.#outage = this.#broken
+    if (error === undefined) this.#breakdown.end()
+    else this.#break(error, true)
   }
 
-  #break(error: unknown): void {
-    if ((this.#broken !== undefined && this.#broken !== this.#outage) || this.#shutdown !== undefined) return
-    this.#broken = { error }
-    this.failAll(error)
+  #break(error: unknown, mayPass = false): void {
+    if (this.#shutdown === undefined && this.#breakdown.begin(error, mayPass)) this.failAll(error)
   }
 
   async #end(how: 'drain' | 'stop'): Promise<void> {
-    const anchor = setInterval(() => undefined, 2 ** 30)
+    const holder = {}
+    this.#anchor.hold(holder)
     try {
       this.#submitter.clear()
       const session = await this.#session.catch(() => undefined)
@@ -321,7 +309,7 @@ export class PoolEngine {
       await this.#local?.end(session === undefined ? 'stop' : how)
       await session?.close(this.#options.name === undefined)
     } finally {
-      clearInterval(anchor)
+      this.#anchor.release(holder)
     }
   }
 }

@@ -1,0 +1,17 @@
+/** Keeps the process alive as long as somebody holds it. A pool's sockets and child processes do not count for that. */
+export class ProcessAnchor {
+  readonly #holders = new Set<object>()
+  #timer: NodeJS.Timeout | undefined
+
+  hold(holder: object): void {
+    this.#holders.add(holder)
+    this.#timer ??= setInterval(() => undefined, 2 ** 30)
+  }
+
+  release(holder: object): void {
+    this.#holders.delete(holder)
+    if (this.#holders.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
