@@ -223,13 +223,13 @@ export class ChunkLoop {
    * @param isFinal - errors that are no reason to ask again
    */
   async #insist<T>(action: () => Promise<T>, isFinal = (_error: unknown): boolean => false): Promise<T> {
-    for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
+    for (let tries = 0; ; tries++) {
       try {
         return await action()
       } catch (error) {
         if (isFinal(error)) throw error
-        this.#parts.log(error)
-        await delay(wait)
+        if (tries % 10 === 0) this.#parts.log(error)
+        await delay(Math.min(50 * 2 ** tries, 1000))
       }
     }
   }

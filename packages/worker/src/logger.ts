@@ -27,5 +27,12 @@ export function createLogger(role: string): Log {
 
 function open(role: string, level: string): Logger {
   const make = createRequire(import.meta.url)('pino') as typeof pino
-  return make({ name: `poolmq-${role}`, level }, make.destination({ dest: 2, sync: true }))
+  const serializers = { err: (error: unknown) => withoutArguments(make.stdSerializers.err(error as Error)) }
+  return make({ name: `poolmq-${role}`, level, serializers }, make.destination({ dest: 2, sync: true }))
+}
+
+/** An error of Redis carries the command that it refused: scripts of kilobytes, and the user's data, which no log is for. */
+function withoutArguments(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('command' in error)) return error
+  return { ...error, command: (error.command as { name?: unknown } | undefined)?.name }
 }
