@@ -1,33 +1,10 @@
-/** golden.json is what CPython says, and the table, golden.json and docs/semantics.md name the same things. */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+/** The table, golden.json and docs/semantics.md name the same things. */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { deviation } from './deviation.js'
-import { goldenUrl, readGolden } from './golden.js'
+import { readGolden } from './golden.js'
 import { table } from './table.js'
 import { expected, translate } from './translation.js'
-
-const script = fileURLToPath(new URL('./cpython.py', import.meta.url))
-const found = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' })
-const version = found.status === 0 ? found.stdout.trim() : 'none'
-
-// Messages and start methods change between minor versions: only the version that wrote the file can write it again.
-test('golden.json regenerates byte by byte', { timeout: 300_000 }, ({ skip }) => {
-  const wanted = readGolden().python
-  if (version !== wanted) skip(`needs python3 ${wanted}; here: ${version}`)
-  const directory = mkdtempSync(join(tmpdir(), 'conformance-golden-'))
-  try {
-    const output = join(directory, 'golden.json')
-    const run = spawnSync('python3', [script, output], { encoding: 'utf8' })
-    expect(run.status, run.stderr).toBe(0)
-    expect(readFileSync(output, 'utf8')).toBe(readFileSync(goldenUrl, 'utf8'))
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-})
 
 test('the table has at least 140 cases, and an id once only', () => {
   const ids = table.map(({ id }) => id)

@@ -1,8 +1,4 @@
-/**
- * Whether the Docker tests can run here, and if so the project's image. Where they cannot, one line says why, and nothing
- * is pulled: that is for whoever runs them to decide.
- */
-import { writeSync } from 'node:fs'
+/** Whether the Docker tests can run here, and if so the project's image. */
 import { fileURLToPath } from 'node:url'
 import type { getContainerRuntimeClient } from 'testcontainers'
 
@@ -16,19 +12,19 @@ const image = 'poolmq-docker-test:latest'
 /** Every test ends what it starts; the image of the reaper that would do so too need not be there. */
 process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true'
 
-/** The engine's client, or undefined when the tests are to be left out. */
-export async function findEngine(): Promise<RuntimeClient | undefined> {
+/** The engine's client, or what is missing. Nothing is pulled: that is for whoever runs the tests to decide. */
+export async function findEngine(): Promise<{ client?: RuntimeClient; missing?: string }> {
   const { getContainerRuntimeClient } = await import('testcontainers')
   let client: RuntimeClient
   try {
     client = await getContainerRuntimeClient()
   } catch {
-    return leaveOut('no Docker engine answers')
+    return { missing: 'no Docker engine answers' }
   }
   for (const name of [redisImage, nodeImage]) {
-    if (!(await isThere(client, name))) return leaveOut(`the engine has no image ${name}`)
+    if (!(await isThere(client, name))) return { missing: `the engine has no image ${name}` }
   }
-  return client
+  return { client }
 }
 
 /** Builds the image that the Dockerfile describes; returns its name. */
@@ -47,9 +43,4 @@ async function isThere(client: RuntimeClient, name: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-// Past vitest, which would put a headline above it.
-function leaveOut(why: string): undefined {
-  writeSync(2, `poolmq: the Docker tests are left out: ${why}\n`)
 }

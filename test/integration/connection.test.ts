@@ -1,14 +1,13 @@
 // The first connection: it succeeds, or fails once, in time, with an error that says what to do.
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ConnectionOption } from '../../packages/shared/src/connection-options.js'
 import { ConnectionError } from '../../packages/shared/src/errors.js'
 import { assertServer, RedisLink, type RedisLinkOptions } from '../../packages/shared/src/redis-link.js'
+import { makeCertificate } from '../support/certificate.js'
 import { listen, redisProgram, TestServer } from './connection-server.js'
 
 const quiet = { error: vi.spyOn(console, 'error'), warn: vi.spyOn(console, 'warn') }
@@ -122,32 +121,9 @@ describe.skipIf(!redisProgram)('a Redis that refuses', () => {
 
   test('TLS: each side without it, an unknown certificate, the right one', async () => {
     const server = await TestServer.start()
-    const [cert, key] = [join(server.directory, 'cert.pem'), join(server.directory, 'key.pem')]
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ]
-    execFileSync('openssl', [...request, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+    const { cert, settings } = await makeCertificate(server.directory)
     const [plain, secure] = [await freePort(), await freePort()]
-    const files = [
-      '--tls-cert-file',
-      cert,
-      '--tls-key-file',
-      key,
-      '--tls-ca-cert-file',
-      cert,
-      '--tls-auth-clients',
-      'no',
-    ]
-    await TestServer.start('--port', String(plain), '--tls-port', String(secure), ...files)
+    await TestServer.start('--port', String(plain), '--tls-port', String(secure), ...settings)
     expect((await refusal(`rediss://localhost:${plain}`, { connectTimeout: 500 })).error.message).toMatch(
       /over TLS.*Use redis/,
     )

@@ -1,15 +1,14 @@
 // A Redis that does not let everybody in: a password, a user of its own with no more rights than docs/guide/redis.md says,
 // TLS. From the client to the worker processes, whoever starts them.
-import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { ConnectionError, type ConnectionOption, Pool } from '@poolmq/client'
 import { describe, expect, inject, test } from 'vitest'
 import { RedisServer } from '../chaos/redis-server.js'
 import { WorkerHost } from '../chaos/worker-host.js'
 import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import { makeCertificate } from '../support/certificate.js'
 import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
 
@@ -121,35 +120,17 @@ suite('a user of its own', () => {
   })
 })
 
-/** Why there is no TLS here; undefined when there is. */
-function impediment(): string | undefined {
-  if (spawnSync('openssl', ['version']).status !== 0) return 'the command `openssl` is missing'
-  // Redis names the first setting that it does not know.
-  const { stderr } = spawnSync(redisProgram, ['--tls-port', '0', '--maxmemory-policy', 'none'], { encoding: 'utf8' })
-  return stderr.includes('tls-port') ? 'this Redis is built without TLS' : undefined
-}
-
 suite('TLS', () => {
-  test('with a certificate of one’s own', async ({ skip }) => {
-    const why = impediment()
-    skip(why !== undefined, why)
+  test('with a certificate of one’s own', async () => {
     using scratch = new Scratch()
-    const [key, certificate] = ['key.pem', 'certificate.pem'].map((name) => join(scratch.directory, name)) as [
-      string,
-      string,
-    ]
-    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1'
-    const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-    execFileSync('openssl', [...made, '-addext', names, '-keyout', key, '-out', certificate], { stdio: 'pipe' })
+    const { cert, settings } = await makeCertificate(scratch.directory)
     const port = await freePort()
-    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
-    const settings = ['--tls-port', port, '--bind', '127.0.0.1', '--tls-auth-clients', 'no', ...files]
-    await using _redis = await RedisServer.start(redisProgram, settings)
-    const ca = readFileSync(certificate, 'utf8')
+    await using _redis = await RedisServer.start(redisProgram, ['--tls-port', port, '--bind', '127.0.0.1', ...settings])
+    const ca = readFileSync(cert, 'utf8')
     await expectService({
       client: { host: 'localhost', port: Number(port), tls: { ca } },
       host: `rediss://localhost:${port}`,
-      env: { NODE_EXTRA_CA_CERTS: certificate },
+      env: { NODE_EXTRA_CA_CERTS: cert },
     })
     const error = await refusal(`rediss://localhost:${port}`)
     expect(error).toBeInstanceOf(ConnectionError)

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ConnectionOption } from '@poolmq/client'
 import { Redis, type RedisOptions } from 'ioredis'
+import { makeCertificate } from './certificate.js'
 import { freePorts, output, RedisProcess, TemporaryDirectory } from './redis-process.js'
 import { until } from './until.js'
 
@@ -55,14 +56,9 @@ export class RedisServers implements AsyncDisposable {
   static async tls(program: string): Promise<RedisServers> {
     const servers = new RedisServers(program)
     const directory = servers.#own(new TemporaryDirectory()).path
-    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    const files = ['-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2']
-    await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...names], directory)
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
-    const settings = { 'tls-key-file': key, 'tls-cert-file': cert, 'tls-ca-cert-file': cert, 'tls-auth-clients': 'no' }
+    const { cert, settings } = await makeCertificate(directory)
     const [port = 0] = await freePorts(1)
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-    await servers.#server(['--tls-port', String(port), ...args], 0)
+    await servers.#server(['--tls-port', String(port), ...settings], 0)
     servers.address = `rediss://127.0.0.1:${port}`
     servers.connection = { host: '127.0.0.1', port, tls: { ca: readFileSync(cert) } }
     servers.env = { NODE_EXTRA_CA_CERTS: cert }
