@@ -43,7 +43,10 @@ interface Result {
   readonly hosts: { readonly pid: number; readonly addresses: string[] }[]
 }
 
-test('a producer and a worker in different networks, joined only through Redis', { timeout: 90_000 }, async () => { // More than all its waits together, so that it ends, and removes its namespaces, in all cases.
+// More than all its waits together, so that it ends, and removes its namespaces, in all cases.
+const timeout = 90_000
+
+test('a producer and a worker in different networks, joined only through Redis', { timeout }, async () => {
   using scratch = new Scratch()
   using middle = new NetworkNamespace()
   using producerHost = new NetworkNamespace()
