@@ -2,34 +2,24 @@
  * A Redis server of a test's own that bears ill-treatment: killed and started again with what its AOF has kept, stopped,
  * thrown off all its connections. It listens on a socket in a directory that goes with it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Redis } from 'ioredis'
+import { RedisProcess, TemporaryDirectory } from '../support/redis-process.js'
 
 export class RedisServer implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'poolmq-chaos-'))
-  readonly path = join(this.directory, 'redis.sock')
+  readonly #directory = new TemporaryDirectory('chaos')
+  readonly path = join(this.#directory.path, 'redis.sock')
   readonly url = `unix://${this.path}`
   readonly #program: string
   readonly #settings: readonly string[]
   /** What an administrator must say first: `AUTH` and its arguments. */
   readonly #login: readonly string[]
-  #child: ChildProcess | undefined
-  readonly #drop = () => {
-    this.#child?.kill('SIGKILL')
-    rmSync(this.directory, { recursive: true, force: true })
-  }
+  #process: RedisProcess | undefined
 
   private constructor(program: string, settings: readonly string[], login: readonly string[]) {
     this.#program = program
     this.#settings = settings
     this.#login = login
-    // Whatever ends this process ends the server.
-    process.on('exit', this.#drop)
   }
 
   /** @param settings - as on the command line: `'--appendonly', 'yes'` */
@@ -43,39 +33,28 @@ export class RedisServer implements AsyncDisposable {
     return server
   }
 
+  get directory(): string {
+    return this.#directory.path
+  }
+
   /** Resolves when it takes commands, with its data loaded. */
   async start(): Promise<void> {
     const own = ['--port', '0', '--unixsocket', this.path, '--dir', this.directory, '--save', '']
-    const child = spawn(this.#program, [...own, ...this.#settings], { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.#child = child
-    const lines = createInterface(child.stdout)
-    const ready = new Promise<void>((resolve, reject) => {
-      const said: string[] = []
-      lines.on('line', (line) => {
-        if (said.length < 100) said.push(line)
-        if (/ready to accept connections/i.test(line)) resolve()
-      })
-      child.once('exit', () => reject(new Error(`the Redis server ended before it was ready:\n${said.join('\n')}`)))
-    })
-    await ready
+    this.#process = await RedisProcess.start(this.#program, [...own, ...this.#settings], this.directory)
   }
 
   /** As the loss of power does. */
   async kill(): Promise<void> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
+    await this.#process?.kill()
   }
 
   /** Stopped, it holds its connections and never answers. */
   freeze(): void {
-    this.#child?.kill('SIGSTOP')
+    this.#process?.freeze()
   }
 
   thaw(): void {
-    this.#child?.kill('SIGCONT')
+    this.#process?.thaw()
   }
 
   /** Drops every connection. */
@@ -112,9 +91,7 @@ export class RedisServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.thaw()
     await this.kill()
-    process.off('exit', this.#drop)
-    rmSync(this.directory, { recursive: true, force: true })
+    this.#directory[Symbol.dispose]()
   }
 }

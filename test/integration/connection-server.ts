@@ -1,13 +1,10 @@
 // Redis servers of a connection test's own, on sockets in a directory that goes with them: to be stopped, killed,
 // started again, protected by passwords.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { inject, onTestFinished } from 'vitest'
+import { RedisProcess, TemporaryDirectory } from '../support/redis-process.js'
 
 export const redisProgram = inject('redisProgram')
 
@@ -16,7 +13,7 @@ export class TestServer {
   readonly path: string
   readonly directory: string
   readonly #settings: readonly string[]
-  #child: ChildProcess | undefined
+  #process: RedisProcess | undefined
 
   private constructor(directory: string, settings: readonly string[]) {
     this.directory = directory
@@ -25,10 +22,11 @@ export class TestServer {
   }
 
   static async start(...settings: readonly string[]): Promise<TestServer> {
-    const server = new TestServer(await mkdtemp(join(tmpdir(), 'poolmq-link-')), settings)
+    const directory = new TemporaryDirectory('link')
+    const server = new TestServer(directory.path, settings)
     onTestFinished(async () => {
       await server.kill()
-      await rm(server.directory, { recursive: true, force: true })
+      directory[Symbol.dispose]()
     })
     await server.start()
     return server
@@ -39,33 +37,22 @@ export class TestServer {
     return this.start(/Server initialized/)
   }
 
-  async start(sign = /ready to accept connections/i): Promise<void> {
+  async start(sign?: RegExp): Promise<void> {
     const own = ['--port', '0', '--unixsocket', this.path, '--dir', this.directory, '--save', '']
-    const child = spawn(redisProgram, [...own, ...this.#settings], { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.#child = child
-    const ready = deferred()
-    createInterface(child.stdout).on('line', (line) => {
-      if (sign.test(line)) ready.resolve()
-    })
-    child.once('exit', () => ready.reject(new Error('the test server ended before it was ready')))
-    await ready.promise
+    this.#process = await RedisProcess.start(redisProgram, [...own, ...this.#settings], this.directory, sign)
   }
 
   async kill(): Promise<void> {
-    const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
+    await this.#process?.kill()
   }
 
   /** Stopped, it holds its connections and never answers. */
   freeze(): void {
-    this.#child?.kill('SIGSTOP')
+    this.#process?.freeze()
   }
 
   thaw(): void {
-    this.#child?.kill('SIGCONT')
+    this.#process?.thaw()
   }
 }
 
@@ -84,14 +71,4 @@ export async function listen(
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
   return address.port
-}
-
-function deferred() {
-  let resolve!: () => void
-  let reject!: (error: Error) => void
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }

@@ -1,4 +1,7 @@
-/** A redis-server (or sentinel) of a test's own on a TCP port, in a directory that goes with it. */
+/**
+ * A redis-server (or sentinel) of the tests' own: one process, started once. What runs the tests may end in any way: the
+ * server and its directory go with it.
+ */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,17 +11,26 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
-/** What is started in one process, to be stopped in the opposite order. */
 export class RedisProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #said: string[] = []
 
+  readonly #drop: () => void
+
   private constructor(program: string, args: readonly string[], directory: string) {
     this.#child = spawn(program, args, { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#drop = () => {
+      this.#child.kill('SIGKILL')
+      rmSync(directory, { recursive: true, force: true })
+    }
     process.on('exit', this.#drop)
   }
 
-  /** Resolves when it has said that it is ready. */
+  /**
+   * Resolves when it has said that it is ready; rejects, with what it said, when it ends before that.
+   *
+   * @param directory - where it runs
+   */
   static async start(
     program: string,
     args: readonly string[],
@@ -40,26 +52,33 @@ export class RedisProcess implements AsyncDisposable {
 
   /** As the loss of its host does. */
   async kill(): Promise<void> {
+    process.off('exit', this.#drop)
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const exited = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await exited
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill()
-    process.off('exit', this.#drop)
+  /** Stopped, it holds its connections and never answers. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
   }
 
-  readonly #drop = () => void this.#child.kill('SIGKILL')
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill()
+  }
 }
 
 /** A directory that is removed when the scope ends. */
 export class TemporaryDirectory implements Disposable {
   readonly path: string
 
-  constructor() {
-    this.path = mkdtempSync(join(tmpdir(), 'poolmq-servers-'))
+  constructor(purpose: string) {
+    this.path = mkdtempSync(join(tmpdir(), `poolmq-${purpose}-`))
   }
 
   [Symbol.dispose](): void {

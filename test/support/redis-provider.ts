@@ -4,15 +4,10 @@
 // environment brings no REDIS_URL, the server is a process of ours on a free port, without persistence, in a directory
 // that goes with it. `inject('redisProgram')` is what tests start servers of their own with; where it is '', they are to
 // be left out with `test.skipIf`.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { accessSync, constants, rmSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { TestProject } from 'vitest/node'
+import { freePorts, RedisProcess, TemporaryDirectory } from './redis-process.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -52,64 +47,19 @@ function findRedisProgram(): string | undefined {
 }
 
 async function startServer(program: string): Promise<{ url: string; stop: () => Promise<void> }> {
-  const directory = await mkdtemp(join(tmpdir(), 'poolmq-test-redis-'))
-  const port = await freePort()
-  const server = spawn(
+  const directory = new TemporaryDirectory('test-redis')
+  const [port] = await freePorts(1)
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory.path]
+  const server = await RedisProcess.start(
     program,
-    [
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      directory,
-      '--save',
-      '',
-      '--maxmemory-policy',
-      'noeviction',
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    [...place, '--save', '', '--maxmemory-policy', 'noeviction'],
+    directory.path,
   )
-  // Whatever ends this process, a signal too, ends the server and its directory.
-  const drop = () => {
-    server.kill('SIGKILL')
-    rmSync(directory, { recursive: true, force: true })
-  }
-  process.on('exit', drop)
-  await untilReady(server, program)
   return {
     url: `redis://127.0.0.1:${port}`,
     async stop() {
-      process.off('exit', drop)
-      const exited = server.exitCode ?? server.signalCode ?? once(server, 'exit')
-      drop()
-      await exited
+      await server.kill()
+      directory[Symbol.dispose]()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port')
-  server.close()
-  await once(server, 'close')
-  return address.port
-}
-
-/** Resolves when the server takes connections; rejects, with what it said, when it ends before that. */
-function untilReady(server: ChildProcess, program: string): Promise<void> {
-  const said: string[] = []
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.once('exit', (code, signal) => {
-      reject(new Error(`${program} ended with ${code ?? signal} before it was ready:\n${said.join('\n')}`))
-    })
-    if (!server.stdout) throw new Error('the server was started without a pipe')
-    createInterface(server.stdout).on('line', (line) => {
-      said.push(line)
-      if (line.includes('Ready to accept connections')) resolve()
-    })
-  })
 }

@@ -55,7 +55,7 @@ export class RedisServers implements AsyncDisposable {
   /** With a certificate that only its own authority, itself, has signed. */
   static async tls(program: string): Promise<RedisServers> {
     const servers = new RedisServers(program)
-    const directory = servers.#own(new TemporaryDirectory()).path
+    const directory = servers.#own(new TemporaryDirectory('servers')).path
     const { cert, settings } = await makeCertificate(directory)
     const [port = 0] = await freePorts(1)
     await servers.#server(['--tls-port', String(port), ...settings], 0)
@@ -70,7 +70,7 @@ export class RedisServers implements AsyncDisposable {
   static async sentinel(program: string): Promise<RedisServers> {
     const servers = new RedisServers(program)
     const [first = 0, second = 0, ...sentinels] = await freePorts(5)
-    const { path } = servers.#own(new TemporaryDirectory())
+    const { path } = servers.#own(new TemporaryDirectory('servers'))
     const master = await servers.#start(servers.#settings(first, path))
     await servers.#start([...servers.#settings(second, path), '--replicaof', '127.0.0.1', String(first)])
     for (const port of sentinels) {
@@ -131,7 +131,7 @@ export class RedisServers implements AsyncDisposable {
   }
 
   async #server(settings: readonly string[], given?: number): Promise<number> {
-    const { path } = this.#own(new TemporaryDirectory())
+    const { path } = this.#own(new TemporaryDirectory('servers'))
     const port = given ?? (await freePorts(1))[0] ?? 0
     await this.#start([...this.#settings(port, path), ...settings])
     return port
