@@ -1,5 +1,5 @@
 /**
- * The floor: what Redis and ioredis alone cost. A list in, a stream out, the same JSON; no leases, no redelivery, no
+ * The floor: what Redis and ioredis alone cost. A list in, a stream out, values as JSON; no leases, no redelivery, no
  * errors: a message whose worker dies is lost.
  */
 import { Redis } from 'ioredis'

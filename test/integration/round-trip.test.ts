@@ -38,4 +38,14 @@ describe(`${count} values of seed ${seed}`, () => {
     const made = await pool.apply(values.make, [seed, count])
     for (const [i, value] of samples.entries()) assert.deepStrictEqual(made[i], value)
   })
+
+  test('of lists of numbers are the same numbers', async () => {
+    const number = fc.oneof(fc.integer({ min: -128, max: 127 }), fc.integer(), fc.double())
+    for (const item of [fc.integer({ min: -128, max: 127 }), fc.integer(), number]) {
+      const numbers = fc.sample(item, { seed, numRuns: count })
+      const back = await pool.map(values.identity, numbers, 300)
+      expect(back.length).toBe(count)
+      for (const [i, value] of numbers.entries()) assert(Object.is(back[i], value), `${back[i]} instead of ${value}`)
+    }
+  })
 })

@@ -64,6 +64,8 @@ const chunks: Record<string, readonly [fields: Record<string, string>, ends: str
   'no items': [{ data: `${header({})}\n[]` }, 'ERR_POOL_PROTOCOL'],
   'rich text that is none': [{ data: `${header({ e: 'r' })}\n[[1,2` }, /ERR_POOL_(ENCODING|PROTOCOL)/],
   'rich text that points nowhere': [{ data: `${header({ e: 'r' })}\n[[7,8]]` }, /ERR_POOL_|Error/],
+  'numbers that are none': [{ data: `${header({ e: 'n' })}\n4AAAA*A==` }, /ERR_POOL_(ENCODING|PROTOCOL)/],
+  'numbers of an unknown width': [{ data: `${header({ e: 'n' })}\n3AAAA` }, /ERR_POOL_(ENCODING|PROTOCOL)/],
   'no name': [{ name: '' }, 'ERR_POOL_UNKNOWN_TASK'],
   'a name of the prototype': [{ name: '__proto__' }, 'ERR_POOL_UNKNOWN_TASK'],
   'a name that all objects have': [{ name: 'chaos.constructor' }, 'ERR_POOL_UNKNOWN_TASK'],
@@ -182,6 +184,8 @@ describe.skipIf(redisProgram === '')('malformed', () => {
       'too many results': ['h', good, 'p', '[1,2]'],
       'no results': ['h', good, 'p', '[]'],
       'rich text that is none': ['h', '{"v":1,"e":"r","d":1}', 'p', '[[1,'],
+      'numbers that are none': ['h', '{"v":1,"e":"n","d":1}', 'p', '1A*=='],
+      'too many numbers': ['h', '{"v":1,"e":"n","d":1}', 'p', '1AAAA'],
     }
     const table = Object.entries(outcomes)
     const { calls, client } = await waitingCalls(pool, table.length + 2)

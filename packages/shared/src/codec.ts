@@ -1,5 +1,6 @@
 import { EncodingError } from './errors.js'
 import { isPlainJson, isPlainJsonList } from './payload-json.js'
+import { packNumbers, unpackNumbers } from './payload-numbers.js'
 import { parseRich, stringifyRich } from './payload-rich.js'
 import { findUncarried } from './payload-walk.js'
 import { describeValue } from './value-description.js'
@@ -17,8 +18,8 @@ import { describeValue } from './value-description.js'
 
 /** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
 export interface Payload {
-  /** `json`: plain JSON. `rich`: devalue's format with PoolMQ's additions. */
-  readonly encoding: 'json' | 'rich'
+  /** `json`: plain JSON. `numbers`: a list of numbers, packed. `rich`: devalue's format with PoolMQ's additions. */
+  readonly encoding: 'json' | 'numbers' | 'rich'
   readonly text: string
 }
 
@@ -47,8 +48,8 @@ export function encodeValue(value: unknown, place: string): Payload {
  * @throws EncodingError with the place as `items[3].fn`, counted from `firstIndex`, and as `index` the offset in `values`
  */
 export function encodeValues(values: readonly unknown[], place: string, firstIndex = 0): Payload {
-  const json = tryJson(isPlainJsonList, values)
-  if (json !== undefined) return json
+  const fast = tryNumbers(values) ?? tryJson(isPlainJsonList, values)
+  if (fast !== undefined) return fast
   const items = Array.from(values)
   for (let i = 0; i < items.length; i += 1) refuseUncarried(items[i], place, i, firstIndex)
   try {
@@ -66,11 +67,22 @@ export function decodePayload(payload: Payload): unknown {
     encoding = payload.encoding
     if (typeof text !== 'string') throw new TypeError('it has no text')
     if (encoding === 'json') return JSON.parse(text)
+    if (encoding === 'numbers') return unpackNumbers(text)
     if (encoding === 'rich') return parseRich(text)
     throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
   } catch (cause) {
     const reason = reasonOf(cause)
     throw new EncodingError(`A payload cannot be decoded: ${reason}`, { place: 'payload', reason, cause })
+  }
+}
+
+function tryNumbers(values: readonly unknown[]): Payload | undefined {
+  try {
+    const text = packNumbers(values)
+    return text === undefined ? undefined : { encoding: 'numbers', text }
+  } catch {
+    // A getter threw, or there is no memory for a packed copy. The paths for any value say so, or find a way.
+    return undefined
   }
 }
 

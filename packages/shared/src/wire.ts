@@ -18,6 +18,10 @@ export const longestPayload = 160 * 1024 * 1024
 /** Characters of a header at most: what is longer is none. */
 const longestHeader = 50_000
 
+/** How the encodings of payloads are called in headers. */
+const letters = { json: 'j', numbers: 'n', rich: 'r' } as const satisfies Record<Payload['encoding'], string>
+const encodings = Object.keys(letters) as readonly Payload['encoding'][]
+
 /** Raised when a record changes in a way that an older reader would misread. */
 export const protocolVersion = 1
 
@@ -93,7 +97,7 @@ export function formatChunk(call: CallHeader, payload: Payload): string {
     s: call.spec ? 1 : undefined,
     t: call.timeout === 0 ? undefined : call.timeout,
     r: call.retry,
-    e: payload.encoding === 'json' ? 'j' : 'r',
+    e: letters[payload.encoding],
   }
   return `${JSON.stringify(header)}\n${payload.text}`
 }
@@ -123,7 +127,7 @@ export function parseChunk(data: string): Chunk {
 export function formatOutcome(jobId: string, outcome: Outcome): [string, string, string, string, string, string] {
   const header = {
     v: protocolVersion,
-    e: outcome.payload.encoding === 'json' ? 'j' : 'r',
+    e: letters[outcome.payload.encoding],
     f: outcome.failures.length === 0 ? undefined : outcome.failures,
     d: Math.round(outcome.duration * 1000) / 1000,
   }
@@ -175,7 +179,7 @@ export function parseSpec(text: string): PoolSpec {
     initializer === undefined ||
     (typeof initializer?.task === 'string' &&
       typeof initializer.args?.text === 'string' &&
-      (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
+      encodings.includes(initializer.args.encoding))
   const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
     (limit) => limit === undefined || (isCount(limit) && limit >= 1),
   )
@@ -234,8 +238,8 @@ function checkVersion(record: Record<string, unknown>, what: string): void {
 }
 
 function encodingOf(header: Record<string, unknown>): Payload['encoding'] {
-  if (header.e === 'j') return 'json'
-  if (header.e === 'r') return 'rich'
+  const encoding = encodings.find((name) => letters[name] === header.e)
+  if (encoding !== undefined) return encoding
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
 }
 

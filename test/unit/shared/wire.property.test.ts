@@ -43,7 +43,21 @@ const { json } = fc.letrec<{ json: string }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 4 },
     number,
-    fc.constantFrom('null', 'true', 'false', '"f"', '"e"', '"j"', '"r"', '"json"', '"rich"', '{}', '[]'),
+    fc.constantFrom(
+      'null',
+      'true',
+      'false',
+      '"f"',
+      '"e"',
+      '"j"',
+      '"n"',
+      '"r"',
+      '"json"',
+      '"numbers"',
+      '"rich"',
+      '{}',
+      '[]',
+    ),
     fc.string().map((text) => JSON.stringify(text)),
     fc.array(tie('json'), { maxLength: 4 }).map((members) => `[${members.join(',')}]`),
     fc.array(fc.tuple(key, tie('json')), { maxLength: 6 }).map(objectText),
@@ -69,7 +83,7 @@ const ours = (fields: Record<string, fc.Arbitrary<string>>, always: string[] = [
     .map(([known, more]) => objectText([['v', '1'], ...(Object.entries(known) as [string, string][]), ...more]))
 
 const payload = fc.record({
-  encoding: fc.constantFrom('json' as const, 'rich' as const),
+  encoding: fc.constantFrom('json' as const, 'numbers' as const, 'rich' as const),
   text: fc.oneof(fc.string(), json),
 })
 const call = fc.record({
@@ -81,7 +95,7 @@ const call = fc.record({
 
 const retry = ours({ count: number, delay: number, on: fc.oneof(json, fc.constant('["TypeError"]')) })
 const mode = fc.constantFrom('"f"', '"e"')
-const encoding = fc.constantFrom('"j"', '"r"')
+const encoding = fc.constantFrom('"j"', '"n"', '"r"')
 
 const chunk = fc.oneof(
   fc.string(),
@@ -103,7 +117,9 @@ const outcome = fc.oneof(
   fc.tuple(ours({ e: encoding, f: json }, ['e']), json).map(([h, p]) => ['j', 'client00.1.2', 'h', h, 'p', p]),
 )
 
-const args = ours({ encoding: fc.constantFrom('"json"', '"rich"', '"none"'), text: json }, ['encoding'])
+const args = ours({ encoding: fc.constantFrom('"json"', '"numbers"', '"rich"', '"none"', '["json"]'), text: json }, [
+  'encoding',
+])
 const initializer = ours({ task: json, args: fc.oneof(args, json) }, ['task', 'args'])
 const spec = fc.oneof(
   fc.string(),
@@ -134,7 +150,7 @@ const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least
 
 function expectPayload(value: { encoding: string; text: string }): void {
-  expect(['json', 'rich']).toContain(value.encoding)
+  expect(['json', 'numbers', 'rich']).toContain(value.encoding)
   expect(value.text).toBeTypeOf('string')
   try {
     decodePayload(value as never)
