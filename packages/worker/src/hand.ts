@@ -17,11 +17,8 @@ export function openHand(): number {
   const places = process.platform === 'linux' ? ['/dev/shm', tmpdir()] : [tmpdir()]
   let failure: unknown
   for (const place of places) {
-    const path = join(place, `poolmq-${process.pid}-${process.hrtime.bigint()}`)
     try {
-      const descriptor = openSync(path, 'wx+', 0o600)
-      unlinkSync(path)
-      return descriptor
+      return openWithoutName(join(place, `poolmq-${process.pid}-${process.hrtime.bigint()}`))
     } catch (error) {
       failure = error
     }
@@ -29,6 +26,19 @@ export function openHand(): number {
   throw new Error(`a worker process needs a small file in ${places.join(' or ')}: make one writable, or set TMPDIR`, {
     cause: failure,
   })
+}
+
+function openWithoutName(path: string): number {
+  const descriptor = openSync(path, 'wx+', 0o600)
+  try {
+    unlinkSync(path)
+    // It takes its room now: that the disk is full later does not matter.
+    writeSync(descriptor, Buffer.alloc(size), 0, size, 0)
+    return descriptor
+  } catch (error) {
+    closeSync(descriptor)
+    throw error
+  }
 }
 
 export class HandWriter {
