@@ -38,8 +38,11 @@ class Room {
   }
 }
 
-/** Used again and again: to make a room takes longer than to pack a short list. */
-const smallRoom = new Room(16_384)
+/** Bytes of memory that is kept at most, to be used again. */
+const LARGEST_KEPT = 1024 * 1024
+
+/** Used again and again: to touch new memory takes longer than to pack the numbers into it. */
+let kept = new Room(16_384)
 
 const swapsBytes = endianness() === 'BE'
 
@@ -121,7 +124,10 @@ function listDoubles(doubles: Float64Array, count: number): number[] {
 }
 
 function roomFor(size: number): Room {
-  return size <= smallRoom.bytes.length ? smallRoom : new Room(size)
+  if (size <= kept.bytes.length) return kept
+  if (size > LARGEST_KEPT) return new Room(size)
+  kept = new Room(size)
+  return kept
 }
 
 function swap(bytes: Buffer, width: Width): void {
