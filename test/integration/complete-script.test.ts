@@ -1,7 +1,8 @@
-// The end of a chunk: outcome, completion and the next chunk as one, in each state that the queue can be in.
+// What our scripts do to the queue beside BullMQ's: add, and at a chunk's end outcome, completion and the next chunk as one.
 import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
-import { ChunkQueue, type NewChunk } from '@poolmq/worker'
+import { ChunkStore, type NewChunk } from '@poolmq/worker'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { ChunkQueue } from '../../packages/worker/dist/chunk-queue.js'
 import { uniqueName } from '../support/pool-name.js'
 
 const token = 'holder'
@@ -12,10 +13,12 @@ const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]']
 let link: RedisLink
 let keys: PoolKeys
 let queue: ChunkQueue
+let store: ChunkStore
 beforeEach(async () => {
   keys = new PoolKeys(uniqueName('complete'))
   link = await RedisLink.open(inject('redisUrl'))
   queue = new ChunkQueue(link, keys)
+  store = new ChunkStore(link, keys)
   await link.client.xadd(keys.results(client), '*', 'open', '1')
 })
 afterEach(async () => {
@@ -35,16 +38,40 @@ const delivered = async () => (await link.client.xlen(keys.results(client))) - 1
 const complete = (takeNext = true) => queue.complete(id(0), token, outcome, takeNext)
 
 async function addAndTake(...chunks: NewChunk[]): Promise<void> {
-  await queue.add(chunks)
+  await store.add(chunks)
   expect((await queue.take(token))?.jobId).toBe(id(0))
 }
+
+describe('a chunk is added', () => {
+  test('with a time to live, and so are the lists', async () => {
+    await store.add([chunk(0), chunk(1, 5)])
+    for (const suffix of [id(0), id(1), 'wait', 'prioritized', 'pc', 'marker', 'id']) {
+      expect(await link.client.pttl(keys.chunk(suffix)), suffix).toBeGreaterThan(50_000)
+    }
+  })
+
+  test('once, however often it is sent', async () => {
+    await store.add([chunk(0), chunk(1, 5)])
+    await store.add([{ ...chunk(0), data: 'other' }, chunk(1, 5), chunk(2)])
+    expect(await link.client.lrange(keys.chunk('wait'), 0, -1)).toEqual([id(2), id(0)])
+    expect(await link.client.zcard(keys.chunk('prioritized'))).toBe(1)
+    expect(await link.client.hget(keys.chunk(id(0)), 'data')).toBe('data of 0')
+  })
+
+  test('behind those of the same priority', async () => {
+    await store.add([chunk(0, 2), chunk(1, 1), chunk(2, 2), chunk(3, 1)])
+    const taken = []
+    for (let i = 0; i < 4; i++) taken.push((await queue.take(token))?.jobId)
+    expect(taken).toEqual([id(1), id(3), id(0), id(2)])
+  })
+})
 
 describe('a chunk is completed', () => {
   test('and the next one is taken under the same token, with a lock that ends', async () => {
     await addAndTake(chunk(0), chunk(1), chunk(2))
     const { delivered: isDelivered, next } = await complete()
     expect(isDelivered).toBe(true)
-    expect(next).toMatchObject({ jobId: id(1), taskId: 'ns.task', data: 'data of 1' })
+    expect(next).toMatchObject({ jobId: id(1), taskId: 'ns.task', data: Buffer.from('data of 1') })
     expect(await active()).toEqual([id(1)])
     expect(await link.client.get(keys.chunk(`${id(1)}:lock`))).toBe(token)
     expect(await link.client.pttl(keys.chunk(`${id(1)}:lock`))).toBeGreaterThan(5000)
@@ -97,7 +124,7 @@ describe('a chunk is delivered, and not completed,', () => {
     await link.client.del(keys.chunk(`${id(0)}:lock`))
     await link.client.rpoplpush(keys.chunk('active'), keys.chunk('wait'))
     const { next } = await complete()
-    expect(next).toMatchObject({ jobId: id(0), data: 'data of 0' })
+    expect(next).toMatchObject({ jobId: id(0), data: Buffer.from('data of 0') })
   })
 })
 
@@ -146,7 +173,7 @@ test.each([
   await addAndTake(chunk(0), chunk(1))
   await damage(keys.chunk(id(1)))
   const { next } = await complete()
-  expect(next).toMatchObject({ jobId: id(1), taskId: '', data: '' })
+  expect(next).toMatchObject({ jobId: id(1), taskId: '', data: Buffer.alloc(0) })
   await queue.complete(id(1), token, outcome, true)
   expect(await link.client.exists(keys.chunk(id(1)), keys.chunk('active'))).toBe(0)
 })

@@ -8,7 +8,7 @@ import type { EncodedChunk } from './chunker.js'
 /** What became of a chunk, in the terms of the call's own items. */
 export interface ChunkResult {
   /** A value for each item of the chunk; a placeholder where an item failed. */
-  readonly values: readonly unknown[]
+  readonly values: ArrayLike<unknown>
   /** Offset in the chunk to error. */
   readonly failures: ReadonlyMap<number, unknown>
   /** Milliseconds that it ran; 0 when it did not. */
@@ -30,7 +30,7 @@ export interface PendingChunk {
   readonly jobId: string
   readonly taskId: string
   /** What was sent, kept so that it can be sent again if Redis loses it. */
-  readonly data: string
+  readonly data: string | Buffer
   readonly priority: number
   readonly call: Call
   readonly index: number
@@ -57,7 +57,7 @@ export class Call {
 }
 
 /** Puts a worker's outcome and the items that were never sent together again. */
-export function mergeOutcome(pending: PendingChunk, values: readonly unknown[], outcome: Outcome): ChunkResult {
+export function mergeOutcome(pending: PendingChunk, values: ArrayLike<unknown>, outcome: Outcome): ChunkResult {
   const { chunk } = pending
   const measured = { duration: outcome.duration, characters: pending.data.length }
   const whole = outcome.failures.find(([offset]) => offset === -1)

@@ -1,5 +1,5 @@
 /** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
-import { EncodingError, encodeValue, encodeValues, longestPayload, type Payload } from '@poolmq/shared'
+import { EncodingError, encodeValue, encodeValues, longestPayload, type Payload, payloadLength } from '@poolmq/shared'
 
 /** Python's default for map and starmap: about four chunks for each worker process. */
 export function defaultChunkSize(items: number, workers: number): number {
@@ -25,8 +25,9 @@ const none: ReadonlyMap<number, EncodingError> = new Map()
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
   try {
     const payload = encodeValues(items, place, first)
-    if (payload.text.length <= longestPayload) return { length: items.length, payload, failures: none }
-    const reason = `a chunk of ${items.length} items takes ${payload.text.length} characters, and at most ${longestPayload} can travel`
+    const size = payloadLength(payload)
+    if (size <= longestPayload) return { length: items.length, payload, failures: none }
+    const reason = `a chunk of ${items.length} items takes ${size} characters, and at most ${longestPayload} can travel`
     const error = new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, {
       place: `${place}[${first}]`,
       reason,

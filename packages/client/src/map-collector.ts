@@ -2,11 +2,12 @@
  * Collects a map: values in input order, and the first error in time. Like Python's MapResult it ends when every chunk
  * has been heard of, also after a failure.
  */
+import { joinLists } from '@poolmq/shared'
 import type { ChunkResult, Collector } from './call.js'
 import type { Ending } from './callback-queue.js'
 
 export class MapCollector<T> implements Collector {
-  readonly #chunks: (readonly unknown[])[] = []
+  readonly #chunks: ArrayLike<unknown>[] = []
   readonly #done: (ending: Ending<T[]>) => void
   #outstanding: number
   #failure: { readonly error: unknown } | undefined
@@ -25,7 +26,7 @@ export class MapCollector<T> implements Collector {
 
   /** All chunks have been heard of; an empty input has none. */
   end(): void {
-    this.#done(this.#failure ?? { value: join(this.#chunks) as T[] })
+    this.#done(this.#failure ?? { value: joinLists(this.#chunks) as T[] })
   }
 
   fail(error: unknown): void {
@@ -36,17 +37,3 @@ export class MapCollector<T> implements Collector {
 function firstOf(failures: ReadonlyMap<number, unknown>): unknown {
   return failures.get(Math.min(...failures.keys()))
 }
-
-/** One array of all values. */
-function join(chunks: (readonly unknown[])[]): unknown[] {
-  const [only] = chunks
-  if (chunks.length === 1 && only !== undefined) return only as unknown[]
-  const groups: unknown[][] = []
-  // `concat` copies whole arrays; but it cannot be called with too many at once.
-  for (let i = 0; i < chunks.length; i += concatenable) {
-    groups.push(([] as unknown[]).concat(...chunks.slice(i, i + concatenable)))
-  }
-  return groups.length === 1 ? (groups[0] as unknown[]) : ([] as unknown[]).concat(...groups)
-}
-
-const concatenable = 10_000

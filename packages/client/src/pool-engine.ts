@@ -9,8 +9,7 @@ import {
   CancelledError,
   ConnectionError,
   type ConnectionOption,
-  decodePayload,
-  EncodingError,
+  decodeList,
   formatChunk,
   formatChunkId,
   NestedPoolError,
@@ -226,9 +225,7 @@ export class PoolEngine {
     const { length } = pending.chunk
     if (outcome instanceof Error) return failedChunk(length, outcome)
     try {
-      const values = decodePayload(outcome.payload)
-      if (!Array.isArray(values)) throw new EncodingError('the results of a chunk are not a list', { place: 'results' })
-      return mergeOutcome(pending, values, outcome)
+      return mergeOutcome(pending, decodeList(outcome.payload), outcome)
     } catch (error) {
       return failedChunk(length, error)
     }

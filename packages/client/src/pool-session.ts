@@ -16,10 +16,10 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkQueue, ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
+import { ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import { ClientLease } from './client-lease.js'
-import { chunkLife, Reconciler } from './reconciler.js'
+import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
 
 export interface PoolSessionOptions {
@@ -50,7 +50,6 @@ const stopOrder = 60_000
 export class PoolSession {
   readonly #options: PoolSessionOptions
   readonly #link: RedisLink
-  readonly #queue: ChunkQueue
   readonly #store: ChunkStore
   readonly #lease: ClientLease
   readonly #reader: ResultReader
@@ -63,7 +62,6 @@ export class PoolSession {
     const { keys, clientId, spec, pending, underWay, onEntry, onFailed } = options
     this.#options = options
     this.#link = link
-    this.#queue = new ChunkQueue(link, keys)
     this.#store = new ChunkStore(link, keys)
     const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
     this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry, refused)
@@ -107,9 +105,7 @@ export class PoolSession {
 
   /** Adds chunks to the queue, in order. */
   async add(chunks: readonly NewChunk[]): Promise<void> {
-    await this.#queue.add(chunks)
-    const ids = chunks.map((chunk) => chunk.jobId)
-    this.#store.expire(ids, chunkLife).catch(() => undefined) // the reconciler does it as well
+    await this.#store.add(chunks)
   }
 
   /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */

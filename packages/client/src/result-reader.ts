@@ -56,8 +56,16 @@ export class ResultReader {
   async run(): Promise<void> {
     while (!this.#closed) {
       try {
-        const reply = await this.#client.xread('COUNT', batch, 'BLOCK', block, 'STREAMS', this.#stream, this.#cursor)
-        for (const [, entries] of (reply ?? []) as [string, [string, string[]][]][]) this.#handOn(entries)
+        const reply = await this.#client.xreadBuffer(
+          'COUNT',
+          batch,
+          'BLOCK',
+          block,
+          'STREAMS',
+          this.#stream,
+          this.#cursor,
+        )
+        for (const [, entries] of (reply ?? []) as [Buffer, [Buffer, Buffer[]][]][]) this.#handOn(entries)
         if (reply === null) this.#trim()
         else if (this.#underWay() > many) await delay(1)
       } catch (error) {
@@ -79,9 +87,9 @@ export class ResultReader {
     this.#client.disconnect()
   }
 
-  #handOn(entries: readonly [string, string[]][]): void {
+  #handOn(entries: readonly [Buffer, Buffer[]][]): void {
     for (const [id, fields] of entries) {
-      this.#cursor = id
+      this.#cursor = id.toString()
       const entry = parseOutcome(fields)
       if (entry !== undefined) this.#onEntry(entry)
       this.#untrimmed += fields.reduce((sum, field) => sum + field.length, entryOverhead)

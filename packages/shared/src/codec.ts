@@ -1,12 +1,12 @@
 import { EncodingError } from './errors.js'
 import { isPlainJson, isPlainJsonList } from './payload-json.js'
-import { packNumbers, unpackNumbers } from './payload-numbers.js'
+import { type PackedNumbers, packNumbers, viewNumbers } from './payload-numbers.js'
 import { parseRich, stringifyRich } from './payload-rich.js'
 import { findUncarried } from './payload-walk.js'
 import { describeValue } from './value-description.js'
 
 /**
- * Values to text and back. What structured clone carries, this carries, with its types, cycles and shared references:
+ * Values to what travels and back. What structured clone carries, this carries, with its types, cycles and shared references:
  * undefined, bigint, -0, NaN, Date, RegExp, Map, Set, ArrayBuffer and its views, boxed primitives, sparse arrays, errors;
  * beyond it Buffer (as Buffer), URL, URLSearchParams and objects without prototype (as such).
  *
@@ -17,11 +17,23 @@ import { describeValue } from './value-description.js'
  */
 
 /** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
-export interface Payload {
-  /** `json`: plain JSON. `numbers`: a list of numbers, packed. `rich`: devalue's format with PoolMQ's additions. */
-  readonly encoding: 'json' | 'numbers' | 'rich'
+export interface TextPayload {
+  /** `json`: plain JSON. `rich`: devalue's format with PoolMQ's additions. */
+  readonly encoding: 'json' | 'rich'
   readonly text: string
 }
+
+/** A list of numbers as their bytes. */
+export interface NumbersPayload extends PackedNumbers {
+  readonly encoding: 'numbers'
+}
+
+/** An encoded list. */
+export type Payload = TextPayload | NumbersPayload
+
+/** Characters of its text, or bytes: what it is measured by against {@link longestPayload}. */
+export const payloadLength = (payload: Payload): number =>
+  payload.encoding === 'numbers' ? payload.bytes.length : payload.text.length
 
 /**
  * Encodes one value.
@@ -29,7 +41,7 @@ export interface Payload {
  * @param place - what the value is to the reader of an error, as `args[0]` or `result`
  * @throws EncodingError naming the place of what is not carried, as `args[0].fn`
  */
-export function encodeValue(value: unknown, place: string): Payload {
+export function encodeValue(value: unknown, place: string): TextPayload {
   const json = tryJson(isPlainJson, value)
   if (json !== undefined) return json
   refuseUncarried(value, place)
@@ -41,7 +53,7 @@ export function encodeValue(value: unknown, place: string): Payload {
 }
 
 /**
- * Encodes a list of items as a whole; {@link decodePayload} gives back the list. Within an item, an object that is held
+ * Encodes a list of items as a whole; {@link decodeList} gives back the list. Within an item, an object that is held
  * twice stays one object. Whether two items that hold the same object get the same copy is not defined.
  *
  * @param firstIndex - the index that the first item has for the reader of an error
@@ -59,34 +71,52 @@ export function encodeValues(values: readonly unknown[], place: string, firstInd
   }
 }
 
-/** @throws EncodingError on any text that is damaged or was not written by the functions above; never anything else. */
-export function decodePayload(payload: Payload): unknown {
-  let encoding: unknown
+/** @throws EncodingError on any text that is damaged or was not written by {@link encodeValue}; never anything else. */
+export function decodePayload(payload: TextPayload): unknown {
+  return decoding(() => parseText(payload))
+}
+
+/**
+ * The values of a list, by index; a plain array unless they are numbers.
+ *
+ * @throws EncodingError on a payload that is damaged, or no list; never anything else.
+ */
+export function decodeList(payload: Payload): ArrayLike<unknown> {
+  return decoding(() => {
+    if (payload.encoding === 'numbers') return viewNumbers(payload)
+    const list = parseText(payload)
+    if (!Array.isArray(list)) throw new TypeError('it is not a list')
+    return list
+  })
+}
+
+function parseText({ encoding, text }: TextPayload): unknown {
+  if (typeof text !== 'string') throw new TypeError('it has no text')
+  if (encoding === 'json') return JSON.parse(text)
+  if (encoding === 'rich') return parseRich(text)
+  throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
+}
+
+function decoding<T>(decode: () => T): T {
   try {
-    const { text } = payload
-    encoding = payload.encoding
-    if (typeof text !== 'string') throw new TypeError('it has no text')
-    if (encoding === 'json') return JSON.parse(text)
-    if (encoding === 'numbers') return unpackNumbers(text)
-    if (encoding === 'rich') return parseRich(text)
-    throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
+    return decode()
   } catch (cause) {
     const reason = reasonOf(cause)
     throw new EncodingError(`A payload cannot be decoded: ${reason}`, { place: 'payload', reason, cause })
   }
 }
 
-function tryNumbers(values: readonly unknown[]): Payload | undefined {
+function tryNumbers(values: readonly unknown[]): NumbersPayload | undefined {
   try {
-    const text = packNumbers(values)
-    return text === undefined ? undefined : { encoding: 'numbers', text }
+    const packed = packNumbers(values)
+    return packed === undefined ? undefined : { encoding: 'numbers', ...packed }
   } catch {
     // A getter threw, or there is no memory for a packed copy. The paths for any value say so, or find a way.
     return undefined
   }
 }
 
-function tryJson<T>(isPlain: (value: T) => boolean, value: T): Payload | undefined {
+function tryJson<T>(isPlain: (value: T) => boolean, value: T): TextPayload | undefined {
   try {
     return isPlain(value) ? { encoding: 'json', text: JSON.stringify(value) } : undefined
   } catch {

@@ -1,4 +1,4 @@
-import type { Payload } from './codec.js'
+import type { TextPayload } from './codec.js'
 import { decodePayload, encodeValue } from './codec.js'
 import type { ErrorParts } from './error-parts.js'
 import { createFromParts, fillFromParts, readError } from './error-parts.js'
@@ -22,7 +22,7 @@ export interface WireError {
   /** The stack in the process that threw it. */
   readonly stack?: string
   /** Its properties, cause and members, when it has any. */
-  readonly rest?: Payload
+  readonly rest?: TextPayload
   /** What could not be carried and why. */
   readonly dropped?: readonly string[]
 }
@@ -62,7 +62,7 @@ function nonError(thrown: unknown, dropped: string[]): PoolError {
   return error
 }
 
-function encodeRest({ props, cause, errors }: ErrorParts, dropped: string[]): Payload | undefined {
+function encodeRest({ props, cause, errors }: ErrorParts, dropped: string[]): TextPayload | undefined {
   const hasCause = cause !== undefined
   if (props === undefined && !hasCause && errors === undefined) return undefined
   const rest = { ...(props && { props }), ...(hasCause && { cause }), ...(errors && { errors }) }

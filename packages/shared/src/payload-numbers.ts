@@ -1,13 +1,19 @@
 import { endianness } from 'node:os'
-import { longestPayload } from './wire.js'
 
 /**
- * The fast path of lists of numbers: a packed array in base64, which takes a fraction of the time of JSON. It carries
- * every number exactly, also -0, NaN and infinities, and nothing else: any other list is left to JSON or to devalue.
+ * The fast path of lists of numbers: their bytes, which take a fraction of the time of JSON. It carries every number
+ * exactly, also -0, NaN and infinities, and nothing else: any other list is left to JSON or to devalue.
  *
- * The text is the width of a number in bytes, as one digit (1, 2, 4: signed integers; 8: doubles), and the numbers in
- * base64, the least significant byte first whatever the host. Text that is none of ours is refused.
+ * A number has the narrowest width that holds all of its list: 1, 2 or 4 bytes as signed integers, or 8 as doubles, the
+ * least significant byte first whatever the host.
  */
+
+export type Width = 1 | 2 | 4 | 8
+
+export interface PackedNumbers {
+  readonly width: Width
+  readonly bytes: Buffer
+}
 
 /** With fewer numbers there is little to gain or nothing, and JSON can be read. */
 export const FEWEST_PACKED = 16
@@ -15,10 +21,8 @@ export const FEWEST_PACKED = 16
 /** For more elements than this `new Array(n)` makes a dictionary, which is slow; an array that grows past it stays fast. */
 const LONGEST_ALLOCATED = 2 ** 25
 
-/** Costs nothing: V8 knows without a look that a string of single bytes has none. */
-const TWO_BYTES = /[\u0100-\uffff]/
-
-type Width = 1 | 2 | 4 | 8
+/** Bytes of memory that is kept at most, to be used again. */
+const LARGEST_KEPT = 1024 * 1024
 
 /** Memory for packed numbers, to be seen as bytes and as numbers of each width. */
 class Room {
@@ -38,23 +42,20 @@ class Room {
   }
 }
 
-/** Bytes of memory that is kept at most, to be used again. */
-const LARGEST_KEPT = 1024 * 1024
-
 /** Used again and again: to touch new memory takes longer than to pack the numbers into it. */
 let kept = new Room(16_384)
 
 const swapsBytes = endianness() === 'BE'
 
-/** The text for a list of numbers alone; undefined for any other, and where it would be too short or too long. */
-export function packNumbers(values: readonly unknown[]): string | undefined {
+/** The bytes of a list of numbers alone; undefined for any other list, and for a short one. */
+export function packNumbers(values: readonly unknown[]): PackedNumbers | undefined {
   // A list of anything else gets no further. It also keeps the loops below to few kinds of arrays, for V8's sake.
   if (typeof values[0] !== 'number' || values.length < FEWEST_PACKED || !Array.isArray(values)) return undefined
   return packIntegers(values)
 }
 
 /** Each value is read once, and what is packed is what was checked: a getter or a Proxy may answer otherwise later. */
-function packIntegers(values: readonly unknown[]): string | undefined {
+function packIntegers(values: readonly unknown[]): PackedNumbers | undefined {
   const count = values.length
   const room = roomFor(count * 4)
   const { int32 } = room
@@ -67,13 +68,13 @@ function packIntegers(values: readonly unknown[]): string | undefined {
     int32[i] = integer
     bits |= integer ^ (integer >> 31)
   }
-  if (bits > 0x7fff) return textOf(room, 4, count)
+  if (bits > 0x7fff) return taken(room, 4, count)
   const narrow = bits > 0x7f ? room.int16 : room.int8
   narrow.set(int32.subarray(0, count))
-  return textOf(room, bits > 0x7f ? 2 : 1, count)
+  return taken(room, bits > 0x7f ? 2 : 1, count)
 }
 
-function packDoubles(values: readonly unknown[]): string | undefined {
+function packDoubles(values: readonly unknown[]): PackedNumbers | undefined {
   const count = values.length
   const room = roomFor(count * 8)
   const { float64 } = room
@@ -82,45 +83,7 @@ function packDoubles(values: readonly unknown[]): string | undefined {
     if (typeof value !== 'number') return undefined
     float64[i] = value
   }
-  return textOf(room, 8, count)
-}
-
-function textOf(room: Room, width: Width, count: number): string | undefined {
-  const size = count * width
-  // JSON of the same list may be shorter, and travel.
-  if (1 + Math.ceil(size / 3) * 4 > longestPayload) return undefined
-  if (swapsBytes) swap(room.bytes.subarray(0, size), width)
-  return width + room.bytes.toString('base64', 0, size)
-}
-
-/** Throws on text that {@link packNumbers} never writes. */
-export function unpackNumbers(text: string): number[] {
-  const width = Number(text[0])
-  if (width !== 1 && width !== 2 && width !== 4 && width !== 8) throw new Error('its numbers are of an unknown width')
-  const base64 = text.slice(1)
-  const size = Buffer.byteLength(base64, 'base64')
-  if (base64.length % 4 !== 0 || size % width !== 0) throw new Error('its numbers are not whole')
-  const room = roomFor(size)
-  // What is not base64 is skipped by Node.js, so that fewer bytes are written; of a character of two bytes it takes one.
-  const isBase64 = !TWO_BYTES.test(base64) && room.bytes.write(base64, 0, size, 'base64') === size
-  if (!isBase64) throw new Error('its numbers are not in base64')
-  if (swapsBytes) swap(room.bytes.subarray(0, size), width)
-  const count = size / width
-  if (width === 8) return listDoubles(room.float64, count)
-  return listIntegers(width === 4 ? room.int32 : width === 2 ? room.int16 : room.int8, count)
-}
-
-function listIntegers(integers: Int8Array | Int16Array | Int32Array, count: number): number[] {
-  const list = new Array<number>(Math.min(count, LONGEST_ALLOCATED))
-  for (let i = 0; i < count; i += 1) list[i] = integers[i] as number
-  return list
-}
-
-/** A function of its own: where V8 has once seen doubles, it would keep integers as doubles, too. */
-function listDoubles(doubles: Float64Array, count: number): number[] {
-  const list = new Array<number>(Math.min(count, LONGEST_ALLOCATED))
-  for (let i = 0; i < count; i += 1) list[i] = doubles[i] as number
-  return list
+  return taken(room, 8, count)
 }
 
 function roomFor(size: number): Room {
@@ -130,8 +93,60 @@ function roomFor(size: number): Room {
   return kept
 }
 
-function swap(bytes: Buffer, width: Width): void {
-  if (width === 2) bytes.swap16()
-  else if (width === 4) bytes.swap32()
-  else if (width === 8) bytes.swap64()
+function taken(room: Room, width: Width, count: number): PackedNumbers {
+  const filled = room.bytes.subarray(0, count * width)
+  const bytes = room === kept ? Buffer.from(filled) : filled
+  return { width, bytes: swapsBytes ? swapped(bytes, width) : bytes }
+}
+
+/** The numbers, as a view of the bytes where these are aligned. @throws Error on bytes that are not whole numbers. */
+export function viewNumbers({ width, bytes }: PackedNumbers): ArrayLike<number> {
+  if (bytes.length % width !== 0) throw new Error('its numbers are not whole')
+  const inPlace = bytes.byteOffset % width === 0 && !swapsBytes
+  const { buffer, byteOffset } = inPlace ? bytes : aligned(bytes, width)
+  const count = bytes.length / width
+  if (width === 1) return new Int8Array(buffer, byteOffset, count)
+  if (width === 2) return new Int16Array(buffer, byteOffset, count)
+  if (width === 4) return new Int32Array(buffer, byteOffset, count)
+  return new Float64Array(buffer, byteOffset, count)
+}
+
+function aligned(bytes: Buffer, width: Width): Uint8Array {
+  const copy = new Uint8Array(bytes)
+  return swapsBytes ? swapped(Buffer.from(copy.buffer), width) : copy
+}
+
+function swapped(bytes: Buffer, width: Width): Buffer {
+  if (width === 2) return bytes.swap16()
+  if (width === 4) return bytes.swap32()
+  return width === 8 ? bytes.swap64() : bytes
+}
+
+/** One plain array of all the lists' values, in order. */
+export function joinLists(lists: readonly ArrayLike<unknown>[]): unknown[] {
+  if (lists.length === 1 && Array.isArray(lists[0])) return lists[0]
+  const total = lists.reduce((sum, list) => sum + list.length, 0)
+  const joined = new Array<unknown>(Math.min(total, LONGEST_ALLOCATED))
+  let at = 0
+  for (const list of lists) {
+    if (Array.isArray(list)) copyValues(list, joined, at)
+    else if (list instanceof Float64Array) copyDoubles(list, joined, at)
+    else copyIntegers(list as Int32Array, joined, at)
+    at += list.length
+  }
+  return joined
+}
+
+// A function for each kind: V8 makes a loop fast for the few kinds that it has seen, and would keep integers as doubles.
+
+function copyIntegers(integers: Int8Array | Int16Array | Int32Array, target: unknown[], start: number): void {
+  for (let i = 0; i < integers.length; i += 1) target[start + i] = integers[i]
+}
+
+function copyDoubles(doubles: Float64Array, target: unknown[], start: number): void {
+  for (let i = 0; i < doubles.length; i += 1) target[start + i] = doubles[i]
+}
+
+function copyValues(values: readonly unknown[], target: unknown[], start: number): void {
+  for (let i = 0; i < values.length; i += 1) target[start + i] = values[i]
 }

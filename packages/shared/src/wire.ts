@@ -1,26 +1,27 @@
 /**
- * The records that travel through Redis, as text: a chunk (client → worker, the `data` of a BullMQ job), its outcome
+ * The records that travel through Redis: a chunk (client → worker, the `data` of a BullMQ job), its outcome
  * (worker → client, an entry of the client's result stream), a pool's spec and a supervisor's presence.
  *
  * A chunk and an outcome are a small JSON header and a payload. The payload is encoded once, by the codec, and never
  * wrapped in another encoding. Whatever is read is checked here; what does not fit is a ProtocolError.
  */
-import type { Payload } from './codec.js'
+import type { Payload, TextPayload } from './codec.js'
 import type { WireError } from './error-transport.js'
 import { ProtocolError } from './errors.js'
 
 /**
- * Characters of a payload at most. Redis takes 512 MiB in one argument, and closes the connection on more; a character
+ * Characters of a payload at most, or bytes of numbers. Redis takes 512 MiB in one argument, and closes the connection on more; a character
  * takes up to 3 bytes.
  */
 export const longestPayload = 160 * 1024 * 1024
 
-/** Characters of a header at most: what is longer is none. */
+/** Bytes of a chunk's header at most: what is longer is none. */
 const longestHeader = 50_000
 
-/** How the encodings of payloads are called in headers. */
-const letters = { json: 'j', numbers: 'n', rich: 'r' } as const satisfies Record<Payload['encoding'], string>
-const encodings = Object.keys(letters) as readonly Payload['encoding'][]
+const widths = [1, 2, 4, 8] as const
+const lineBreak = 10
+/** Fewer bytes travel as base64: commands and replies that are text cost less than a few hundred bytes of it. */
+const fewestBytes = 2048
 
 /** Raised when a record changes in a way that an older reader would misread. */
 export const protocolVersion = 1
@@ -69,7 +70,7 @@ export interface Outcome {
 /** What a Pool asks of the worker processes that run its chunks. */
 export interface PoolSpec {
   /** Run once in a worker process before its first chunk of this pool. */
-  readonly initializer?: { readonly task: string; readonly args: Payload }
+  readonly initializer?: { readonly task: string; readonly args: TextPayload }
   /** Chunks after which a worker process is replaced. */
   readonly maxTasksPerChild?: number
   /** Bytes of resident memory above which a worker process is replaced. */
@@ -89,23 +90,28 @@ export interface Presence {
   readonly expires: number
 }
 
-export function formatChunk(call: CallHeader, payload: Payload): string {
-  const header = {
+/** Text, or bytes where the payload is bytes. */
+export function formatChunk(call: CallHeader, payload: Payload): string | Buffer {
+  const header = JSON.stringify({
     v: protocolVersion,
     m: call.mode === 'first' ? 'f' : 'e',
     x: call.spread ? 1 : undefined,
     s: call.spec ? 1 : undefined,
     t: call.timeout === 0 ? undefined : call.timeout,
     r: call.retry,
-    e: letters[payload.encoding],
-  }
-  return `${JSON.stringify(header)}\n${payload.text}`
+    e: encodingMark(payload),
+  })
+  const body = bodyOf(payload)
+  if (typeof body === 'string') return `${header}\n${body}`
+  // Numbers begin at a multiple of 8, so that they can be read where they are.
+  const length = Buffer.byteLength(header)
+  return Buffer.concat([Buffer.from(`${header}${' '.repeat(7 - (length % 8))}\n`), body])
 }
 
-export function parseChunk(data: string): Chunk {
-  const end = data.indexOf('\n')
+export function parseChunk(data: Buffer): Chunk {
+  const end = data.indexOf(lineBreak)
   if (end < 0 || end > longestHeader) throw new ProtocolError(`a chunk without a header: ${excerpt(data)}`)
-  const header = parseRecord(data.slice(0, end), 'chunk header')
+  const header = parseRecord(data.toString('utf8', 0, end), 'chunk header')
   checkVersion(header, 'chunk')
   const timeout = header.t ?? 0
   const retry = header.r
@@ -119,19 +125,20 @@ export function parseChunk(data: string): Chunk {
     spec: header.s === 1,
     timeout,
     ...(retry !== undefined && { retry }),
-    payload: { encoding: encodingOf(header), text: data.slice(end + 1) },
+    payload: payloadOf(header, data.subarray(end + 1)),
   }
 }
 
 /** The fields of an outcome's stream entry. */
-export function formatOutcome(jobId: string, outcome: Outcome): [string, string, string, string, string, string] {
+export function formatOutcome(jobId: string, outcome: Outcome): (string | Buffer)[] {
+  const { payload } = outcome
   const header = {
     v: protocolVersion,
-    e: letters[outcome.payload.encoding],
+    e: encodingMark(payload),
     f: outcome.failures.length === 0 ? undefined : outcome.failures,
     d: Math.round(outcome.duration * 1000) / 1000,
   }
-  return ['j', jobId, 'h', JSON.stringify(header), 'p', outcome.payload.text]
+  return ['j', jobId, 'h', JSON.stringify(header), 'p', bodyOf(payload)]
 }
 
 export interface OutcomeEntry {
@@ -141,18 +148,15 @@ export interface OutcomeEntry {
 }
 
 /** Reads a stream entry; undefined when it is no outcome (the entry that creates the stream). */
-export function parseOutcome(fields: readonly string[]): OutcomeEntry | undefined {
-  let jobId: string | undefined
-  let head: string | undefined
-  let text: string | undefined
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    if (fields[i] === 'j') jobId = fields[i + 1]
-    else if (fields[i] === 'h') head = fields[i + 1]
-    else if (fields[i] === 'p') text = fields[i + 1]
-  }
+export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefined {
+  const values = new Map<string, Buffer>()
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), fields[i + 1] as Buffer)
+  const jobId = values.get('j')?.toString()
+  const head = values.get('h')?.toString()
+  const payload = values.get('p')
   if (jobId === undefined) return undefined
   try {
-    if (head === undefined || text === undefined) throw new ProtocolError('an outcome without a header or a payload')
+    if (head === undefined || payload === undefined) throw new ProtocolError('an outcome without a header or a payload')
     const header = parseRecord(head, 'outcome header')
     checkVersion(header, 'outcome')
     const failures = header.f ?? []
@@ -160,7 +164,7 @@ export function parseOutcome(fields: readonly string[]): OutcomeEntry | undefine
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
     }
     const duration = isSize(header.d) ? header.d : 0
-    return { jobId, outcome: { payload: { encoding: encodingOf(header), text }, failures, duration } }
+    return { jobId, outcome: { payload: payloadOf(header, payload), failures, duration } }
   } catch (error) {
     if (error instanceof ProtocolError) return { jobId, outcome: error }
     throw error
@@ -179,7 +183,7 @@ export function parseSpec(text: string): PoolSpec {
     initializer === undefined ||
     (typeof initializer?.task === 'string' &&
       typeof initializer.args?.text === 'string' &&
-      encodings.includes(initializer.args.encoding))
+      (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
   const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
     (limit) => limit === undefined || (isCount(limit) && limit >= 1),
   )
@@ -237,10 +241,32 @@ function checkVersion(record: Record<string, unknown>, what: string): void {
   )
 }
 
-function encodingOf(header: Record<string, unknown>): Payload['encoding'] {
-  const encoding = encodings.find((name) => letters[name] === header.e)
-  if (encoding !== undefined) return encoding
+/** How a payload's encoding is called in a header: `j`, `r`, or the bytes of a number after `n`, or `b` when in base64. */
+function encodingMark(payload: Payload): string {
+  if (payload.encoding === 'numbers') return `${payload.bytes.length < fewestBytes ? 'b' : 'n'}${payload.width}`
+  return payload.encoding === 'json' ? 'j' : 'r'
+}
+
+function bodyOf(payload: Payload): string | Buffer {
+  if (payload.encoding !== 'numbers') return payload.text
+  return payload.bytes.length < fewestBytes ? payload.bytes.toString('base64') : payload.bytes
+}
+
+function payloadOf(header: Record<string, unknown>, body: Buffer): Payload {
+  if (header.e === 'j') return { encoding: 'json', text: body.toString() }
+  if (header.e === 'r') return { encoding: 'rich', text: body.toString() }
+  for (const width of widths) {
+    if (header.e === `n${width}`) return { encoding: 'numbers', width, bytes: body }
+    if (header.e === `b${width}`) return { encoding: 'numbers', width, bytes: fromBase64(body.toString('latin1')) }
+  }
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
+}
+
+/** Node.js skips what is not base64. */
+function fromBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64')
+  if (text.length % 4 === 0 && bytes.length === Buffer.byteLength(text, 'base64')) return bytes
+  throw new ProtocolError(`numbers that are not in base64: ${excerpt(text)}`)
 }
 
 /** A whole number of something. */
@@ -260,4 +286,7 @@ function isFailure(entry: unknown): boolean {
   return Array.isArray(entry) && Number.isInteger(entry[0]) && entry[0] >= -1 && typeof entry[1] === 'object'
 }
 
-const excerpt = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+function excerpt(record: string | Buffer): string {
+  const text = typeof record === 'string' ? record : record.toString('utf8', 0, 400)
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}

@@ -206,7 +206,7 @@ export class ChunkLoop {
   }
 
   /** A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process. */
-  async #complete(taken: TakenChunk, entry: readonly string[]): ReturnType<ChunkQueue['complete']> {
+  async #complete(taken: TakenChunk, entry: readonly (string | Buffer)[]): ReturnType<ChunkQueue['complete']> {
     const { queue, store, token, log } = this.#parts
     try {
       return await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)

@@ -1,10 +1,10 @@
 /**
- * The queue of a pool: BullMQ's Redis backend, with one job for one chunk.
+ * The queue of a pool as a worker process sees it: BullMQ's Redis backend, with one job for one chunk.
  *
- * Adding, taking, waiting and putting off are BullMQ's. What it adds: a chunk's payload is stored as the text it is
- * (BullMQ would encode it a second time), a taken chunk is read field by field (BullMQ would throw on a malformed hash
- * after having taken it), and an outcome and the completion of its chunk are one script, so that a chunk is never
- * completed without its outcome. It never runs tasks; what happens to a chunk beside its life is chunk-store's.
+ * Taking, waiting and putting off are BullMQ's. What it adds: a taken chunk is read field by field and as bytes (BullMQ
+ * would throw on a malformed hash after having taken it), and an outcome and the completion of its chunk are one script,
+ * so that a chunk is never completed without its outcome. It never runs tasks; what else happens to a chunk is
+ * chunk-store's.
  */
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
@@ -12,21 +12,12 @@ import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.
 import { queueLife } from './chunk-store.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
 
-/** A chunk to be added. */
-export interface NewChunk {
-  readonly jobId: string
-  readonly taskId: string
-  readonly data: string
-  /** BullMQ's priority: 1 is first; 0 is none, which comes before all. */
-  readonly priority: number
-}
-
 /** A chunk that this process holds the lock of. */
 export interface TakenChunk {
   readonly jobId: string
   readonly taskId: string
-  readonly data: string
-  /** The hash of the chunk, as it was when it was taken. */
+  readonly data: Buffer
+  /** The rest of the chunk's hash, as it was when it was taken. */
   readonly fields: ReadonlyMap<string, string>
 }
 
@@ -71,17 +62,6 @@ export class ChunkQueue extends RedisQueueBackend {
     this.on('error', () => undefined)
   }
 
-  /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
-  async add(chunks: readonly NewChunk[]): Promise<void> {
-    const timestamp = Date.now()
-    await this.addJobs(
-      chunks.map(({ jobId, taskId, data, priority }) => ({
-        jobId,
-        job: { name: taskId, data, opts: priority === 0 ? {} : { priority }, timestamp, priority } as never,
-      })),
-    )
-  }
-
   /** Takes the next chunk under a lock with this token; undefined when none waits. */
   async take(token: string): Promise<TakenChunk | undefined> {
     this.#taken = undefined
@@ -93,14 +73,16 @@ export class ChunkQueue extends RedisQueueBackend {
     return takenChunk(fields, jobId)
   }
 
-  /** The script's reply carries a whole job hash, which BullMQ parses and may choke on; it is kept from it. */
+  /**
+   * The reply of BullMQ's script that takes a chunk carries a whole job hash, which BullMQ parses and may choke on; it is
+   * kept from it. It is asked for as bytes: a payload need not be text.
+   */
   override execCommand(...[client, command, args]: Parameters<bullmq.RedisQueueBackend['execCommand']>): unknown {
-    const reply = super.execCommand(client, command, args)
-    if (command !== 'moveToActive') return reply
-    return Promise.resolve(reply).then((taken: unknown) => {
+    if (command !== 'moveToActive') return super.execCommand(client, command, args)
+    return Promise.resolve(client.runCommand(`${command}:${this.version}Buffer`, args)).then((taken: unknown) => {
       if (!Array.isArray(taken)) return taken
       this.#taken = taken
-      return [null, ...taken.slice(1)]
+      return [null, ...taken.slice(1).map((part) => (Buffer.isBuffer(part) ? part.toString() : part))]
     })
   }
 
@@ -127,7 +109,7 @@ export class ChunkQueue extends RedisQueueBackend {
   async complete(
     jobId: string,
     token: string,
-    outcome: readonly string[],
+    outcome: readonly (string | Buffer)[],
     takeNext: boolean,
   ): Promise<{ delivered: boolean; next: TakenChunk | undefined }> {
     const results = this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
@@ -147,11 +129,18 @@ export class ChunkQueue extends RedisQueueBackend {
 }
 
 function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
-  if (!Array.isArray(hash) || typeof jobId !== 'string') return undefined
+  if (!Array.isArray(hash) || !Buffer.isBuffer(jobId)) return undefined
   const fields = new Map<string, string>()
-  for (let i = 0; i + 1 < hash.length; i += 2) fields.set(String(hash[i]), String(hash[i + 1]))
-  return { jobId, taskId: fields.get('name') ?? '', data: fields.get('data') ?? '', fields }
+  let data: Buffer = nothing
+  for (let i = 0; i + 1 < hash.length; i += 2) {
+    const name = String(hash[i])
+    if (name === 'data') data = hash[i + 1] as Buffer
+    else fields.set(name, String(hash[i + 1]))
+  }
+  return { jobId: jobId.toString(), taskId: fields.get('name') ?? '', data, fields }
 }
+
+const nothing = Buffer.alloc(0)
 
 /** BullMQ's errors for a job that is missing, not active, or locked by another (codes -1, -2, -3, -6). */
 function isNotHeld(error: unknown): boolean {

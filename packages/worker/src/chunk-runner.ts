@@ -4,7 +4,7 @@
  */
 import {
   type Chunk,
-  decodePayload,
+  decodeList,
   type EncodingError,
   encodeError,
   encodeValue,
@@ -12,6 +12,7 @@ import {
   longestPayload,
   type Outcome,
   type Payload,
+  payloadLength,
   type TaskFunction,
 } from '@poolmq/shared'
 import { itemRunner } from './item-runner.js'
@@ -43,8 +44,7 @@ export function failedOutcome(error: unknown): Outcome {
 
 /** @throws EncodingError when the chunk's payload cannot be decoded. */
 export async function runChunk(run: ChunkRun): Promise<Outcome> {
-  const items = decodePayload(run.chunk.payload)
-  if (!Array.isArray(items)) throw new TypeError('the payload of a chunk is not a list of items')
+  const items = decodeList(run.chunk.payload)
   run.running.attempt = run.losses.unknown + 1
   const start = performance.now()
   const { values, failures } = await taskContext.run(run.running, runItems, run, items)
@@ -52,7 +52,7 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   return { ...encodeOutcome(values, failures, run.chunk.mode), duration }
 }
 
-async function runItems(run: ChunkRun, items: unknown[]): Promise<{ values: unknown[]; failures: Failure[] }> {
+async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
   const { chunk, losses, running } = run
   const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.index, limit))
   const values: unknown[] = new Array(items.length)
@@ -116,8 +116,9 @@ function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError
 }
 
 function withinBounds(payload: Payload): Payload {
-  if (payload.text.length <= longestPayload) return payload
+  const length = payloadLength(payload)
+  if (length <= longestPayload) return payload
   throw new RangeError(
-    `the results of a chunk take ${payload.text.length} characters, and at most ${longestPayload} can travel; use a smaller chunkSize`,
+    `the results of a chunk take ${length} characters, and at most ${longestPayload} can travel; use a smaller chunkSize`,
   )
 }

@@ -7,6 +7,35 @@ import type { Cluster, Redis } from 'ioredis'
 type Client = Redis | Cluster
 
 /**
+ * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
+ * the first moment: their client may die before it looks after them.
+ * KEYS: wait, prioritized, priority counter, marker, meta, job counter. ARGV: prefix, now, milliseconds, then id, name, data,
+ * priority, id, name, data, priority, …
+ */
+const addChunksLua = `
+local wait, prioritized, counter, marker, meta, jobs = unpack(KEYS)
+local call, prefix, now, life, added = redis.call, ARGV[1], ARGV[2], ARGV[3], 0
+for i = 4, #ARGV, 4 do
+  local id, priority = ARGV[i], ARGV[i + 3]
+  local job = prefix .. id
+  if call('EXISTS', job) == 0 then
+    call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', now, 'delay', '0', 'priority', priority)
+    call('PEXPIRE', job, life)
+    if priority == '0' then
+      call('LPUSH', wait, id)
+    else
+      call('ZADD', prioritized, priority * 0x100000000 + call('INCR', counter) % 0x100000000, id)
+    end
+    added = added + 1
+  end
+end
+if added == 0 then return 0 end
+call('INCRBY', jobs, added)
+if call('HEXISTS', meta, 'paused') == 0 then call('ZADD', marker, 0, '0') end
+for _, key in ipairs(KEYS) do call('PEXPIRE', key, life) end
+return added`
+
+/**
  * Removes the chunks whose ids start with ARGV[2], in one pass over each list: removing them one by one would search the
  * list for each. KEYS: prioritized, delayed, then lists. ARGV: prefix of job keys, prefix of ids.
  */
@@ -149,13 +178,14 @@ return redis.call('DEL', unpack(KEYS))`
 
 /** A script as a function of its keys and arguments. */
 function script<T>(lua: string, read: (reply: unknown) => T) {
-  return async (client: Client, keys: readonly string[], args: readonly (string | number)[]): Promise<T> =>
+  return async (client: Client, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> =>
     read(await client.eval(lua, keys.length, ...keys, ...args))
 }
 
 /** A list of names. */
 const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : [])
 
+export const addChunks = script(addChunksLua, Number)
 export const dropChunks = script(dropChunksLua, Number)
 export const giveBack = script(giveBackLua, Number)
 export const dropHeld = script(dropHeldLua, Number)

@@ -1,9 +1,10 @@
 /**
- * What is done to the chunks of a queue beside BullMQ's own life of a job: leases, losses, giving back, dropping, times
- * to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
+ * What is done to the chunks of a queue beside their way through a worker process: adding, leases, losses, giving back,
+ * dropping, times to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
  */
 import { type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import {
+  addChunks,
   dropChunks,
   dropHeld,
   expireKeys,
@@ -21,6 +22,15 @@ export const queueLife = 55_000
 /** Not the gates: their short life is what they are for. */
 const renewedSuffixes = queueKeySuffixes.filter((suffix) => suffix !== 'lapse-check' && suffix !== 'stalled-check')
 
+/** A chunk to be added. */
+export interface NewChunk {
+  readonly jobId: string
+  readonly taskId: string
+  readonly data: string | Buffer
+  /** BullMQ's priority: 1 is first; 0 is none, which comes before all. */
+  readonly priority: number
+}
+
 export class ChunkStore {
   readonly #link: RedisLink
   readonly #pool: PoolKeys
@@ -37,6 +47,15 @@ export class ChunkStore {
   async prepare(): Promise<void> {
     await this.#link.client.hset(this.#pool.chunk('meta'), 'opts.maxLenEvents', keptEvents)
     await this.expireQueue(queueLife)
+  }
+
+  /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
+  async add(chunks: readonly NewChunk[]): Promise<void> {
+    const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id']
+    const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
+    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), Date.now(), queueLife]
+    for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
+    await addChunks(this.#link.client, keys, args)
   }
 
   /**

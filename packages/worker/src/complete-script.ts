@@ -10,8 +10,8 @@
 import type { PoolKeys } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 
-/** Replies with the outcome's stream id, or null when there is no stream, then with the next chunk, if one was taken. */
-type Reply = [added: string | null, fields?: string[], jobId?: string]
+/** The outcome's stream id, or null when there is no stream, then the next chunk, if one was taken. */
+type Reply = [added: Buffer | null, fields?: Buffer[], jobId?: Buffer]
 
 export interface CompleteArguments {
   readonly jobId: string
@@ -19,7 +19,7 @@ export interface CompleteArguments {
   /** The stream of the chunk's client. */
   readonly results: string
   /** Fields of the outcome's entry. */
-  readonly outcome: readonly string[]
+  readonly outcome: readonly (string | Buffer)[]
   readonly takeNext: boolean
   /** Milliseconds that the next chunk's lock lasts. */
   readonly lockDuration: number
@@ -64,7 +64,9 @@ return { added, fields, next }`
 
 export function defineComplete(client: Redis | Cluster, pool: PoolKeys): CompleteChunk {
   if (!(command in client)) client.defineCommand(command, { numberOfKeys: 9, lua })
-  const run = (client as unknown as { [command]: (...args: unknown[]) => Promise<Reply> })[command]
+  // Replies as bytes: a payload need not be text.
+  const run = (client as unknown as { poolmqCompleteBuffer: (...args: unknown[]) => Promise<Reply> })
+    .poolmqCompleteBuffer
   const prefix = pool.chunk('')
   const lists = ['active', 'wait', 'prioritized', 'delayed', 'meta', 'marker'].map((suffix) => pool.chunk(suffix))
   return ({ jobId, token, results, outcome, takeNext, lockDuration }) => {

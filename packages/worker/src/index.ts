@@ -5,9 +5,8 @@
 import { fileURLToPath } from 'node:url'
 
 export { defineTasks, type Task, type TaskFunction, type TaskRef, type Tasks } from '@poolmq/shared'
-export { ChunkQueue, type NewChunk } from './chunk-queue.js'
 export { sweepPool } from './chunk-scripts.js'
-export { ChunkStore } from './chunk-store.js'
+export { ChunkStore, type NewChunk } from './chunk-store.js'
 export { inheritedExecArgv } from './exec-argv.js'
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
 export type { EagerSpec } from './messages.js'

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Payload } from '../../../packages/shared/src/codec.js'
-import { decodePayload, encodeValue, encodeValues } from '../../../packages/shared/src/codec.js'
+import type { Payload, TextPayload } from '../../../packages/shared/src/codec.js'
+import { decodeList, decodePayload, encodeValue, encodeValues } from '../../../packages/shared/src/codec.js'
 import { decodeError, encodeError } from '../../../packages/shared/src/error-transport.js'
 import { EncodingError } from '../../../packages/shared/src/errors.js'
+import { formatChunk, parseChunk } from '../../../packages/shared/src/wire.js'
 import { identities, plain, rich } from '../../fixtures/dist/any-value.js'
 
 const RUNS = 3_000
 
-function travel(payload: Payload): unknown {
+function travel(payload: TextPayload): unknown {
   const wire = Buffer.from(JSON.stringify(payload), 'utf8').toString('utf8')
-  return decodePayload(JSON.parse(wire) as Payload)
+  return decodePayload(JSON.parse(wire) as TextPayload)
+}
+
+function travelAsList(payload: Payload): unknown[] {
+  const chunk = formatChunk({ mode: 'first', spread: false, spec: false, timeout: 0 }, payload)
+  return Array.from(decodeList(parseChunk(Buffer.from(chunk as string)).payload))
 }
 
 describe('any value', () => {
@@ -38,7 +44,7 @@ describe('any value', () => {
   it('comes back in a list', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(plain, rich)), (values) => {
-        assert.deepStrictEqual(travel(encodeValues(values, 'items')), values)
+        assert.deepStrictEqual(travelAsList(encodeValues(values, 'items')), values)
       }),
       { numRuns: RUNS / 5 },
     )
@@ -153,11 +159,14 @@ describe('any text', () => {
     })
   }
 
-  function survives(payload: Payload): void {
-    try {
-      decodePayload(payload)
-    } catch (error) {
-      assert(error instanceof EncodingError, `not an EncodingError: ${String(error)}`)
+  function survives(payload: TextPayload): void {
+    for (const decode of [decodePayload, decodeList]) {
+      try {
+        const value = decode(payload)
+        if (decode === decodeList) expect(Array.isArray(value)).toBe(true)
+      } catch (error) {
+        assert(error instanceof EncodingError, `not an EncodingError: ${String(error)}`)
+      }
     }
     expect(Object.keys(Object.prototype)).toEqual([])
   }
@@ -212,7 +221,7 @@ describe('any text', () => {
           }
           expect(decodeError(wire)).toBeInstanceOf(Error)
           if (typeof wire === 'object' && wire !== null && 'rest' in wire) {
-            const rest = { encoding: 'rich', text: mutate(String((wire.rest as Payload | null)?.text), edits) }
+            const rest = { encoding: 'rich', text: mutate(String((wire.rest as TextPayload | null)?.text), edits) }
             expect(decodeError({ ...wire, rest })).toBeInstanceOf(Error)
           }
           expect(Object.keys(Object.prototype)).toEqual([])

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import type { Payload } from '../../../packages/shared/src/codec.js'
-import { decodePayload, encodeValue, encodeValues } from '../../../packages/shared/src/codec.js'
+import type { Payload, TextPayload } from '../../../packages/shared/src/codec.js'
+import {
+  decodeList,
+  decodePayload,
+  encodeValue,
+  encodeValues,
+  payloadLength,
+} from '../../../packages/shared/src/codec.js'
 import { EncodingError } from '../../../packages/shared/src/errors.js'
 
 /** Over the wire the payload is text in UTF-8. */
-function travel(payload: Payload): Payload {
+function travel(payload: TextPayload): TextPayload {
   return { ...payload, text: Buffer.from(payload.text, 'utf8').toString('utf8') }
 }
 
@@ -128,7 +134,7 @@ describe('identity', () => {
     const shared = { a: [1] }
     const payload = encodeValues([shared, shared, [shared]], 'items')
     expect(payload.encoding).toBe('json')
-    assert.deepStrictEqual(decodePayload(payload), [shared, shared, [shared]])
+    assert.deepStrictEqual(decodeList(payload), [shared, shared, [shared]])
   })
 
   it('keeps views on one ArrayBuffer together', () => {
@@ -328,18 +334,33 @@ describe('what is not carried', () => {
     expect(refusal(deep).reason).toBe('it is nested too deeply')
     expect(() => encodeValues([1, deep], 'items')).toThrow(/^items\[1\] cannot be encoded: it is nested too deeply$/)
     const chain = Array.from({ length: 200_000 }, (_, i) => [i + 1])
-    expect(() => decodePayload({ encoding: 'rich', text: JSON.stringify(chain) })).toThrow(EncodingError)
+    for (const decode of [decodePayload, decodeList]) {
+      expect(() => decode({ encoding: 'rich', text: JSON.stringify(chain) })).toThrow(EncodingError)
+    }
+  })
+})
+
+describe('the length of a payload', () => {
+  it.each([
+    ['characters of JSON', ['é', '\ud83d\ude00'], '["é","\ud83d\ude00"]'.length],
+    ['characters of rich text', [1n], encodeValue([1n], 'value').text.length],
+    ['bytes of integers', many, 100],
+    ['bytes of doubles', [...many, 0.5], 808],
+  ])('is in %s', (_name, values, length) => {
+    expect(payloadLength(encodeValues(values, 'items'))).toBe(length)
   })
 })
 
 describe('decoding hostile text', () => {
-  const rich = (text: string): Payload => ({ encoding: 'rich', text })
+  const rich = (text: string): TextPayload => ({ encoding: 'rich', text })
   it.each([
     ['nothing', rich('')],
     ['truncated JSON', { encoding: 'json', text: '[1,2' }],
     ['an unknown encoding', { encoding: 'msgpack', text: '1' }],
     ['an encoding from a prototype', { encoding: 'toString', text: '1' }],
+    ['numbers in a text', { encoding: 'numbers', text: '4AAAA' }],
     ['no text', { encoding: 'json' }],
+    ['bytes for a text', { encoding: 'json', text: Buffer.from('[1]') }],
     ['no payload', undefined],
     ['an index out of bounds', rich('[[5]]')],
     ['a negative index', rich('[[-100]]')],
@@ -354,8 +375,25 @@ describe('decoding hostile text', () => {
     ['a length that is a lie', rich('[["Keyed",1],[2,3],-5,"length"]')],
     ['an entry used over and over', rich('[[1,2,3],["Keyed",4],["Keyed",4],["Keyed",4],[5],"Object"]')],
   ])('%s', (_name, payload) => {
-    expect(() => decodePayload(payload as Payload)).toThrow(EncodingError)
+    expect(() => decodePayload(payload as unknown as TextPayload)).toThrow(EncodingError)
+    expect(() => decodeList(payload as unknown as Payload)).toThrow(EncodingError)
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
+  })
+
+  it.each([
+    ['an object', { length: 1, 0: 1 }],
+    ['null', null],
+    ['a string', 'ab'],
+    ['a number', 1],
+    ['undefined', undefined],
+    ['a Set', new Set([1])],
+    ['bytes', Buffer.from('ab')],
+    ['a typed array', Float64Array.of(1)],
+  ])('%s is no list', (_name, value) => {
+    const payload = encodeValue(value, 'value')
+    assert.deepStrictEqual(decodePayload(payload), value)
+    expect(() => decodeList(payload)).toThrow(EncodingError)
+    expect(() => decodeList(payload)).toThrow(/it is not a list$/)
   })
 
   it('never allocates what is only declared', () => {

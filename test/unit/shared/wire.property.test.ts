@@ -2,7 +2,7 @@
 // record that breaks whoever trusts its type, never a changed prototype.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodePayload } from '../../../packages/shared/src/codec.js'
+import { decodeList, decodePayload, type Payload, type TextPayload } from '../../../packages/shared/src/codec.js'
 import { decodeError } from '../../../packages/shared/src/error-transport.js'
 import { EncodingError, ProtocolError } from '../../../packages/shared/src/errors.js'
 import {
@@ -51,6 +51,10 @@ const { json } = fc.letrec<{ json: string }>((tie) => ({
       '"e"',
       '"j"',
       '"n"',
+      '"n1"',
+      '"n4"',
+      '"b2"',
+      '"b8"',
       '"r"',
       '"json"',
       '"numbers"',
@@ -76,16 +80,46 @@ function damaged(good: fc.Arbitrary<string>): fc.Arbitrary<string> {
   })
 }
 
+/** The same of bytes. */
+function damagedBytes(good: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
+  const piece = fc.oneof(
+    fc.string({ maxLength: 8 }).map((text) => Buffer.from(text)),
+    fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes)),
+  )
+  return fc.tuple(good, fc.nat(), fc.nat(), piece).map(([bytes, from, length, put]) => {
+    const start = from % (bytes.length + 1)
+    return Buffer.concat([bytes.subarray(0, start), put, bytes.subarray(start + (length % 20))])
+  })
+}
+
+const inBytes = (text: string | Buffer): Buffer => Buffer.from(text as string)
+
 /** A header with our version and some of our fields, so that most get past the first checks. */
 const ours = (fields: Record<string, fc.Arbitrary<string>>, always: string[] = []): fc.Arbitrary<string> =>
   fc
     .tuple(fc.record(fields, { requiredKeys: always }), fc.array(fc.tuple(key, json), { maxLength: 2 }))
     .map(([known, more]) => objectText([['v', '1'], ...(Object.entries(known) as [string, string][]), ...more]))
 
-const payload = fc.record({
-  encoding: fc.constantFrom('json' as const, 'numbers' as const, 'rich' as const),
+const text = fc.record({
+  encoding: fc.constantFrom('json' as const, 'rich' as const),
   text: fc.oneof(fc.string(), json),
 })
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 64 }),
+  fc.uint8Array({ minLength: 2000, maxLength: 2100, size: 'max' }),
+)
+const numbers = fc.record({
+  encoding: fc.constant('numbers' as const),
+  width: fc.constantFrom(1 as const, 2 as const, 4 as const, 8 as const),
+  bytes: bytes.map((array) => Buffer.from(array)),
+})
+const payload: fc.Arbitrary<Payload> = fc.oneof(text, numbers)
+/** What stands after a header, or in its own field. */
+const body = fc.oneof(
+  json.map(inBytes),
+  fc.base64String().map(inBytes),
+  bytes.map((array) => Buffer.from(array)),
+)
 const call = fc.record({
   mode: fc.constantFrom('first' as const, 'each' as const),
   spread: fc.boolean(),
@@ -95,26 +129,32 @@ const call = fc.record({
 
 const retry = ours({ count: number, delay: number, on: fc.oneof(json, fc.constant('["TypeError"]')) })
 const mode = fc.constantFrom('"f"', '"e"')
-const encoding = fc.constantFrom('"j"', '"n"', '"r"')
+const encoding = fc.constantFrom(
+  ...['"j"', '"r"', '"n"', '"n1"', '"n2"', '"n4"', '"n8"', '"b1"', '"b2"', '"b4"', '"b8"', '"b3"', '"n16"'],
+)
 
 const chunk = fc.oneof(
-  fc.string(),
-  damaged(fc.tuple(call, payload).map((parts) => formatChunk(...parts))),
+  fc.string().map(inBytes),
+  bytes.map((array) => Buffer.from(array)),
+  damagedBytes(fc.tuple(call, payload).map((parts) => inBytes(formatChunk(...parts)))),
   fc
     .tuple(
       ours({ m: mode, t: fc.oneof(number, json), r: fc.oneof(retry, json), x: json, s: json, e: encoding }, ['m', 'e']),
-      json,
+      body,
     )
-    .map((parts) => parts.join('\n')),
+    .map(([header, rest]) => Buffer.concat([inBytes(`${header}\n`), rest])),
 )
 
 const failures = fc.array(fc.tuple(fc.integer({ min: -2, max: 5 }), fc.jsonValue()), { maxLength: 3 })
-const outcome = fc.oneof(
-  fc.array(fc.oneof(key, json, fc.string()), { maxLength: 8 }),
+const outcome: fc.Arbitrary<Buffer[]> = fc.oneof(
+  fc.array(fc.oneof(key.map(inBytes), body, fc.string().map(inBytes)), { maxLength: 8 }),
   fc
     .tuple(payload, failures)
-    .map(([text, list]) => [...formatOutcome('client00.1.2', { payload: text, failures: list, duration: 1 } as never)]),
-  fc.tuple(ours({ e: encoding, f: json }, ['e']), json).map(([h, p]) => ['j', 'client00.1.2', 'h', h, 'p', p]),
+    .map(([text, list]) => formatOutcome('client00.1.2', { payload: text, failures: list, duration: 1 } as never))
+    .map((fields) => fields.map(inBytes)),
+  fc
+    .tuple(ours({ e: encoding, f: json }, ['e']), body)
+    .map(([h, p]) => [...['j', 'client00.1.2', 'h', h, 'p'].map(inBytes), p]),
 )
 
 const args = ours({ encoding: fc.constantFrom('"json"', '"numbers"', '"rich"', '"none"', '["json"]'), text: json }, [
@@ -125,7 +165,8 @@ const spec = fc.oneof(
   fc.string(),
   json,
   ours({ initializer: fc.oneof(initializer, json), maxTasksPerChild: fc.oneof(number, json) }),
-  damaged(payload.map((args) => formatSpec({ initializer: { task: 'a.b', args }, maxTasksPerChild: 3 }))),
+  damaged(text.map((args) => formatSpec({ initializer: { task: 'a.b', args }, maxTasksPerChild: 3 }))),
+  payload.map((args) => formatSpec({ initializer: { task: 'a.b', args: args as TextPayload } })),
 )
 
 const presence = fc.oneof(
@@ -149,20 +190,38 @@ function read<T>(parse: () => T): T | undefined {
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least
 
-function expectPayload(value: { encoding: string; text: string }): void {
-  expect(['json', 'numbers', 'rich']).toContain(value.encoding)
+function expectText(value: TextPayload): void {
+  expect(['json', 'rich']).toContain(value.encoding)
   expect(value.text).toBeTypeOf('string')
+  decoded(() => decodePayload(value))
+}
+
+function expectPayload(value: Payload): void {
+  const list = decoded(() => decodeList(value))
+  if (value.encoding !== 'numbers') {
+    expectText(value)
+    if (list !== undefined) expect(Array.isArray(list)).toBe(true)
+    return
+  }
+  expect([1, 2, 4, 8]).toContain(value.width)
+  expect(Buffer.isBuffer(value.bytes)).toBe(true)
+  expect(list?.length).toBe(value.bytes.length % value.width === 0 ? value.bytes.length / value.width : undefined)
+  expect(Array.from(list ?? []).every((item) => typeof item === 'number')).toBe(true)
+}
+
+function decoded<T>(decode: () => T): T | undefined {
   try {
-    decodePayload(value as never)
+    return decode()
   } catch (error) {
     expect(error).toBeInstanceOf(EncodingError)
+    return undefined
   }
 }
 
 describe('bytes that are not ours', () => {
   test('parseChunk', () => {
-    const check = (text: string) => {
-      const found = read(() => parseChunk(text))
+    const check = (data: Buffer) => {
+      const found = read(() => parseChunk(data))
       if (found === undefined) return
       expect(['first', 'each']).toContain(found.mode)
       expect([typeof found.spread, typeof found.spec]).toEqual(['boolean', 'boolean'])
@@ -178,12 +237,13 @@ describe('bytes that are not ours', () => {
   })
 
   test('parseOutcome', () => {
-    const check = (fields: string[]) => {
+    const check = (fields: Buffer[]) => {
       const found = parseOutcome(fields)
       if (found === undefined) return
       expect(found.jobId).toBeTypeOf('string')
       if (found.outcome instanceof Error) {
         expect(found.outcome).toBeInstanceOf(ProtocolError)
+        expect(found.outcome.message.length).toBeLessThan(400)
         return
       }
       for (const [offset, error] of found.outcome.failures) {
@@ -200,7 +260,7 @@ describe('bytes that are not ours', () => {
       const found = read(() => parseSpec(text))
       if (found?.initializer !== undefined) {
         expect(found.initializer.task).toBeTypeOf('string')
-        expectPayload(found.initializer.args)
+        expectText(found.initializer.args)
       }
       if (found?.maxTasksPerChild !== undefined) expect(isCount(found.maxTasksPerChild, 1)).toBe(true)
     }
