@@ -11,7 +11,8 @@ export const scaling: Workload = {
   name: 'scaling',
   title: 'Fibonacci numbers, naively, on 1, 2 and 4 worker processes',
   async run(arena, size) {
-    const job = size === 'full' ? ({ op: 'fib', items: 120, n: 33 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
+    const job =
+      size === 'full' ? ({ op: 'fib', items: 120, n: 33 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
     const cores = availableParallelism()
     const note = cores < 2 ? `this machine has ${cores} core` : undefined
     const on = (processes: number) => ({
