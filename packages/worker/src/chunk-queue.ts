@@ -68,8 +68,12 @@ export class ChunkQueue extends RedisQueueBackend {
     await this.moveToActive(token)
     const [fields, jobId, , delayedUntil] = (this.#taken ?? []) as unknown[]
     this.#delayedUntil = Number(delayedUntil) || 0
-    // The list may just have been made, and all that would renew it may die before it does.
-    if (jobId) this.#link.client.pexpire(this.#pool.chunk('active'), queueLife).catch(() => undefined)
+    // These keys may just have been made, and all that would renew them may die before it does.
+    if (jobId) {
+      for (const suffix of ['active', 'events', 'marker']) {
+        this.#link.client.pexpire(this.#pool.chunk(suffix), queueLife).catch(() => undefined)
+      }
+    }
     return takenChunk(fields, jobId)
   }
 

@@ -75,6 +75,7 @@ else
   redis.call('RPUSH', KEYS[2], ARGV[1])
 end
 redis.call('ZADD', KEYS[4], 0, '0')
+for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], 55000) end
 return 1`
 
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */

@@ -30,8 +30,8 @@ export type CompleteChunk = (args: CompleteArguments) => Promise<Reply>
 const command = 'poolmqComplete'
 
 /**
- * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks is
- * made anew whenever it has been empty, and gets its time to live here. A hash that is somebody else's making is taken
+ * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks and the
+ * marker are made anew whenever they have been empty, and get their time to live here. A hash that is somebody else's making is taken
  * for an empty one, which the worker process reports.
  *
  * KEYS: job, its lock, results, active, wait, prioritized, delayed, meta, marker.
@@ -56,7 +56,10 @@ if not next then
 end
 call('PEXPIRE', active, 55000)
 call('SET', prefix .. next .. ':lock', token, 'PX', ARGV[5])
-if call('EXISTS', wait, prioritized) > 0 then call('ZADD', marker, 0, '0') end
+if call('EXISTS', wait, prioritized) > 0 then
+  call('ZADD', marker, 0, '0')
+  call('PEXPIRE', marker, 55000)
+end
 local fields = redis.pcall('HGETALL', prefix .. next)
 if fields.err then fields = {} end
 if fields[1] then call('HSET', prefix .. next, 'processedOn', now) end
