@@ -80,6 +80,16 @@ describe('the width', () => {
     }
     assert.deepStrictEqual(unpacked(first), many)
   })
+
+  it('and for those that each outgrow it by one, also past what is kept', () => {
+    // 131,072 doubles are a MiB.
+    for (let length = 131_064; length < 131_080; length += 1) {
+      const values = Array.from({ length }, (_, i) => i + 0.5)
+      const found = viewNumbers(packed(values))
+      expect(found).toHaveLength(length)
+      expect([found[0], found[length - 2], found[length - 1]]).toEqual([0.5, length - 1.5, length - 0.5])
+    }
+  })
 })
 
 describe('a list of items', () => {
@@ -201,6 +211,7 @@ describe.each([
     ['a capital', 'B4', good, /unknown encoding/],
     ['a width alone', '4', good, /unknown encoding/],
     ['a list for a mark', ['b4'], good, /unknown encoding/],
+    ['a list for a mark of bytes', ['n4'], bytes, /unknown encoding/],
     ['JSON for a mark', [1, 2, 3], good, /unknown encoding/],
     ['a number for a mark', 4, good, /unknown encoding/],
     ['null for a mark', null, good, /unknown encoding/],
