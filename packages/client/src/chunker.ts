@@ -23,20 +23,17 @@ const none: ReadonlyMap<number, EncodingError> = new Map()
  * @param first - the place of the first of them in the whole input, for messages
  */
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
-  try {
-    const payload = encodeValues(items, place, first)
-    const size = payloadLength(payload)
-    if (size <= longestPayload) return { length: items.length, payload, failures: none }
-    const reason = `a chunk of ${items.length} items takes ${size} characters, and at most ${longestPayload} can travel`
-    const error = new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, {
-      place: `${place}[${first}]`,
-      reason,
-    })
-    return { length: items.length, payload: undefined, failures: new Map(items.map((_, i) => [i, error])) }
-  } catch (error) {
-    if (!(error instanceof EncodingError)) throw error
-    return encodeEach(items, place, first)
-  }
+  const together = encodeTogether(items, place, first)
+  if (!(together instanceof EncodingError)) return { length: items.length, payload: together, failures: none }
+  return encodeEach(items, place, first, together)
+}
+
+function tooLong(payload: Payload, items: number, place: string): EncodingError | undefined {
+  const length = payloadLength(payload)
+  if (length <= longestPayload) return undefined
+  const unit = payload.encoding === 'numbers' ? 'bytes' : 'characters'
+  const reason = `a chunk of ${items} items takes ${length} ${unit}, and at most ${longestPayload} can travel`
+  return new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, { place, reason })
 }
 
 /** The one chunk of `apply`: an argument list. */
@@ -53,7 +50,7 @@ export function encodeCall(args: readonly unknown[]): EncodedChunk {
 }
 
 /** Sends what can be sent: an item that cannot be encoded must not take its neighbours with it. */
-function encodeEach(items: readonly unknown[], place: string, first: number): EncodedChunk {
+function encodeEach(items: readonly unknown[], place: string, first: number, whole: EncodingError): EncodedChunk {
   const good: unknown[] = []
   const failures = new Map<number, EncodingError>()
   for (const [i, item] of items.entries()) {
@@ -65,6 +62,20 @@ function encodeEach(items: readonly unknown[], place: string, first: number): En
       failures.set(i, error)
     }
   }
-  const payload = good.length === 0 ? undefined : encodeValues(good, place, first)
-  return { length: items.length, payload, failures }
+  if (good.length === 0) return { length: items.length, payload: undefined, failures }
+  const rest = failures.size === 0 ? whole : encodeTogether(good, place, first)
+  if (!(rest instanceof EncodingError)) return { length: items.length, payload: rest, failures }
+  // Each could be encoded, and all of them together cannot, or cannot travel.
+  for (let i = 0; i < items.length; i++) if (!failures.has(i)) failures.set(i, rest)
+  return { length: items.length, payload: undefined, failures }
+}
+
+function encodeTogether(items: readonly unknown[], place: string, first: number): Payload | EncodingError {
+  try {
+    const payload = encodeValues(items, place, first)
+    return tooLong(payload, items.length, `${place}[${first}]`) ?? payload
+  } catch (error) {
+    if (error instanceof EncodingError) return error
+    throw error
+  }
 }

@@ -21,7 +21,8 @@ export const FEWEST_PACKED = 16
 /** For more elements than this `new Array(n)` makes a dictionary, which is slow; an array that grows past it stays fast. */
 const LONGEST_ALLOCATED = 2 ** 25
 
-/** Bytes of memory that is kept at most, to be used again. */
+/** Bytes of memory that is kept, to be used again: at first, and at most. */
+const FIRST_KEPT = 16 * 1024
 const LARGEST_KEPT = 1024 * 1024
 
 /** Memory for packed numbers, to be seen as bytes and as numbers of each width. */
@@ -43,7 +44,7 @@ class Room {
 }
 
 /** Used again and again: to touch new memory takes longer than to pack the numbers into it. */
-let kept = new Room(16_384)
+let kept: Room | undefined
 
 const swapsBytes = endianness() === 'BE'
 
@@ -51,20 +52,37 @@ const swapsBytes = endianness() === 'BE'
 export function packNumbers(values: readonly unknown[]): PackedNumbers | undefined {
   // A list of anything else gets no further. It also keeps the loops below to few kinds of arrays, for V8's sake.
   if (typeof values[0] !== 'number' || values.length < FEWEST_PACKED || !Array.isArray(values)) return undefined
-  return packIntegers(values)
+  const room = borrow(values.length * 8)
+  try {
+    return packIntegers(values, room)
+  } finally {
+    giveBack(room)
+  }
+}
+
+/** Nobody else's while it is in use: a getter that packs a list of its own gets another. */
+function borrow(size: number): Room {
+  const room = kept
+  if (room === undefined || room.bytes.length < size) return new Room(Math.max(size, FIRST_KEPT))
+  kept = undefined
+  return room
+}
+
+function giveBack(room: Room): void {
+  const { length } = room.bytes
+  if (length <= LARGEST_KEPT && length > (kept?.bytes.length ?? 0)) kept = room
 }
 
 /** Each value is read once, and what is packed is what was checked: a getter or a Proxy may answer otherwise later. */
-function packIntegers(values: readonly unknown[]): PackedNumbers | undefined {
+function packIntegers(values: readonly unknown[], room: Room): PackedNumbers | undefined {
   const count = values.length
-  const room = roomFor(count * 4)
   const { int32 } = room
   let bits = 0
   for (let i = 0; i < count; i += 1) {
     const value = values[i]
     if (typeof value !== 'number') return undefined
     const integer = value | 0
-    if (integer !== value || Object.is(value, -0)) return packDoubles(values)
+    if (integer !== value || Object.is(value, -0)) return packDoubles(values, room)
     int32[i] = integer
     bits |= integer ^ (integer >> 31)
   }
@@ -74,9 +92,8 @@ function packIntegers(values: readonly unknown[]): PackedNumbers | undefined {
   return taken(room, bits > 0x7f ? 2 : 1, count)
 }
 
-function packDoubles(values: readonly unknown[]): PackedNumbers | undefined {
+function packDoubles(values: readonly unknown[], room: Room): PackedNumbers | undefined {
   const count = values.length
-  const room = roomFor(count * 8)
   const { float64 } = room
   for (let i = 0; i < count; i += 1) {
     const value = values[i]
@@ -86,16 +103,9 @@ function packDoubles(values: readonly unknown[]): PackedNumbers | undefined {
   return taken(room, 8, count)
 }
 
-function roomFor(size: number): Room {
-  if (size <= kept.bytes.length) return kept
-  if (size > LARGEST_KEPT) return new Room(size)
-  kept = new Room(size)
-  return kept
-}
-
 function taken(room: Room, width: Width, count: number): PackedNumbers {
   const filled = room.bytes.subarray(0, count * width)
-  const bytes = room === kept ? Buffer.from(filled) : filled
+  const bytes = room.bytes.length <= LARGEST_KEPT ? Buffer.from(filled) : filled
   return { width, bytes: swapsBytes ? swapped(bytes, width) : bytes }
 }
 

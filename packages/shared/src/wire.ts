@@ -283,10 +283,12 @@ function isRetry(value: unknown): value is Retry {
 }
 
 function isFailure(entry: unknown): boolean {
-  return Array.isArray(entry) && Number.isInteger(entry[0]) && entry[0] >= -1 && typeof entry[1] === 'object'
+  return Array.isArray(entry) && (entry[0] === -1 || isCount(entry[0])) && typeof entry[1] === 'object'
 }
 
 function excerpt(record: string | Buffer): string {
-  const text = typeof record === 'string' ? record : record.toString('utf8', 0, 400)
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+  const start = typeof record === 'string' ? record.slice(0, 81) : record.toString('utf8', 0, 400).slice(0, 81)
+  // A control character takes six characters as JSON.
+  const text = JSON.stringify(start)
+  return start.length > 80 || text.length > 120 ? `${text.slice(0, 100)}…` : text
 }

@@ -118,7 +118,8 @@ function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError
 function withinBounds(payload: Payload): Payload {
   const length = payloadLength(payload)
   if (length <= longestPayload) return payload
+  const unit = payload.encoding === 'numbers' ? 'bytes' : 'characters'
   throw new RangeError(
-    `the results of a chunk take ${length} characters, and at most ${longestPayload} can travel; use a smaller chunkSize`,
+    `the results of a chunk take ${length} ${unit}, and at most ${longestPayload} can travel; use a smaller chunkSize`,
   )
 }

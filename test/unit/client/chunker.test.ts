@@ -95,6 +95,15 @@ describe('a chunk', () => {
           )
         }
       }
+      // One that cannot be encoded beside too many that can: each has its own reason.
+      const mixed = bounded.encodeChunk(['x'.repeat(100), () => 1, 'x'.repeat(100)], 'items', 0)
+      expect(mixed.payload).toBeUndefined()
+      expect([...mixed.failures].map(([i, error]) => [i, error.place])).toEqual([
+        [1, 'items[1]'],
+        [0, 'items[0]'],
+        [2, 'items[0]'],
+      ])
+      expect(mixed.failures.get(0)?.message).toMatch(/^a chunk of 2 items takes/)
     } finally {
       vi.doUnmock('@poolmq/shared')
       vi.resetModules()

@@ -150,6 +150,21 @@ describe('a list of items', () => {
     expect(reads).toBe(1)
   })
 
+  it('with a getter that packs a list of its own is not mixed up with it', () => {
+    const values = [...many]
+    const other = many.map((i) => i * 1000)
+    let inner: unknown
+    Object.defineProperty(values, 7, {
+      get: () => {
+        inner = unpacked(packed(other))
+        return 7
+      },
+      enumerable: true,
+    })
+    assert.deepStrictEqual(unpacked(packed(values)), many)
+    assert.deepStrictEqual(inner, other)
+  })
+
   it('that throws when it is read is refused with its place', () => {
     const boom = new Error('boom')
     const values = [...many]
