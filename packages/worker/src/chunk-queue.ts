@@ -137,9 +137,10 @@ function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
   const fields = new Map<string, string>()
   let data: Buffer = nothing
   for (let i = 0; i + 1 < hash.length; i += 2) {
-    const name = String(hash[i])
-    if (name === 'data') data = hash[i + 1] as Buffer
-    else fields.set(name, String(hash[i + 1]))
+    const [name, value] = [String(hash[i]), hash[i + 1]]
+    if (!Buffer.isBuffer(value)) continue // another's hash, of as many fields
+    if (name === 'data') data = value
+    else fields.set(name, value.toString())
   }
   return { jobId: jobId.toString(), taskId: fields.get('name') ?? '', data, fields }
 }

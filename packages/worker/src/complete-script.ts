@@ -28,26 +28,31 @@ export interface CompleteArguments {
 export type CompleteChunk = (args: CompleteArguments) => Promise<Reply>
 
 const command = 'poolmqComplete'
+/** Fields of a chunk's hash when it has just been added. */
+const fieldsOfNew = 6
 
 /**
  * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks and the
  * marker are made anew whenever they have been empty, and get their time to live here. A hash that is somebody else's making is taken
  * for an empty one, which the worker process reports.
  *
- * KEYS: job, its lock, results, active, wait, prioritized, delayed, meta, marker.
- * ARGV: id, token, now, '1' to take the next, lock duration, prefix of job keys, then the outcome.
+ * A chunk that has no more fields than it was added with has nothing to tell but its task and its data.
+ *
+ * KEYS: results. All others are made of the prefix here, as BullMQ's scripts make those of jobs: for each that is sent, the
+ * worker process pays as well. ARGV: id, token, now, '1' to take the next, lock duration, prefix, then the outcome.
  */
 const lua = `
-local job, lock, results, active, wait, prioritized, delayed, meta, marker = unpack(KEYS)
 local id, token, now, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
-local call = redis.call
+local job, active, wait, prioritized = prefix .. id, prefix .. 'active', prefix .. 'wait', prefix .. 'prioritized'
+local lock, marker = job .. ':lock', prefix .. 'marker'
+local call, results = redis.call, KEYS[1]
 local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 7))
 local holder = call('GET', lock)
 if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('DEL', job, lock) end
 if ARGV[4] ~= '1' then return { added } end
-local limits = call('HMGET', meta, 'paused', 'concurrency', 'max')
+local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')
 if limits[1] or limits[2] or limits[3] then return { added } end
-if call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
+if call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
 local next = call('RPOPLPUSH', wait, active)
 if not next then
   next = call('ZPOPMIN', prioritized)[1]
@@ -55,26 +60,31 @@ if not next then
   call('LPUSH', active, next)
 end
 call('PEXPIRE', active, 55000)
-call('SET', prefix .. next .. ':lock', token, 'PX', ARGV[5])
+job = prefix .. next
+call('SET', job .. ':lock', token, 'PX', ARGV[5])
 if call('EXISTS', wait, prioritized) > 0 then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, 55000)
 end
-local fields = redis.pcall('HGETALL', prefix .. next)
-if fields.err then fields = {} end
-if fields[1] then call('HSET', prefix .. next, 'processedOn', now) end
+local fields
+if redis.pcall('HLEN', job) == ${fieldsOfNew} then
+  local known = call('HMGET', job, 'name', 'data')
+  fields = { 'name', known[1], 'data', known[2] }
+else
+  fields = redis.pcall('HGETALL', job)
+  if fields.err then fields = {} end
+end
+if fields[1] then call('HSET', job, 'processedOn', now) end
 return { added, fields, next }`
 
 export function defineComplete(client: Redis | Cluster, pool: PoolKeys): CompleteChunk {
-  if (!(command in client)) client.defineCommand(command, { numberOfKeys: 9, lua })
+  if (!(command in client)) client.defineCommand(command, { numberOfKeys: 1, lua })
   // Replies as bytes: a payload need not be text.
   const run = (client as unknown as { poolmqCompleteBuffer: (...args: unknown[]) => Promise<Reply> })
     .poolmqCompleteBuffer
   const prefix = pool.chunk('')
-  const lists = ['active', 'wait', 'prioritized', 'delayed', 'meta', 'marker'].map((suffix) => pool.chunk(suffix))
   return ({ jobId, token, results, outcome, takeNext, lockDuration }) => {
-    const job = prefix + jobId
     const args = [jobId, token, Date.now(), takeNext ? '1' : '0', lockDuration, prefix]
-    return run.call(client, job, `${job}:lock`, results, ...lists, ...args, ...outcome)
+    return run.call(client, results, ...args, ...outcome)
   }
 }
