@@ -1,13 +1,14 @@
 /**
- * The records that travel through Redis: a chunk (client → worker, the `data` of a BullMQ job), its outcome
- * (worker → client, an entry of the client's result stream), a pool's spec and a supervisor's presence.
+ * A chunk (client → worker, the `data` of a BullMQ job) and its outcome (worker → client, an entry of the client's result
+ * stream), as they travel through Redis.
  *
- * A chunk and an outcome are a small JSON header and a payload. The payload is encoded once, by the codec, and never
- * wrapped in another encoding. Whatever is read is checked here; what does not fit is a ProtocolError.
+ * Both are a small JSON header and a payload. The payload is encoded once, by the codec, and never wrapped in another
+ * encoding. Whatever is read is checked here; what does not fit is a ProtocolError.
  */
-import type { Payload, TextPayload } from './codec.js'
+import type { Payload } from './codec.js'
 import type { WireError } from './error-transport.js'
 import { ProtocolError } from './errors.js'
+import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } from './record.js'
 
 /**
  * Characters of a payload at most, or bytes of numbers. Redis takes 512 MiB in one argument, and closes the connection on more; a character
@@ -22,9 +23,6 @@ const widths = [1, 2, 4, 8] as const
 const lineBreak = 10
 /** Fewer bytes travel as base64: commands and replies that are text cost less than a few hundred bytes of it. */
 const fewestBytes = 2048
-
-/** Raised when a record changes in a way that an older reader would misread. */
-export const protocolVersion = 1
 
 /** What the chunks of a call have in common. */
 export interface CallHeader {
@@ -67,29 +65,6 @@ export interface Outcome {
   readonly failures: readonly (readonly [offset: number, error: WireError])[]
 }
 
-/** What a Pool asks of the worker processes that run its chunks. */
-export interface PoolSpec {
-  /** Run once in a worker process before its first chunk of this pool. */
-  readonly initializer?: { readonly task: string; readonly args: TextPayload }
-  /** Chunks after which a worker process is replaced. */
-  readonly maxTasksPerChild?: number
-  /** Bytes of resident memory above which a worker process is replaced. */
-  readonly maxMemoryPerChild?: number
-  /** Milliseconds after which a worker process is replaced. */
-  readonly maxAgePerChild?: number
-}
-
-/** A supervisor, as it shows itself in Redis. */
-export interface Presence {
-  readonly host: string
-  readonly pid: number
-  /** Worker processes (or threads) that take chunks. */
-  readonly processes: number
-  readonly tasks: readonly string[]
-  /** Milliseconds since 1970 at which the record is void unless renewed. */
-  readonly expires: number
-}
-
 /** Text, or bytes where the payload is bytes. */
 export function formatChunk(call: CallHeader, payload: Payload): string | Buffer {
   const header = JSON.stringify({
@@ -111,8 +86,8 @@ export function formatChunk(call: CallHeader, payload: Payload): string | Buffer
 export function parseChunk(data: Buffer): Chunk {
   const end = data.indexOf(lineBreak)
   if (end < 0 || end > longestHeader) throw new ProtocolError(`a chunk without a header: ${excerpt(data)}`)
-  const header = parseRecord(data.toString('utf8', 0, end), 'chunk header')
-  checkVersion(header, 'chunk')
+  const header = parseRecord(data.toString('utf8', 0, end), 'a chunk header')
+  checkVersion(header, 'a chunk')
   const timeout = header.t ?? 0
   const retry = header.r
   const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout)
@@ -157,8 +132,8 @@ export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefine
   if (jobId === undefined) return undefined
   try {
     if (head === undefined || payload === undefined) throw new ProtocolError('an outcome without a header or a payload')
-    const header = parseRecord(head, 'outcome header')
-    checkVersion(header, 'outcome')
+    const header = parseRecord(head, 'an outcome header')
+    checkVersion(header, 'an outcome')
     const failures = header.f ?? []
     if (!Array.isArray(failures) || !failures.every(isFailure)) {
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
@@ -169,76 +144,6 @@ export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefine
     if (error instanceof ProtocolError) return { jobId, outcome: error }
     throw error
   }
-}
-
-export function formatSpec(spec: PoolSpec): string {
-  return JSON.stringify({ v: protocolVersion, ...spec })
-}
-
-export function parseSpec(text: string): PoolSpec {
-  const record = parseRecord(text, 'pool spec')
-  checkVersion(record, 'pool spec')
-  const { initializer, maxTasksPerChild, maxMemoryPerChild, maxAgePerChild } = record as Partial<PoolSpec>
-  const isInitializer =
-    initializer === undefined ||
-    (typeof initializer?.task === 'string' &&
-      typeof initializer.args?.text === 'string' &&
-      (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
-  const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
-    (limit) => limit === undefined || (isCount(limit) && limit >= 1),
-  )
-  if (!isInitializer || !areLimits) throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
-  return {
-    ...(initializer && { initializer }),
-    ...(maxTasksPerChild !== undefined && { maxTasksPerChild }),
-    ...(maxMemoryPerChild !== undefined && { maxMemoryPerChild }),
-    ...(maxAgePerChild !== undefined && { maxAgePerChild }),
-  }
-}
-
-export function formatPresence(presence: Presence): string {
-  return JSON.stringify({ v: protocolVersion, ...presence })
-}
-
-/** A presence record, or undefined when it is not readable or void: other hosts must not be able to break a client. */
-export function parsePresence(text: string, now: number): Presence | undefined {
-  try {
-    const record = parseRecord(text, 'presence') as unknown as Presence
-    const fits =
-      typeof record.host === 'string' &&
-      isCount(record.pid) &&
-      isCount(record.processes) &&
-      isSize(record.expires) &&
-      Array.isArray(record.tasks) &&
-      record.tasks.every((task) => typeof task === 'string')
-    return fits && record.expires > now ? record : undefined
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined
-    throw error
-  }
-}
-
-function parseRecord(text: string, what: string): Record<string, unknown> {
-  let record: unknown
-  try {
-    record = JSON.parse(text)
-  } catch (cause) {
-    throw new ProtocolError(`a ${what} that is not JSON: ${excerpt(text)}`, { cause })
-  }
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-    throw new ProtocolError(`a ${what} that is not an object: ${excerpt(text)}`)
-  }
-  return record as Record<string, unknown>
-}
-
-function checkVersion(record: Record<string, unknown>, what: string): void {
-  const version = record.v
-  if (version === protocolVersion) return
-  throw new ProtocolError(
-    typeof version === 'number' && version > protocolVersion
-      ? `a ${what} of protocol version ${version}, and this process knows ${protocolVersion}: update its PoolMQ packages`
-      : `a ${what} without a known protocol version: ${excerpt(JSON.stringify(record))}`,
-  )
 }
 
 /** How a payload's encoding is called in a header: `j`, `r`, or the bytes of a number after `n`, or `b` when in base64. */
@@ -269,11 +174,6 @@ function fromBase64(text: string): Buffer {
   throw new ProtocolError(`numbers that are not in base64: ${excerpt(text)}`)
 }
 
-/** A whole number of something. */
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-/** A finite measure of something. */
-const isSize = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
-
 function isRetry(value: unknown): value is Retry {
   const retry = value as Partial<Retry> | null
   const on = retry?.on ?? []
@@ -284,11 +184,4 @@ function isRetry(value: unknown): value is Retry {
 
 function isFailure(entry: unknown): boolean {
   return Array.isArray(entry) && (entry[0] === -1 || isCount(entry[0])) && typeof entry[1] === 'object'
-}
-
-function excerpt(record: string | Buffer): string {
-  const start = typeof record === 'string' ? record.slice(0, 81) : record.toString('utf8', 0, 400).slice(0, 81)
-  // A control character takes six characters as JSON.
-  const text = JSON.stringify(start)
-  return start.length > 80 || text.length > 120 ? `${text.slice(0, 100)}…` : text
 }

@@ -4,19 +4,11 @@
  * replaced; what it had in hand is reported once, with what is known of the cause.
  */
 
-import { Deferred, randomId, type WireError, within } from '@poolmq/shared'
-import { Deadline } from './deadline.js'
+import { type WireError, within } from '@poolmq/shared'
 import type { FromWorker, ToWorker, WorkerConfig } from './messages.js'
-import type { RecyclingLimits } from './recycling.js'
+import { type ItemOfChunk, isDeaf, newOccupant, type Occupant } from './occupant.js'
 import { residentMemory } from './resident-memory.js'
-import {
-  type StartedWorker,
-  startProcess,
-  startThread,
-  type WorkerExit,
-  type WorkerHandle,
-  type WorkerListener,
-} from './worker-handle.js'
+import { type StartedWorker, startProcess, startThread, type WorkerExit, type WorkerListener } from './worker-handle.js'
 
 /** What a worker process that has ended may have left. */
 export interface WorkerLoss {
@@ -31,11 +23,6 @@ export interface WorkerLoss {
   readonly cancelled: string | undefined
   /** The item was ended because it ran for longer than so many milliseconds. */
   readonly late: (ItemOfChunk & { readonly limit: number }) | undefined
-}
-
-export interface ItemOfChunk {
-  readonly jobId: string
-  readonly index: number
 }
 
 export interface WorkerSlotOptions {
@@ -53,33 +40,6 @@ export interface WorkerSlotOptions {
   readonly onInitializerFailed: (clientId: string, error: WireError) => number
 }
 
-interface Occupant {
-  readonly handle: WorkerHandle
-  readonly token: string
-  readonly gone: Deferred
-  /** Ends the process when what it runs should have ended long since. */
-  readonly deadline: Deadline
-  ready: boolean
-  cancelled: string | undefined
-  item: ItemOfChunk | undefined
-  late: (ItemOfChunk & { readonly limit: number }) | undefined
-  /** It was told to end, or ends by itself as it should. */
-  leaving: boolean
-  /** It ended by itself with nothing in hand. */
-  done: boolean
-  /** It leaves when its successor is ready. */
-  retiring: boolean
-  limits: RecyclingLimits
-  failure: WireError | undefined
-  lastTold: number
-  /** Looks in a row at which it had told nothing since the one before. */
-  silences: number
-  /** Milliseconds before its replacement starts. */
-  pause: number
-}
-
-/** Looks at which a worker process without a chunk may have told nothing. */
-const mostSilences = 3
 /** Milliseconds that a cancelled task has to end by itself. */
 const cancelGrace = 500
 /** Milliseconds that a task whose time is over has to end by itself. */
@@ -182,24 +142,8 @@ export class WorkerSlot {
       onMessage: (message) => this.#hear(occupant, message),
       onExit: (exit) => this.#left(occupant, exit),
     }
-    const occupant: Occupant = {
-      handle: this.#options.threads ? startThread(listener) : startProcess(listener, started),
-      token: randomId(),
-      gone: new Deferred(),
-      deadline: new Deadline(),
-      ready: false,
-      cancelled: undefined,
-      item: undefined,
-      late: undefined,
-      leaving: false,
-      done: false,
-      retiring: false,
-      limits: { memory: null },
-      failure: undefined,
-      lastTold: 0,
-      silences: 0,
-      pause: 0,
-    }
+    const handle = this.#options.threads ? startThread(listener) : startProcess(listener, started)
+    const occupant: Occupant = newOccupant(handle)
     this.#options.config(occupant.token).then(
       (config) => {
         occupant.handle.send({ type: 'config', config: { ...config, hand: occupant.handle.handDescriptor } })
@@ -247,18 +191,10 @@ export class WorkerSlot {
     }
   }
 
-  /**
-   * Called at intervals, each time that this host has had an answer from Redis: a worker process without a chunk has
-   * looked for one since the last time, or it is deaf, and after some such intervals replaced. Intervals are counted, and
-   * no time is taken, as the whole host may have been suspended.
-   */
+  /** Called at intervals, each time that this host has had an answer from Redis. A deaf worker process is replaced. */
   checkHearing(): void {
     const occupant = this.#current
-    const told = occupant.handle.lastTold
-    const isSilent = occupant.ready && occupant.handle.jobId === undefined && told === occupant.lastTold
-    occupant.lastTold = told
-    occupant.silences = isSilent ? occupant.silences + 1 : 0
-    if (occupant.silences < mostSilences || occupant.leaving) return
+    if (!isDeaf(occupant) || occupant.leaving) return
     this.#options.onDeaf(occupant.handle.pid)
     occupant.leaving = true
     occupant.handle.kill()

@@ -5,16 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { decodeList, decodePayload, type Payload, type TextPayload } from '../../../packages/shared/src/codec.js'
 import { decodeError } from '../../../packages/shared/src/error-transport.js'
 import { EncodingError, ProtocolError } from '../../../packages/shared/src/errors.js'
-import {
-  formatChunk,
-  formatOutcome,
-  formatPresence,
-  formatSpec,
-  parseChunk,
-  parseOutcome,
-  parsePresence,
-  parseSpec,
-} from '../../../packages/shared/src/wire.js'
+import { formatPresence, formatSpec, parsePresence, parseSpec } from '../../../packages/shared/src/pool-records.js'
+import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../packages/shared/src/wire.js'
 
 const runs = 3000
 const now = 1_000_000
