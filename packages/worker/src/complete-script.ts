@@ -32,9 +32,9 @@ const command = 'poolmqComplete'
 const fieldsOfNew = 6
 
 /**
- * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks and the
- * marker are made anew whenever they have been empty, and get their time to live here. A hash that is somebody else's making is taken
- * for an empty one, which the worker process reports.
+ * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks and
+ * the marker are made anew whenever they have been empty, and get their time to live here. A hash that is somebody else's
+ * making is taken for an empty one, which the worker process reports.
  *
  * A chunk that has no more fields than it was added with has nothing to tell but its task and its data.
  *
