@@ -3,8 +3,8 @@
  * hand, and gives a dead one's chunk back. It runs no user code, so its event loop always turns. Chunks do not pass
  * through it: worker processes pull them from Redis themselves.
  *
- * It composes the roles that stand in files of their own: worker-slot (one worker process and its successors),
- * lock-keeper (leases), presence (being seen), lease-watcher (clients that are gone).
+ * It composes the roles that stand in files of their own: worker-slot (a seat, its worker process and the successors) and
+ * supervisor-duties (leases, being seen, chunks of lost hosts, clients that are gone).
  */
 import { hostname } from 'node:os'
 import {
@@ -45,7 +45,7 @@ export interface SupervisorOptions {
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
   /** A Pool's own supervisor: more modules may follow. @defaultValue false */
   readonly local?: boolean
-  /** Milliseconds that a chunk's lease lasts; it is renewed every third of it. @defaultValue 10000 */
+  /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
   readonly lockDuration?: number
   /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
   readonly drainTimeout?: number
