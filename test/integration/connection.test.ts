@@ -1,5 +1,4 @@
 // The first connection: it succeeds, or fails once, in time, with an error that says what to do.
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
@@ -8,6 +7,7 @@ import type { ConnectionOption } from '../../packages/shared/src/connection-opti
 import { ConnectionError } from '../../packages/shared/src/errors.js'
 import { assertServer, RedisLink, type RedisLinkOptions } from '../../packages/shared/src/redis-link.js'
 import { makeCertificate } from '../support/certificate.js'
+import { freePorts } from '../support/redis-process.js'
 import { listen, redisProgram, TestServer } from './connection-server.js'
 
 const quiet = { error: vi.spyOn(console, 'error'), warn: vi.spyOn(console, 'warn') }
@@ -186,11 +186,4 @@ async function refusal(option: ConnectionOption, options?: RedisLinkOptions): Pr
   return { error, took: performance.now() - start }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
+const freePort = async () => (await freePorts(1))[0] as number

@@ -1,8 +1,6 @@
 // A Redis that does not let everybody in: a password, a user of its own with no more rights than docs/guide/redis.md says,
 // TLS. From the client to the worker processes, whoever starts them.
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { ConnectionError, type ConnectionOption, Pool } from '@poolmq/client'
 import { describe, expect, inject, test } from 'vitest'
 import { RedisServer } from '../chaos/redis-server.js'
@@ -11,19 +9,12 @@ import { chaos } from '../fixtures/dist/chaos-tasks.js'
 import { makeCertificate } from '../support/certificate.js'
 import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
+import { freePorts } from '../support/redis-process.js'
 
 const redisProgram = inject('redisProgram')
 const suite = describe.skipIf(redisProgram === '')
 
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return String(address.port)
-}
+const freePort = async () => String((await freePorts(1))[0])
 
 interface Way {
   readonly client: ConnectionOption

@@ -3,15 +3,12 @@
  * them. When they lapse, because the process has died, supervisors drop its chunks and nothing is left. A process that
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
-import { type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
+import { keyLife, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
 import type { ChunkStore } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
 export const leaseDuration = 45_000
 const renewal = 5000
-
-/** Milliseconds that what all clients of a pool share lives after one of them has looked after it. */
-const sharedLife = 55_000
 
 export interface ClientLeaseOptions {
   readonly link: RedisLink
@@ -73,8 +70,8 @@ export class ClientLease {
     pipeline.pexpire(stream, leaseDuration)
     if (spec !== undefined) pipeline.set(keys.spec(clientId), spec, 'PX', leaseDuration)
     pipeline.zadd(keys.clients, Date.now() + leaseDuration, clientId)
-    pipeline.pexpire(keys.clients, sharedLife)
-    const [replies] = await Promise.all([pipeline.exec(), store.expireQueue(sharedLife)])
+    pipeline.pexpire(keys.clients, keyLife)
+    const [replies] = await Promise.all([pipeline.exec(), store.expireQueue(keyLife)])
     for (const [error] of replies ?? []) if (error !== null) throw error
     return replies?.[create ? 1 : 0]?.[1] === 1
   }

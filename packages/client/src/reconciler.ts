@@ -3,14 +3,12 @@
  * in the queue nor in the result stream was lost by Redis (a fail-over, a restart without persistence, a flush), and is
  * added again as it was: the same call as the first time, and harmless if it was not lost after all.
  */
-import type { RedisLink } from '@poolmq/shared'
+import { keyLife, type RedisLink } from '@poolmq/shared'
 import type { ChunkStore } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import type { ResultReader } from './result-reader.js'
 
 const interval = 5000
-/** Milliseconds that a chunk lives after its client has looked after it. */
-export const chunkLife = 55_000
 /** Chunks compared at once. */
 const batch = 500
 
@@ -85,7 +83,7 @@ export class Reconciler {
   async #missing(chunks: readonly PendingChunk[]): Promise<PendingChunk[]> {
     const missing = await this.#store.expire(
       chunks.map((chunk) => chunk.jobId),
-      chunkLife,
+      keyLife,
     )
     return chunks.filter((chunk) => missing.has(chunk.jobId))
   }

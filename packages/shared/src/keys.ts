@@ -64,3 +64,6 @@ export const queueKeySuffixes = [
   'lapse-check',
   'suspects',
 ] as const
+
+/** Milliseconds that the keys of a queue and what all clients of a pool share live after somebody has looked after them. */
+export const keyLife = 55_000

@@ -6,10 +6,9 @@
  * so that a chunk is never completed without its outcome. It never runs tasks; what else happens to a chunk is
  * chunk-store's.
  */
-import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, keyLife, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { queueLife } from './chunk-store.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
 
 /** A chunk that this process holds the lock of. */
@@ -71,7 +70,7 @@ export class ChunkQueue extends RedisQueueBackend {
     // These keys may just have been made, and all that would renew them may die before it does.
     if (jobId) {
       for (const suffix of ['active', 'events', 'marker']) {
-        this.#link.client.pexpire(this.#pool.chunk(suffix), queueLife).catch(() => undefined)
+        this.#link.client.pexpire(this.#pool.chunk(suffix), keyLife).catch(() => undefined)
       }
     }
     return takenChunk(fields, jobId)

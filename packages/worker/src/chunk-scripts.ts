@@ -2,6 +2,7 @@
  * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
  * scripts name them; all keys of a pool share one hash slot.
  */
+import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 
 type Client = Redis | Cluster
@@ -75,7 +76,7 @@ else
   redis.call('RPUSH', KEYS[2], ARGV[1])
 end
 redis.call('ZADD', KEYS[4], 0, '0')
-for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], 55000) end
+for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */
@@ -149,7 +150,7 @@ for _, id in ipairs(active) do
   end
 end
 for id in pairs(since) do redis.call('HDEL', KEYS[5], id) end
-for i = 1, 5 do if i ~= 4 then redis.call('PEXPIRE', KEYS[i], 55000) end end
+for i = 1, 5 do if i ~= 4 then redis.call('PEXPIRE', KEYS[i], ${keyLife}) end end
 return back`
 
 /** Gives keys a time to live. ARGV: milliseconds. Returns the keys that are not there. */

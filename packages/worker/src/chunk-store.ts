@@ -2,7 +2,7 @@
  * What is done to the chunks of a queue beside their way through a worker process: adding, leases, losses, giving back,
  * dropping, times to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
  */
-import { type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import { keyLife, type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import {
   addChunks,
   dropChunks,
@@ -17,8 +17,6 @@ import {
 
 /** Entries that BullMQ's events stream keeps, about. */
 const keptEvents = 10
-/** Milliseconds that the queue's own keys live after somebody has used them. */
-export const queueLife = 55_000
 /** Not the gates: their short life is what they are for. */
 const renewedSuffixes = queueKeySuffixes.filter((suffix) => suffix !== 'lapse-check' && suffix !== 'stalled-check')
 
@@ -46,14 +44,14 @@ export class ChunkStore {
   /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
   async prepare(): Promise<void> {
     await this.#link.client.hset(this.#pool.chunk('meta'), 'opts.maxLenEvents', keptEvents)
-    await this.expireQueue(queueLife)
+    await this.expireQueue(keyLife)
   }
 
   /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
   async add(chunks: readonly NewChunk[]): Promise<void> {
     const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
-    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), Date.now(), queueLife]
+    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), Date.now(), keyLife]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     await addChunks(this.#link.client, keys, args)
   }

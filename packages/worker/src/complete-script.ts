@@ -7,7 +7,7 @@
  * What is not plain is left to BullMQ: when the queue is paused or limited, or a chunk that was put off is due, no chunk
  * is taken here, and the worker process asks BullMQ for one.
  */
-import type { PoolKeys } from '@poolmq/shared'
+import { keyLife, type PoolKeys } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 
 /** The outcome's stream id, or null when there is no stream, then the next chunk, if one was taken. */
@@ -59,12 +59,12 @@ if not next then
   if not next then return { added } end
   call('LPUSH', active, next)
 end
-call('PEXPIRE', active, 55000)
+call('PEXPIRE', active, ${keyLife})
 job = prefix .. next
 call('SET', job .. ':lock', token, 'PX', ARGV[5])
 if call('EXISTS', wait, prioritized) > 0 then
   call('ZADD', marker, 0, '0')
-  call('PEXPIRE', marker, 55000)
+  call('PEXPIRE', marker, ${keyLife})
 end
 local fields
 if redis.pcall('HLEN', job) == ${fieldsOfNew} then
