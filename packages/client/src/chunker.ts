@@ -25,7 +25,9 @@ const none: ReadonlyMap<number, EncodingError> = new Map()
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
   const together = encodeTogether(items, place, first)
   if (!(together instanceof EncodingError)) return { length: items.length, payload: together, failures: none }
-  return encodeEach(items, place, first, together)
+  if (together.index !== undefined) return encodeEach(items, place, first)
+  // Only their sum is too much: there is none to be found.
+  return { length: items.length, payload: undefined, failures: new Map(items.map((_, i) => [i, together])) }
 }
 
 function tooLong(payload: Payload, items: number, place: string): EncodingError | undefined {
@@ -50,7 +52,7 @@ export function encodeCall(args: readonly unknown[]): EncodedChunk {
 }
 
 /** Sends what can be sent: an item that cannot be encoded must not take its neighbours with it. */
-function encodeEach(items: readonly unknown[], place: string, first: number, whole: EncodingError): EncodedChunk {
+function encodeEach(items: readonly unknown[], place: string, first: number): EncodedChunk {
   const good: unknown[] = []
   const failures = new Map<number, EncodingError>()
   for (const [i, item] of items.entries()) {
@@ -63,7 +65,7 @@ function encodeEach(items: readonly unknown[], place: string, first: number, who
     }
   }
   if (good.length === 0) return { length: items.length, payload: undefined, failures }
-  const rest = failures.size === 0 ? whole : encodeTogether(good, place, first)
+  const rest = encodeTogether(good, place, first)
   if (!(rest instanceof EncodingError)) return { length: items.length, payload: rest, failures }
   // Each could be encoded, and all of them together cannot, or cannot travel.
   for (let i = 0; i < items.length; i++) if (!failures.has(i)) failures.set(i, rest)
