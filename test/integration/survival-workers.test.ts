@@ -7,6 +7,8 @@ import { FaultDeck } from '../chaos/faults.js'
 import { Fleet } from '../chaos/fleet.js'
 import { Random } from '../chaos/random.js'
 import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import { latches } from '../fixtures/dist/latch-tasks.js'
+import { math } from '../fixtures/dist/math-tasks.js'
 import { Scratch } from '../support/latch.js'
 
 const redisProgram = inject('redisProgram')
@@ -49,6 +51,17 @@ test.skipIf(redisProgram === '')('a busy loop six times as long as its lease is 
   const log = scratch.log('runs')
   expect(await pool.apply(chaos.block, [{ log: log.path, time: 6000, value: 1 }])).toBe(1)
   expect(log.lines.map((line) => line.replace(/^\d+ /, ''))).toEqual(['starts 1', 'ends 1'])
+})
+
+test('a map that begins while all processes are gone gets them back, and a chunk size', async () => {
+  await using pool = new Pool(2)
+  using scratch = new Scratch()
+  const item = { directory: scratch.directory, count: 2 }
+  const pids = await pool.map(latches.meet, [item, item], 1)
+  expect(new Set(pids).size).toBe(2)
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  const items = Array.from({ length: 100 }, (_, value) => value)
+  expect(await pool.map(math.square, items)).toEqual(items.map((value) => value * value))
 })
 
 test('an item that kills its process fails alone: its 999 neighbours are delivered', async () => {

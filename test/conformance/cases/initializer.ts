@@ -93,7 +93,7 @@ export const initializer: readonly Case[] = [
     'initializer/throws-map',
     deviation.initializer,
     'an initializer that throws, and map',
-    async (context) => ({ map: await outcome(() => broken(context, 2).pool.map(context.tasks.sqr, range(8))) }),
+    async (context) => ({ map: await outcome(() => broken(context, 2).pool.map(context.tasks.sqr, range(8), 1)) }),
     { map: failed },
   ),
   differs(

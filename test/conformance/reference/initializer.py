@@ -84,7 +84,9 @@ def _(ctx):
 @alone('initializer/throws-map')
 def _(ctx):
     pool = ctx.make_pool(2, note_and_fail, (ctx.path('log'),))
-    return {'map': may_hang(lambda: pool.map(sqr, range(8)))}
+    # With a chunk size: without one, a map that begins while all workers are gone fails with ZeroDivisionError instead,
+    # as the default is reckoned from the number of workers alive.
+    return {'map': may_hang(lambda: pool.map(sqr, range(8), 1))}
 
 
 @alone('initializer/throws-imap')

@@ -20,6 +20,7 @@ def _(ctx):
 def _(ctx):
     log = ctx.log()
     answer = may_hang(lambda: ctx.pool.apply(log_and_die, (log.path,)))
+    log.wait(1)
     return {'apply': answer, 'starts': len(log.lines())}
 
 
