@@ -18,8 +18,9 @@ export default defineConfig(async () => ({
     // Every test file starts processes of its own: more files at a time than cores only make each slower.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Limits end a test that hangs; none is to be reached on a machine that many share.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     typecheck: {
       enabled: !chaos,
       include: ['test/types/**/*.test-d.ts'],

@@ -19,6 +19,9 @@ interface Row {
   readonly verdict: string
 }
 
+/** Milliseconds; a quick run starts some twenty processes, one after the other. */
+const limit = 240_000
+
 let directory: string
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'poolmq-bench-smoke-'))
@@ -28,12 +31,17 @@ afterEach(() => rm(directory, { recursive: true, force: true }))
 async function bench(...args: string[]): Promise<{ table: string; rows: Row[] }> {
   const file = join(directory, 'rows.jsonl')
   const env = { ...process.env, REDIS_URL: inject('redisUrl') }
-  const { stdout } = await run(process.execPath, [program, '--quick', '--json', file, ...args], { env })
+  const { stdout } = await run(process.execPath, [program, '--quick', '--json', file, ...args], {
+    env,
+    timeout: limit,
+  })
   const lines = (await readFile(file, 'utf8')).trim().split('\n')
   return { table: stdout, rows: lines.map((line) => JSON.parse(line) as Row) }
 }
 
-test('a quick run gives a figure and a ratio for each peer that is there, and names those that are not', async () => {
+test('a quick run gives a figure and a ratio for each peer that is there, and names those that are not', {
+  timeout: limit + 30_000,
+}, async () => {
   const { table, rows } = await bench('--peers', 'ioredis,tinypool', 'map-default', 'map-chunk-1', 'payloads')
   for (const row of rows) {
     expect(row.ours.median, row.peer).toBeGreaterThan(0)
@@ -49,7 +57,7 @@ test('a quick run gives a figure and a ratio for each peer that is there, and na
   expect(table).toContain('absent: left out by --peers')
 })
 
-test('a quick run measures memory and what Redis does', async () => {
+test('a quick run measures memory and what Redis does', { timeout: limit + 30_000 }, async () => {
   const { rows } = await bench('--peers', 'ioredis', 'imap-memory', 'redis-cost')
   const measured = rows.filter(({ verdict }) => verdict !== 'absent')
   expect(new Set(measured.map(({ workload }) => workload))).toEqual(new Set(['imap-memory', 'redis-cost']))

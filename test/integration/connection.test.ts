@@ -10,6 +10,9 @@ import { makeCertificate } from '../support/certificate.js'
 import { freePorts } from '../support/redis-process.js'
 import { listen, redisProgram, TestServer } from './connection-server.js'
 
+/** Milliseconds: less than the 4500 after which a server that does not answer is given up. */
+const atOnce = 4400
+
 const quiet = { error: vi.spyOn(console, 'error'), warn: vi.spyOn(console, 'warn') }
 beforeEach(() => vi.clearAllMocks())
 afterEach(() => {
@@ -28,10 +31,10 @@ describe('what answers is not a usable Redis', () => {
   ])('%s', async (_case, option, message) => {
     const { error, took } = await refusal(option)
     expect(error.message).toMatch(message)
-    expect(took).toBeLessThan(1000)
+    expect(took).toBeLessThan(atOnce)
   })
 
-  test('a server that accepts and never answers: within 5 s, and only one try', { timeout: 10_000 }, async () => {
+  test('a server that accepts and never answers: one time limit, and only one try', async () => {
     let connections = 0
     const port = await listen(
       createServer((socket) => {
@@ -42,8 +45,8 @@ describe('what answers is not a usable Redis', () => {
     const { error, took } = await refusal(`redis://:secret@127.0.0.1:${port}`)
     expect(error.message).toMatch(/it does not answer \(no answer within 4500 ms\)/)
     expect(error.message).not.toContain('secret')
-    expect(took).toBeGreaterThan(4400)
-    expect(took).toBeLessThan(5000)
+    expect(took).toBeGreaterThan(atOnce)
+    expect(took).toBeLessThan(2 * 4500)
     expect(connections).toBe(1)
   })
 
@@ -54,7 +57,7 @@ describe('what answers is not a usable Redis', () => {
   ])('a silent server, %s', async (_case, option) => {
     const { error, took } = await refusal(option(await listen()), { connectTimeout: 300 })
     expect(error.message).toMatch(/does not answer|no sentinel named/)
-    expect(took).toBeLessThan(1000)
+    expect(took).toBeLessThan(atOnce)
   })
 
   test('an HTTP server, a server that greets, one that hangs up', async () => {
@@ -73,7 +76,7 @@ describe.skipIf(!redisProgram)('a Redis that refuses', () => {
     expect((await refusal(path)).error.message).toMatch(/it needs a password/)
     const { error, took } = await refusal({ path, password: 'wr0ng' })
     expect(error.message).toMatch(/user name or password are wrong \(WRONGPASS/)
-    expect(took).toBeLessThan(1000)
+    expect(took).toBeLessThan(atOnce)
     // ioredis hangs the command, with the password, on its error.
     expect(JSON.stringify(error.cause, Object.getOwnPropertyNames(error.cause))).not.toContain('wr0ng')
     await using link = await RedisLink.open({ path, password: 'right' })
@@ -107,24 +110,24 @@ describe.skipIf(!redisProgram)('a Redis that refuses', () => {
       '1024',
     )
     const link = await RedisLink.open(server.path)
-    await link.client.eval("for i = 1, 100 do redis.call('set', i, string.rep('x', 500)) end", 0)
+    await link.client.eval("for i = 1, 300 do redis.call('set', i, string.rep('x', 500)) end", 0)
     await link.client.save()
     await link.close()
     await server.kill()
     await server.startLoading()
-    expect((await refusal(server.path, { connectTimeout: 300 })).error.message).toMatch(
-      /still loading its data after 300 ms/,
+    expect((await refusal(server.path, { connectTimeout: 1500 })).error.message).toMatch(
+      /still loading its data after 1500 ms/,
     )
-    await using loaded = await RedisLink.open(server.path)
-    expect(await loaded.client.strlen('100')).toBe(500)
+    await using loaded = await RedisLink.open(server.path, { connectTimeout: 30_000 })
+    expect(await loaded.client.strlen('300')).toBe(500)
   })
 
   test('TLS: each side without it, an unknown certificate, the right one', async () => {
     const server = await TestServer.start()
     const { cert, settings } = await makeCertificate(server.directory)
-    const [plain, secure] = [await freePort(), await freePort()]
+    const [plain, secure] = (await freePorts(2)) as [number, number]
     await TestServer.start('--port', String(plain), '--tls-port', String(secure), ...settings)
-    expect((await refusal(`rediss://localhost:${plain}`, { connectTimeout: 500 })).error.message).toMatch(
+    expect((await refusal(`rediss://localhost:${plain}`, { connectTimeout: 3000 })).error.message).toMatch(
       /over TLS.*Use redis/,
     )
     expect((await refusal(`redis://localhost:${secure}`)).error.message).toMatch(/TLS/)

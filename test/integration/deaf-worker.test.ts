@@ -20,17 +20,21 @@ test('a worker process that was stopped while it waited is replaced', { timeout:
     (pids) => pids.length > 0 && !pids.includes(deaf),
     30_000,
   )
-  expect(host.complaints).toContain('has stopped looking for chunks')
+  await until(
+    'it says so',
+    () => host.complaints,
+    (text) => text.includes('has stopped looking for chunks'),
+  )
   expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
 })
 
 test('one that waits for chunks, or runs one for long, is left alone', { timeout: 60_000 }, async () => {
   const name = uniqueName('hearing')
   const connection = inject('redisUrl')
-  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 2, lease: 1000 })
+  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 2, lease: 2000 })
   await using pool = new Pool({ name, processes: 0, connection })
   const before = host.workers
   // Six of the intervals after three of which a silent one is replaced.
-  expect(await pool.apply(chaos.sleep, [6000])).toBe(6000)
+  expect(await pool.apply(chaos.sleep, [12_000])).toBe(12_000)
   expect(host.workers).toEqual(before)
 })

@@ -59,7 +59,7 @@ export class ProgramRun implements AsyncDisposable {
   }
 
   /** Resolves when it has said this; rejects when it has ended without. */
-  async says(what: string | RegExp, limit = 10_000): Promise<void> {
+  async says(what: string | RegExp, limit = 30_000): Promise<void> {
     const said = () => `${this.stdout}${this.stderr}`
     const found = (text: string) => (typeof what === 'string' ? text.includes(what) : what.test(text))
     const over = () => this.#child.exitCode !== null || this.#child.signalCode !== null
@@ -68,7 +68,7 @@ export class ProgramRun implements AsyncDisposable {
   }
 
   /** Its exit code, or the signal that ended it. Rejects when it does not end by itself in time. */
-  async exit(limit = 10_000): Promise<number | NodeJS.Signals> {
+  async exit(limit = 30_000): Promise<number | NodeJS.Signals> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       const give = () =>

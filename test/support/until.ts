@@ -10,7 +10,7 @@ export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
   satisfies: (answer: T) => boolean,
-  limit = 10_000,
+  limit = 30_000,
 ): Promise<T> {
   for (const end = Date.now() + limit; ; await sleep(20)) {
     const answer = await ask()

@@ -9,6 +9,8 @@ import { type OutcomeEntry, parseOutcome, type RedisLink } from '@poolmq/shared'
 const batch = 256
 /** Chunks under way from which on results are read several at a time: reading them one by one would cost more. */
 const many = 32
+/** Milliseconds to wait for a result from which on there are no several to be had: a pause would only wake twice. */
+const rare = 2
 /** Characters read after which the stream is trimmed. */
 const trimAfter = 256 * 1024
 /** Characters that an entry takes beside its fields, about. */
@@ -56,6 +58,7 @@ export class ResultReader {
   async run(): Promise<void> {
     while (!this.#closed) {
       try {
+        const asked = performance.now()
         const reply = await this.#client.xreadBuffer(
           'COUNT',
           batch,
@@ -67,7 +70,7 @@ export class ResultReader {
         )
         for (const [, entries] of (reply ?? []) as [Buffer, [Buffer, Buffer[]][]][]) this.#handOn(entries)
         if (reply === null) this.#trim()
-        else if (this.#underWay() > many) await delay(1)
+        else if (this.#underWay() > many && performance.now() - asked < rare) await delay(1)
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.

@@ -6,9 +6,9 @@ import { ImapFeeder } from '../../../packages/client/src/imap-feeder.js'
 
 function feed(
   input: Iterable<unknown> | AsyncIterable<unknown>,
-  options: { sizer?: ChunkSizer; bufferSize?: number; liftable?: boolean } = {},
+  options: { sizer?: ChunkSizer; bufferSize?: number; liftable?: boolean; chunks?: unknown[][] } = {},
 ) {
-  const chunks: unknown[][] = []
+  const { chunks = [] } = options
   let ended: { chunks: number; items: number; error?: unknown } | undefined
   const feeder = new ImapFeeder({
     input,
@@ -118,13 +118,15 @@ test('with automatic sizes a slow input does not hold back what is there', async
   const sizer = new AutoSize(2, undefined)
   for (let i = 0; i < 5; i++) sizer.observe(sizer.next(0), 0.001, 10)
   expect(sizer.next(0)).toBeGreaterThan(100)
+  const chunks: unknown[][] = []
+  /** Has the next item when the one before has been handed on. */
   async function* slow() {
     for (const item of [1, 2, 3]) {
       yield item
-      await sleep(10)
+      while (chunks.length < item) await sleep(1)
     }
   }
-  const { chunks, running } = feed(slow(), { sizer })
+  const { running } = feed(slow(), { sizer, chunks })
   await running
   expect(chunks).toEqual([[1], [2], [3]])
 })
