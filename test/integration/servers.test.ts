@@ -60,21 +60,21 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     const unordered: number[] = []
     for await (const value of pool.imapUnordered(math.square, numbers, { chunkSize: 3 })) unordered.push(value)
     expect(unordered.sort((a, b) => a - b)).toEqual(squares)
-    expect(await pool.applyAsync(math.hypot, [3, 4]).get(10_000)).toBe(5)
+    expect(await pool.applyAsync(math.hypot, [3, 4]).get(30_000)).toBe(5)
     await expect(pool.map(math.failOn, [{ value: 1, bad: [1] }])).rejects.toThrow('bad 1')
   })
 
   test('the workers of a host that names it by its address', async () => {
     const name = uniqueName('servers')
     await using host = worker(servers, name)
-    await host.says('serving', 20_000)
+    await host.says('serving')
     await using pool = new Pool({ name, connection: servers.connection })
     expect(await pool.map(math.square, numbers, 7)).toEqual(squares)
     expect([...host.processes().keys()]).toContain(await pool.apply(math.pid))
     pool.close()
     await pool.join()
     host.kill('SIGTERM')
-    expect(await host.exit(10_000)).toBe(0)
+    expect(await host.exit()).toBe(0)
     // Nothing that it does by the clock was refused.
     expect(host.complaints).toEqual([expect.stringContaining('serving')])
   })
@@ -82,21 +82,21 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
   test('a host that is lost: another runs what it had in hand', async () => {
     const name = uniqueName('servers')
     await using lost = worker(servers, name, '--lease', '1000')
-    await lost.says('serving', 20_000)
+    await lost.says('serving')
     await using pool = new Pool({ name, connection: servers.connection })
     using scratch = new Scratch()
     const [started, go] = [scratch.latch('started'), scratch.latch('go')]
     const held = pool.applyAsync(latches.hold, [{ started: started.path, go: go.path, value: 7 }])
     await started.opened()
     await using other = worker(servers, name, '--lease', '1000')
-    await other.says('serving', 20_000)
+    await other.says('serving')
     for (const pid of lost.processes().keys()) process.kill(pid, 'SIGKILL')
     go.open()
-    expect(await held.get(20_000)).toBe(7)
+    expect(await held.get(30_000)).toBe(7)
     pool.close()
     await pool.join()
     other.kill('SIGTERM')
-    expect(await other.exit(10_000)).toBe(0)
+    expect(await other.exit()).toBe(0)
   })
 
   test('an initializer runs once in each worker process', async () => {
@@ -119,7 +119,7 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     await started.opened()
     process.kill(pid, 'SIGKILL')
     go.open()
-    expect(await held.get(15_000)).toBe(7)
+    expect(await held.get(30_000)).toBe(7)
     expect(await pool.apply(math.pid)).not.toBe(pid)
   })
 
@@ -131,7 +131,7 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     const spinning = pool.mapAsync(latches.spin, [started.path], { signal: canceller.signal })
     await started.opened()
     canceller.abort()
-    await expect(spinning.get(10_000)).rejects.toThrow(CancelledError)
+    await expect(spinning.get(30_000)).rejects.toThrow(CancelledError)
     expect(await pool.apply(math.square, [3])).toBe(9)
   })
 
@@ -150,10 +150,10 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
 
 describe.skipIf(program === '')('sentinels', () => {
   test('replace the master in the middle of a map: nothing is lost, nothing comes twice', async () => {
-    await using servers = await RedisServers.sentinel(program)
+    await using servers = await RedisServers.sentinel(program, 1500)
     const name = uniqueName('failover')
     await using host = worker(servers, name)
-    await host.says('serving', 20_000)
+    await host.says('serving')
     await using pool = new Pool({ name, connection: servers.connection })
     const items = Array.from({ length: 400 }, () => 20)
     let seen = 0

@@ -66,8 +66,12 @@ export class RedisServers implements AsyncDisposable {
     return servers
   }
 
-  /** A master, its replica, and three sentinels of which two suffice to replace it. */
-  static async sentinel(program: string): Promise<RedisServers> {
+  /**
+   * A master, its replica, and three sentinels of which two suffice to replace it.
+   *
+   * @param downAfter - milliseconds of silence after which they replace it; a busy machine is silent for some
+   */
+  static async sentinel(program: string, downAfter = 15_000): Promise<RedisServers> {
     const servers = new RedisServers(program)
     const [first = 0, second = 0, ...sentinels] = await freePorts(5)
     const { path } = servers.#own(new TemporaryDirectory('servers'))
@@ -75,7 +79,7 @@ export class RedisServers implements AsyncDisposable {
     await servers.#start([...servers.#settings(second, path), '--replicaof', '127.0.0.1', String(first)])
     for (const port of sentinels) {
       const file = join(path, `sentinel-${port}.conf`)
-      writeFileSync(file, sentinelSettings(port, first))
+      writeFileSync(file, sentinelSettings(port, first, downAfter))
       const args = [file, '--sentinel']
       servers.#own(await RedisProcess.start(program, args, path, /Sentinel ID is/))
     }
@@ -99,7 +103,7 @@ export class RedisServers implements AsyncDisposable {
     const servers = new RedisServers(program)
     const ports = await freePorts(3)
     for (const port of ports) {
-      await servers.#server(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'], port)
+      await servers.#server(['--cluster-enabled', 'yes', '--cluster-node-timeout', '15000'], port)
     }
     const nodes = ports.map((port) => ({ host: '127.0.0.1', port }))
     const list = nodes.map(({ host, port }) => `${host}:${port}`)
@@ -172,9 +176,9 @@ function pairs(reply: unknown): Map<string, string> {
   return new Map(list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] ?? ''] as const] : [])))
 }
 
-const sentinelSettings = (port: number, master: number) => `port ${port}
+const sentinelSettings = (port: number, master: number, downAfter: number) => `port ${port}
 bind 127.0.0.1
 sentinel monitor main 127.0.0.1 ${master} 2
-sentinel down-after-milliseconds main 1000
+sentinel down-after-milliseconds main ${downAfter}
 sentinel failover-timeout main 5000
 `
