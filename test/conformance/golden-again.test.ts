@@ -9,7 +9,7 @@ import { goldenUrl } from './golden.js'
 
 const script = fileURLToPath(new URL('./cpython.py', import.meta.url))
 
-test('golden.json regenerates byte by byte', { timeout: 300_000 }, () => {
+test('golden.json regenerates byte by byte', { timeout: 600_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'conformance-golden-'))
   try {
     const output = join(directory, 'golden.json')

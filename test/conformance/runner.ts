@@ -5,8 +5,8 @@ import { readGolden } from './golden.js'
 import { table } from './table.js'
 import { expected, translate } from './translation.js'
 
-const caseDeadline = 30_000
-const cleanupDeadline = 15_000
+const caseDeadline = 90_000
+const cleanupDeadline = 30_000
 
 /** Registers a test for each case of the table. */
 export function runTable(kind: Kind): void {

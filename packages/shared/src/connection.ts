@@ -32,6 +32,8 @@ const CLUSTER_RETRIES = 100
 const CLUSTER_RETRY_DELAY = 300
 const QUIT_TIMEOUT = 400
 const DISCONNECT_TIMEOUT = 300
+/** Milliseconds added to the time that a first connection may take. */
+const LAST_LOOK = 250
 
 /** Opens a client and waits until it is ready; rejects with a {@link ConnectionError}, and has then tried only once. */
 export async function openClient(target: ConnectionDescriptor, settings: ConnectionSettings): Promise<Redis | Cluster> {
@@ -80,7 +82,10 @@ export async function untilReady(client: Redis | Cluster, timeout: number): Prom
   try {
     await new Promise<void>((resolve, reject) => {
       settle = { ready: resolve, ended: () => reject(seen ?? new Error('Connection is closed.')) }
-      timer = setTimeout(() => reject(silence(client, seen, timeout)), timeout)
+      // Looks once more before it gives up: after a pause of this process, answers are there that it has not read.
+      timer = setTimeout(() => {
+        timer = setTimeout(() => reject(silence(client, seen, timeout)), LAST_LOOK)
+      }, timeout)
       client.once('ready', settle.ready)
       client.once('end', settle.ended)
       if (client.status === 'wait') client.connect().catch(note)

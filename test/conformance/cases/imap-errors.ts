@@ -49,7 +49,7 @@ export const imapErrors: readonly Case[] = [
   ),
   same('imap-errors/next-timeout', 'next(timeout) at a failing item', async ({ pool, tasks }) => {
     const iterator = pool.imap(tasks.checked, items([0], 2))
-    return { value: [await step(iterator, 9_000), await step(iterator, 9_000), await step(iterator, 9_000)] }
+    return { value: [await step(iterator, 60_000), await step(iterator, 60_000), await step(iterator, 60_000)] }
   }),
 
   same('imap-errors/source-first', 'an input that throws before its first item', async ({ pool, tasks }) => ({

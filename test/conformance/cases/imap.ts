@@ -102,7 +102,7 @@ export const imap: readonly Case[] = [
   }),
   same('imap/next-timeout-in-time', 'a next that has its value in time', async ({ pool, tasks }) => {
     const iterator = pool.imap(tasks.sqr, [5])
-    return { after: await step(iterator, 9_000), end: await step(iterator, 9_000) }
+    return { after: await step(iterator, 60_000), end: await step(iterator, 60_000) }
   }),
   differs(
     'imap/next-timeout-chunked',
@@ -139,7 +139,7 @@ export const imap: readonly Case[] = [
     const [pool, taken] = [context.makePool(2), [] as number[]]
     const options = { bufferSize: Number.POSITIVE_INFINITY }
     const iterator = pool.imap(context.tasks.sqr, tapped(taken, range(1000)), options)
-    const all = await eventually(() => taken.length === 1000, 9_000)
+    const all = await eventually(() => taken.length === 1000, 60_000)
     return { all, length: (await list(iterator)).length }
   }),
   same('imap/declared-length-wrong', 'inputs of three and of four items that declare ten and two', async (context) => {

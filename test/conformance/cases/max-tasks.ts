@@ -51,7 +51,7 @@ export const maxTasks: readonly Case[] = [
     const results = range(100).map((n) => pool.applyAsync(context.tasks.sqr, [n]))
     const values = await Promise.all(results.map((result) => result.get()))
     return {
-      refilled: await eventually(() => String(pool).includes('pool_size=3'), 9_000),
+      refilled: await eventually(() => String(pool).includes('pool_size=3'), 60_000),
       right: values.every((value, n) => value === n * n),
     }
   }),

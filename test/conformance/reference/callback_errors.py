@@ -15,6 +15,10 @@ def throw(_):
     raise ValueError('task of the callback')
 
 
+def result_thread_ends(pool):
+    eventually(lambda: not pool._result_handler.is_alive())
+
+
 @alone('callbacks/throws')
 def _(ctx):
     return {'get': may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw).get)}
@@ -22,23 +26,23 @@ def _(ctx):
 
 @alone('callbacks/throws-no-error')
 def _(ctx):
-    result = ctx.pool.apply_async(sqr, (3,), callback=throw_no_exception)
-    return {'successful': may_hang(result.get), 'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
+    successful = may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw_no_exception).get)
+    result_thread_ends(ctx.pool)
+    return {'successful': successful, 'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
 
 
 @alone('callbacks/rejects')
 def _(ctx):
-    return {
-        'get': may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw).get),
-        'failed': may_hang(ctx.pool.apply_async(fail, ('first',), error_callback=throw).get),
-        'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2])),
-    }
+    get = may_hang(ctx.pool.apply_async(sqr, (3,), callback=throw).get)
+    result_thread_ends(ctx.pool)
+    failed = may_hang(ctx.pool.apply_async(fail, ('first',), error_callback=throw).get)
+    return {'failed': failed, 'get': get, 'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
 
 
 @alone('callbacks/throws-then-others')
 def _(ctx):
     ctx.pool.apply_async(sqr, (3,), callback=throw)
-    eventually(lambda: not ctx.pool._result_handler.is_alive())
+    result_thread_ends(ctx.pool)
     return {'then': may_hang(lambda: ctx.pool.map(sqr, [1, 2]))}
 
 

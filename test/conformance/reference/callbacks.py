@@ -1,7 +1,7 @@
 """callback and error_callback: when, with what, how often, and what they may do."""
 import os
 
-from .harness import alone, eventually, may_hang, outcome, shared, text_of
+from .harness import RETURNS, alone, eventually, may_hang, outcome, shared, text_of
 from .tasks import checked, fail, hold, hold_and_log, identity, log_and_fail, make_list, mul, sqr, whole_number
 
 
@@ -169,14 +169,14 @@ def _(ctx):
 def _(ctx):
     pool = ctx.make_pool(1)
     result = pool.apply_async(sqr, (3,), callback=lambda _: pool.terminate())
-    return {'get': may_hang(result.get, 10), 'text': text_of(pool)}
+    return {'get': may_hang(result.get, RETURNS), 'text': text_of(pool)}
 
 
 @alone('callbacks/error-callback-terminates')
 def _(ctx):
     pool = ctx.make_pool(1)
     result = pool.apply_async(fail, ('fatal',), error_callback=lambda _: pool.terminate())
-    return {'get': may_hang(result.get, 10), 'text': text_of(pool)}
+    return {'get': may_hang(result.get, RETURNS), 'text': text_of(pool)}
 
 
 @alone('callbacks/none-of-terminate')

@@ -7,7 +7,7 @@ import pickle
 import signal
 import sys
 
-from .harness import alone, may_hang, outcome, shared
+from .harness import RETURNS, alone, may_hang, outcome, shared
 from .tasks import die, die_on, exit_worker, fail, identity, sqr
 
 
@@ -63,7 +63,7 @@ for name, effect in EFFECTS.items():
         return {'apply': may_hang(lambda: ctx.pool.apply(identity, (AtUnpickle(effect),)))}
 
     def at_result_encode(ctx, name=name):
-        return {'apply': may_hang(lambda: ctx.pool.apply(make_at_pickle, (name,)), 20 if name == 'error' else 1.5)}
+        return {'apply': may_hang(lambda: ctx.pool.apply(make_at_pickle, (name,)), RETURNS if name == 'error' else 1.5)}
 
     alone(f'deadlock/{name}-at-argument-decode')(at_argument_decode)
     alone(f'deadlock/{name}-at-result-encode')(at_result_encode)
@@ -102,7 +102,7 @@ def _(ctx):
     pool = ctx.make_pool(2)
     refused = pool.apply_async(identity, (AtPickle(refuse),))
     pool.close()
-    return {'get': outcome(refused.get), 'join': may_hang(pool.join, 20)}
+    return {'get': outcome(refused.get), 'join': may_hang(pool.join, RETURNS)}
 
 
 @alone('deadlock/crash-with-large-data')

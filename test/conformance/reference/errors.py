@@ -2,7 +2,7 @@
 import contextlib
 import io
 
-from .harness import alone, error_of, eventually, may_hang, outcome, shared
+from .harness import RETURNS, alone, error_of, eventually, may_hang, outcome, shared
 from .tasks import NeedsTwo, TaskFailure, exit_worker, fail, function_or, hard_exit, identity, sqr, worker
 
 
@@ -254,6 +254,6 @@ def _(ctx):
     newcomer.__qualname__ = 'newcomer'
     globals()['newcomer'] = newcomer
     pool.apply_async(newcomer)
-    then = may_hang(lambda: pool.map(sqr, range(4)), 10)
+    then = may_hang(lambda: pool.map(sqr, range(4)), RETURNS)
     pool.close()
     return {'join': may_hang(pool.join), 'then': then}

@@ -12,6 +12,9 @@ import re
 import threading
 import time
 
+# Seconds for what CPython does do, however slow the machine: less than the deadline of a case, and no wait when it is quick.
+RETURNS = 40
+
 CASES = {}
 ALONE = set()
 
@@ -37,6 +40,8 @@ class Context:
     def __init__(self, directory, pool=None):
         self.directory = directory
         self._pool = pool
+        # Held until the process exits: a pool that nobody holds is terminated, and could hang, before the answer is out.
+        self._made = []
         os.makedirs(directory, exist_ok=True)
 
     @property
@@ -46,7 +51,8 @@ class Context:
         return self._pool
 
     def make_pool(self, *args, **kwds):
-        return multiprocessing.Pool(*args, **kwds)
+        self._made.append(multiprocessing.Pool(*args, **kwds))
+        return self._made[-1]
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -67,7 +73,7 @@ class Latch:
     def open(self):
         open(self.path, 'a').close()
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=RETURNS):
         deadline = time.monotonic() + seconds
         while not os.path.exists(self.path):
             if time.monotonic() > deadline:
@@ -90,11 +96,11 @@ class Log:
     def numbers(self):
         return sorted(int(line) for line in self.lines())
 
-    def wait(self, count, seconds=20):
+    def wait(self, count, seconds=RETURNS):
         eventually(lambda: len(self.lines()) >= count, seconds)
 
 
-def eventually(condition, seconds=20):
+def eventually(condition, seconds=RETURNS):
     """Waits until the condition holds; says whether it did."""
     deadline = time.monotonic() + seconds
     while not condition():

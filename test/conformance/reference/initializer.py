@@ -107,7 +107,7 @@ def _(ctx):
     log = ctx.log()
     pool = ctx.make_pool(1, note_and_fail, (log.path,))
     pool.apply_async(sqr, (1,))
-    return {'stops': not eventually(lambda: len(log.lines()) > 10, 10)}
+    return {'stops': not eventually(lambda: len(log.lines()) > 10)}
 
 
 @alone('initializer/throws-then-join')

@@ -2,7 +2,7 @@
 import os
 import signal
 
-from .harness import alone, eventually, may_hang, outcome, size_of
+from .harness import RETURNS, alone, eventually, may_hang, outcome, size_of
 from .tasks import die, die_on, die_once, hold, log_and_die, sqr, worker
 
 
@@ -79,7 +79,7 @@ def _(ctx):
 @alone('worker-death/terminate')
 def _(ctx):
     ctx.pool.apply_async(die)
-    return {'terminate': may_hang(ctx.pool.terminate, 20)}
+    return {'terminate': may_hang(ctx.pool.terminate, RETURNS)}
 
 
 def kill_idle(pool):
@@ -87,7 +87,8 @@ def kill_idle(pool):
     pid = int(pool.apply(worker))
     eventually(pool._inqueue._rlock._semlock._is_zero)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: False, 0.2)
+    # A pool that is closed before it has noticed starts no successor, and its join has nobody to wait for.
+    eventually(lambda: any(other.pid != pid for other in pool._pool))
 
 
 @alone('worker-death/idle')
