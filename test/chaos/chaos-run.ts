@@ -19,6 +19,8 @@ export interface ChaosRun {
   readonly items?: number
   /** Milliseconds between two faults, from and to. */
   readonly pace: readonly [least: number, most: number]
+  /** Faults of each round at most. @defaultValue until its call has ended */
+  readonly most?: number
   /** Whether there is to be another round. */
   readonly goesOn: (round: number, faults: FaultDeck) => boolean
   /** Keys with a time to live are waited for. @defaultValue true */
@@ -26,7 +28,7 @@ export interface ChaosRun {
 }
 
 export async function runChaos(run: ChaosRun): Promise<void> {
-  const { redisProgram, seed, items, pace, patient = true } = run
+  const { redisProgram, seed, items, most, pace, patient = true } = run
   const random = new Random(seed)
   const faults = new FaultDeck(random, run.faults)
   await using fleet = await Fleet.start({ redisProgram })
@@ -37,7 +39,11 @@ export async function runChaos(run: ChaosRun): Promise<void> {
       const method = methods[round % methods.length] as (typeof methods)[number]
       const chunkSize = random.pick([10, 25, 50, 100])
       const given = { pool, fleet, random, method, chunkSize, faults, pace, limit: 180_000 }
-      const { milliseconds, inflicted, wrong } = await runRound({ ...given, ...(items !== undefined && { items }) })
+      const { milliseconds, inflicted, wrong } = await runRound({
+        ...given,
+        ...(items !== undefined && { items }),
+        ...(most !== undefined && { most }),
+      })
       memory.note(fleet)
       console.log(
         `round ${round} ${method} by ${chunkSize}: ${milliseconds} ms; ${inflicted.join(' ')}; ${memory.last}`,

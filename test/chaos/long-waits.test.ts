@@ -63,6 +63,11 @@ longTest.each([
     await using host = served ? await WorkerHost.start({ pool: name, redis: redis.url }) : undefined
     await using run = new ProgramRun([fixture('chaos-producer'), scratch.log('ticks').path, redis.url, name])
     await run.says('BUSY')
+    await until(
+      'its chunks are in Redis',
+      async () => (await redis.keys()).length,
+      (keys) => keys > 200,
+    )
     const [stream = ''] = (await redis.ask('KEYS', '*:results:*')) as string[]
     const client = stream.slice(stream.lastIndexOf(':') + 1)
     run.kill('SIGKILL')

@@ -13,8 +13,10 @@ test.skipIf(redisProgram === '')(
       seed,
       items: 4000,
       pace: [50, 400],
+      // Then it is left alone: on a machine so slow that calls take long, each chunk would have its share of all of them.
+      most: 4,
       goesOn: (round, faults) => round < 3 || faults.passes < 1,
       patient: false,
     }),
-  120_000,
+  600_000,
 )

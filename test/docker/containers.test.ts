@@ -35,7 +35,7 @@ describe('containers', () => {
     async () => {
       await using fleet = await Fleet.start(image)
       const [staying, lost] = await Promise.all([fleet.worker(), fleet.worker()])
-      const producer = await fleet.producer(15)
+      const producer = await fleet.producer(25)
       await docker().getContainer(lost.getId()).kill()
       const late = await fleet.worker()
       const { code, output } = await end(producer)

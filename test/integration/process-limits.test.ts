@@ -1,18 +1,16 @@
 // maxMemoryPerChild, maxAgePerChild: a worker process is replaced by one that is ready, and no chunk is lost by it.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from '@poolmq/client'
 import { expect, test } from 'vitest'
+import { latches } from '../fixtures/dist/latch-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { optional } from '../fixtures/dist/option-tasks.js'
+import { Scratch } from '../support/latch.js'
+import { until } from '../support/until.js'
 
-/** Runs chunks until they have run on more than one process. */
-async function untilReplaced(pool: Pool): Promise<Set<number>> {
-  const pids = new Set<number>()
-  for (const end = Date.now() + 20_000; pids.size < 2; await sleep(20)) {
-    if (Date.now() > end) throw new Error(`no process was replaced: ${[...pids]}`)
-    for (const pid of await pool.map(math.pid, [0, 0, 0, 0], 1)) pids.add(pid)
-  }
-  return pids
+/** Runs chunks until one has run on another process than this. */
+async function untilReplaced(pool: Pool, pid: number): Promise<void> {
+  const run = () => pool.map(math.pid, [0, 0, 0, 0], 1)
+  await until(`process ${pid} is replaced`, run, (pids) => pids.some((one) => one !== pid), 60_000)
 }
 
 test('by memory: a process that has grown', async () => {
@@ -20,21 +18,26 @@ test('by memory: a process that has grown', async () => {
   const pid = await pool.apply(math.pid)
   expect(await pool.apply(math.pid)).toBe(pid)
   await pool.apply(optional.grow, [300e6])
-  expect(await untilReplaced(pool)).toContain(pid)
+  await untilReplaced(pool, pid)
 })
 
 test('by memory: a process that does not come to look at itself', async () => {
-  await using pool = new Pool({ processes: 1, maxMemoryPerChild: 250e6 })
+  using scratch = new Scratch()
+  const log = scratch.log('initialized').path
+  await using pool = new Pool({
+    ...{ processes: 1, maxMemoryPerChild: 250e6 },
+    ...{ initializer: latches.notePid, initArgs: [log] },
+  })
   const pid = await pool.apply(math.pid)
-  // The task keeps the event loop; its supervisor sees the process grow, and has a successor ready when it ends.
-  await pool.apply(optional.grow, [300e6, 3000])
-  expect(await pool.apply(math.pid)).not.toBe(pid)
+  // The task keeps the event loop; its supervisor sees the process grow, and starts a successor meanwhile.
+  expect(await pool.apply(optional.growUntilRelieved, [300e6, log])).toBe(true)
+  await untilReplaced(pool, pid)
 })
 
 test('by age', async () => {
   await using pool = new Pool({ processes: 1, maxAgePerChild: 500 })
   const pid = await pool.apply(math.pid)
-  expect((await untilReplaced(pool)).size).toBeGreaterThan(1)
+  await untilReplaced(pool, pid)
   expect(await pool.apply(math.pid)).not.toBe(pid)
 })
 

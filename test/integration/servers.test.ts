@@ -1,6 +1,7 @@
 // One suite on Redis as people run it: the same calls, the same results, nothing left behind.
 import { CancelledError, Pool, PoolTerminatedError } from '@poolmq/client'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { sendSignal } from '../chaos/worker-host.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { Scratch } from '../support/latch.js'
@@ -31,17 +32,17 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
   let servers: RedisServers
   beforeAll(async () => {
     servers = await start(program)
-  }, 60_000)
+  })
   afterAll(async () => {
     // Nothing of all that was done here is left.
     await until(
       'no key is left',
       () => servers.keys(),
       (keys) => keys.length === 0,
-      20_000,
+      40_000,
     )
     await servers[Symbol.asyncDispose]()
-  }, 60_000)
+  })
 
   const open = (processes = 2) => new Pool({ connection: servers.connection, processes })
 
@@ -76,21 +77,22 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     host.kill('SIGTERM')
     expect(await host.exit()).toBe(0)
     // Nothing that it does by the clock was refused.
-    expect(host.complaints).toEqual([expect.stringContaining('serving')])
+    expect(host.stderr).toContain('serving')
+    expect(host.stderr).not.toMatch(/failed|NOPERM/)
   })
 
   test('a host that is lost: another runs what it had in hand', async () => {
     const name = uniqueName('servers')
-    await using lost = worker(servers, name, '--lease', '1000')
+    await using lost = worker(servers, name, '--lease', '3000')
     await lost.says('serving')
     await using pool = new Pool({ name, connection: servers.connection })
     using scratch = new Scratch()
     const [started, go] = [scratch.latch('started'), scratch.latch('go')]
     const held = pool.applyAsync(latches.hold, [{ started: started.path, go: go.path, value: 7 }])
     await started.opened()
-    await using other = worker(servers, name, '--lease', '1000')
+    await using other = worker(servers, name, '--lease', '3000')
     await other.says('serving')
-    for (const pid of lost.processes().keys()) process.kill(pid, 'SIGKILL')
+    for (const pid of lost.processes().keys()) sendSignal(pid, 'SIGKILL')
     go.open()
     expect(await held.get(30_000)).toBe(7)
     pool.close()
@@ -117,7 +119,7 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     const pid = await pool.apply(math.pid)
     const held = pool.applyAsync(latches.hold, [{ started: started.path, go: go.path, value: 7 }])
     await started.opened()
-    process.kill(pid, 'SIGKILL')
+    sendSignal(pid, 'SIGKILL')
     go.open()
     expect(await held.get(30_000)).toBe(7)
     expect(await pool.apply(math.pid)).not.toBe(pid)

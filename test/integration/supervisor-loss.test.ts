@@ -29,7 +29,7 @@ async function killSupervisor(): Promise<void> {
   await until('its end', supervisors, (found) => !found.includes(pid as number))
 }
 
-test('the work is done all the same', { timeout: 70_000 }, async () => {
+test('the work is done all the same', { timeout: 150_000 }, async () => {
   await using pool = new Pool(2)
   using scratch = new Scratch()
   const [started, go] = [scratch.latch('started'), scratch.latch('go')]

@@ -13,6 +13,14 @@ const redisProgram = inject('redisProgram')
 const producer = (log: Log, redis: RedisServer, ...name: string[]) =>
   new ProgramRun([fixture('chaos-producer'), log.path, redis.url, ...name])
 
+/** Resolves when all chunks of a producer are in Redis, and before them its stream. */
+const submitted = (redis: RedisServer) =>
+  until(
+    'its chunks are in Redis',
+    async () => (await redis.keys()).length,
+    (keys) => keys > 200,
+  )
+
 /** Keys that nobody would ever remove, or only after more than a minute. */
 const lasting = async (redis: RedisServer) =>
   Object.entries(await redis.lives()).filter(([, life]) => life < 0 || life > 60_000)
@@ -23,10 +31,10 @@ describe.skipIf(redisProgram === '')('kill -9 of the producer', () => {
     using scratch = new Scratch()
     await using run = producer(scratch.log('ticks'), redis)
     await run.says('BUSY')
-    expect((await redis.keys()).length).toBeGreaterThan(100)
+    await submitted(redis)
     run.kill('SIGKILL')
     const left = async () => [...(await redis.keys()), ...run.processes().values()]
-    await until('nothing is left', left, (found) => found.length === 0, 5000)
+    await until('nothing is left', left, (found) => found.length === 0)
   })
 
   test('of a named pool: what runs of it stops, what waits goes, the host serves on', async () => {
@@ -36,6 +44,7 @@ describe.skipIf(redisProgram === '')('kill -9 of the producer', () => {
     await using host = await WorkerHost.start({ pool: name, redis: redis.url })
     await using run = producer(log, redis, name)
     await run.says('BUSY')
+    await submitted(redis)
     const [stream = ''] = (await redis.ask('KEYS', '*:results:*')) as string[]
     const client = stream.slice(stream.lastIndexOf(':') + 1)
     await until(
@@ -47,7 +56,7 @@ describe.skipIf(redisProgram === '')('kill -9 of the producer', () => {
     // What Redis does when the lease has ended: the client's own keys go with it.
     await redis.ask('DEL', stream, stream.replace(':results:', ':spec:'))
     const keys = async () => (await redis.keys()).filter((key) => key.includes(client))
-    await until('nothing of the client is left', keys, (found) => found.length === 0, 5000)
+    await until('nothing of the client is left', keys, (found) => found.length === 0)
     const ticks = log.lines.length
     await using next = producer(scratch.log('next'), redis, name)
     await next.says('BUSY')
@@ -70,6 +79,7 @@ describe.skipIf(redisProgram === '')('kill -9 of the producer', () => {
     await using host = served ? await WorkerHost.start({ pool: name, redis: redis.url }) : undefined
     await using run = producer(log, redis, name)
     await run.says('BUSY')
+    await submitted(redis)
     host?.kill()
     run.kill('SIGKILL')
     expect(await run.exit()).toBe('SIGKILL')
@@ -82,6 +92,7 @@ describe.skipIf(redisProgram === '')('kill -9 of the producer', () => {
     using scratch = new Scratch()
     await using run = producer(scratch.log('ticks'), redis)
     await run.says('BUSY')
+    await submitted(redis)
     const pids = [...run.processes().keys()]
     // Nobody sees another die.
     for (const pid of pids) sendSignal(pid, 'SIGSTOP')

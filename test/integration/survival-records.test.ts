@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 const key = (suffix: string) => `poolmq:{${name}}:${suffix}`
 const ask = (command: string, ...args: (string | number)[]) => redis.ask(command, ...args)
-const startHost = () => WorkerHost.start({ pool: name, redis: redis.url, processes: 2, lease: 1000 })
+const startHost = () => WorkerHost.start({ pool: name, redis: redis.url, processes: 2, lease: 3000 })
 
 /** A pool with so many calls that wait for a worker. */
 async function waitingCalls(pool: Pool, count: number): Promise<{ calls: AsyncResult<number>[]; client: string }> {
@@ -34,7 +34,7 @@ async function waitingCalls(pool: Pool, count: number): Promise<{ calls: AsyncRe
 
 /** How a call ends: its value, or the code of its error. */
 const ending = (call: AsyncResult<number>) =>
-  call.get(15_000).then(
+  call.get(60_000).then(
     (value) => ({ value }),
     (error: Error & { code?: string }) => ({ error: error.code ?? error.name, message: error.message }),
   )

@@ -14,7 +14,7 @@ import { Scratch } from '../support/latch.js'
 const redisProgram = inject('redisProgram')
 
 test.skipIf(redisProgram === '')(
-  'a worker process killed every 300 ms: every result is right, and there once',
+  'a worker process killed three times a second: every result is right, and there once',
   async () => {
     await using fleet = await Fleet.start({ redisProgram })
     await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })
@@ -29,11 +29,13 @@ test.skipIf(redisProgram === '')(
       pace: [300, 300] as const,
       // On a machine so busy that a worker process needs seconds to start, none would ever live to run something.
       most: 30,
-      limit: 80_000,
+      limit: 150_000,
     }
     const calm = await runRound({ ...round, most: 0 })
     expect(calm.wrong).toEqual([])
-    const killed = await runRound(round)
+    // As often as the machine's pace allows: a chunk that is killed three times is lost, and rightly so.
+    const pause = Math.max(300, Math.round(calm.milliseconds / 20))
+    const killed = await runRound({ ...round, pace: [pause, pause] })
     expect(killed.wrong, fleet.hosts.map((host) => host.complaints.slice(-2000)).join('\n')).toEqual([])
     const deaths = killed.inflicted.length
     console.log(`20,000 items: ${calm.milliseconds} ms, with ${deaths} kills ${killed.milliseconds} ms`)
@@ -41,11 +43,11 @@ test.skipIf(redisProgram === '')(
     // Less than twice the time on a machine of its own; tests share theirs.
     expect(killed.milliseconds).toBeLessThan(calm.milliseconds * 4 + 10_000)
   },
-  150_000,
+  330_000,
 )
 
 test.skipIf(redisProgram === '')('a busy loop six times as long as its lease is run once', async () => {
-  await using fleet = await Fleet.start({ redisProgram, processes: 1, lease: 1000 })
+  await using fleet = await Fleet.start({ redisProgram, hosts: 1, processes: 2, lease: 1000 })
   await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })
   using scratch = new Scratch()
   const log = scratch.log('runs')

@@ -14,6 +14,7 @@ import {
   type ConnectionOption,
   Deferred,
   decodeError,
+  explainFailure,
   PoolKeys,
   PoolTerminatedError,
   RedisLink,
@@ -145,7 +146,8 @@ export class Supervisor implements HealthSource {
         log: this.#log,
       })
       this.#duties.start(() => this.#presence())
-    } catch (error) {
+    } catch (reason) {
+      const error = this.#link === undefined ? reason : explainFailure(reason, this.#link.descriptor)
       this.#config.reject(error)
       if (this.#ending) return await this.#end('stop', 0)
       await this.#giveUp(error)

@@ -21,8 +21,11 @@ import type { SupervisorChannel, ToWorker, WorkerConfig } from './messages.js'
 import { loadModules } from './module-loader.js'
 import { unpackDescriptor } from './packed-descriptor.js'
 
-/** Milliseconds that a module which a local Pool has just begun to use may take to arrive. */
-const loadLimit = 2000
+/**
+ * How often, 50 ms apart, it is looked for a module that a local Pool has just begun to use and that is on its way. Looks
+ * and not time, as a pause of this process is none of the module's delay.
+ */
+const loadLooks = 60
 
 /** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
 function logFailure(error: unknown): void {
@@ -126,10 +129,10 @@ export class WorkerBody {
    * waited for. Other workers know from the beginning what they will ever know.
    */
   async #findTask(taskId: string, local: boolean): Promise<TaskFunction | undefined> {
-    for (const end = Date.now() + loadLimit; ; await within(50, this.#nextLoad.promise)) {
+    for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
       await this.#loading
       const task = findTask(taskId)
-      if (task !== undefined || !local || Date.now() > end) return task
+      if (task !== undefined || !local || looks === loadLooks) return task
     }
   }
 

@@ -39,7 +39,7 @@ describe('any value', () => {
       }),
       { numRuns: RUNS },
     )
-  }, 60_000)
+  })
 
   it('comes back in a list', () => {
     fc.assert(
@@ -48,7 +48,7 @@ describe('any value', () => {
       }),
       { numRuns: RUNS / 5 },
     )
-  }, 60_000)
+  })
 
   it('that holds a function is refused at its index', () => {
     fc.assert(
@@ -64,7 +64,7 @@ describe('any value', () => {
       }),
       { numRuns: 500 },
     )
-  }, 60_000)
+  })
 
   it('can be thrown', () => {
     fc.assert(
@@ -79,7 +79,7 @@ describe('any value', () => {
       }),
       { numRuns: RUNS / 5 },
     )
-  }, 60_000)
+  })
 })
 
 describe('any text', () => {
@@ -173,7 +173,7 @@ describe('any text', () => {
 
   it('decodes or gives an EncodingError, soon and without harm', () => {
     const seeds = SEEDS.map((seed) => encodeValue(seed, 'seed').text)
-    const started = performance.now()
+    const before = process.cpuUsage()
     fc.assert(
       fc.property(
         fc.constantFrom(...seeds),
@@ -200,8 +200,10 @@ describe('any text', () => {
       ),
       { numRuns: 15_000 },
     )
-    expect(performance.now() - started).toBeLessThan(60_000)
-  }, 90_000)
+    // Of this process, in microseconds: a machine that many share takes longer by the clock.
+    const { user, system } = process.cpuUsage(before)
+    expect(user + system).toBeLessThan(60e6)
+  }, 300_000)
 
   it('is an error to decodeError, which never throws', () => {
     const seeds = SEEDS.map((seed) => JSON.stringify(encodeError(Array.isArray(seed) ? (seed[0] as unknown) : seed)))

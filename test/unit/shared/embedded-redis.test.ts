@@ -39,7 +39,7 @@ describe.skipIf(!inject('redisProgram'))('the embedded Redis', () => {
       times.push(performance.now() - before)
     }
     // 20 to 40 ms on an idle machine; the best of five bears a busy one.
-    expect(Math.min(...times)).toBeLessThan(200)
+    expect(Math.min(...times)).toBeLessThan(2000)
   })
 
   test('fails its links when it ends by itself, and the next link has another', async () => {
@@ -150,7 +150,7 @@ async function gone(pid: number, directory: string): Promise<void> {
       expect(() => process.kill(pid, 0)).toThrow('ESRCH')
       expect(existsSync(directory)).toBe(false)
     },
-    { timeout: 5000, interval: 5 },
+    { timeout: 30_000, interval: 5 },
   )
 }
 
