@@ -12,7 +12,7 @@ export const scaling: Workload = {
   title: 'Fibonacci numbers, naively, on 1, 2 and 4 worker processes',
   async run(arena, size) {
     const job =
-      size === 'full' ? ({ op: 'fib', items: 120, n: 33 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
+      size === 'full' ? ({ op: 'fib', items: 360, n: 33 } as const) : ({ op: 'fib', items: 8, n: 15 } as const)
     const cores = availableParallelism()
     const note = cores < 2 ? `this machine has ${cores} core` : undefined
     const on = (processes: number) => ({
@@ -32,7 +32,7 @@ export const scaling: Workload = {
 
 /** What two processes are worth on this machine at this time, whatever the library. */
 async function machineRow(arena: Arena, job: Extract<Job, { op: 'fib' }>): Promise<Row> {
-  const slower = { ...job, n: job.n - 4 }
+  const slower = { ...job, n: job.n - 5 }
   const turn = (processes: number) => ({ label: String(processes), peer: cpython, job: slower, setup: { processes } })
   const answers = await arena.play([turn(1), turn(2)])
   const rates = (label: string) => figures(answers.get(label), ({ seconds }) => job.items / seconds)
