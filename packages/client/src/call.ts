@@ -1,6 +1,6 @@
 /**
- * An open call: a number that its chunks carry, and someone who takes what becomes of them. The pool's engine has one
- * map of open calls; there is no promise, listener or timer for a single chunk.
+ * An open call: a number that its chunks carry, and someone who takes what becomes of them. The open calls stand in one
+ * map (open-calls); there is no promise, listener or timer for a single chunk.
  */
 import { type CallHeader, decodeError, type Outcome, ProtocolError } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'

@@ -34,18 +34,18 @@ export function startImap<R>(
   let total: number | undefined
   let arrived = 0
   const endWhenDone = () => {
-    if (total !== undefined && arrived >= total) engine.end(call)
+    if (total !== undefined && arrived >= total) engine.calls.end(call)
   }
   const iterator = new ImapIterator<R>(kind.ordered, {
     onChunkTaken: () => feeder.chunkTaken(),
     onReturn: () => {
       feeder.stop()
-      engine.end(call)
+      engine.calls.end(call)
     },
     onWaiting: () => keepAwake(),
   })
   // With nothing under way and nobody who waits, a call is no reason for the process to go on.
-  const keepAwake = () => engine.keepAwake(call, iterator.isWaitedFor || call.pending.size > 0)
+  const keepAwake = () => engine.calls.keepAwake(call, iterator.isWaitedFor || call.pending.size > 0)
   const collector: Collector = {
     take: (index, result) => {
       arrived++
@@ -57,7 +57,7 @@ export function startImap<R>(
     fail: (error) => {
       feeder.stop()
       iterator.fail(error)
-      engine.end(call)
+      engine.calls.end(call)
     },
   }
   const progress = new ProgressReporter(options.onProgress)

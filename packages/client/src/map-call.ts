@@ -26,7 +26,7 @@ export function startMap<T>(
     if (result.ready()) return
     if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
     else AsyncResult.reject(result, ending.error)
-    engine.end(call)
+    engine.calls.end(call)
   }
   const collector = new MapCollector<unknown>(chunks.length, (ending) => {
     // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.

@@ -1,42 +1,31 @@
 /**
  * The running part of a pool, behind its surface: the connection, the open calls, the local worker processes, and the
- * order in which they start and end. It composes the roles that stand in files of their own (submitter, result-reader,
- * client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in pool.ts.
- *
- * The process is kept alive by open calls and by nothing else: sockets and child processes are not counted.
+ * order in which they start and end. It composes the roles that stand in files of their own (open-calls, submitter,
+ * result-reader, client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in
+ * pool.ts.
  */
 import {
   CancelledError,
   ConnectionError,
   type ConnectionOption,
-  decodeList,
   formatChunk,
   formatChunkId,
   NestedPoolError,
-  type OutcomeEntry,
   PoolKeys,
   type PoolSpec,
-  parseChunkId,
   randomId,
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
 import { currentTask, type NewChunk } from '@poolmq/worker'
 import { Breakdown } from './breakdown.js'
-import {
-  Call,
-  type ChunkResult,
-  type Collector,
-  failedChunk,
-  mergeOutcome,
-  type PendingChunk,
-  unsentChunk,
-} from './call.js'
+import { Call, type Collector, type PendingChunk, unsentChunk } from './call.js'
 import { callHeader, type ParsedOptions } from './call-options.js'
 import { CallbackQueue } from './callback-queue.js'
 import { Census } from './census.js'
 import type { EncodedChunk } from './chunker.js'
 import { LocalWorkers } from './local-workers.js'
+import { OpenCalls } from './open-calls.js'
 import { PoolSession } from './pool-session.js'
 import { ProcessAnchor } from './process-anchor.js'
 import { Submitter } from './submitter.js'
@@ -54,25 +43,22 @@ export interface PoolEngineOptions {
 export class PoolEngine {
   readonly clientId = randomId()
   readonly callbacks = new CallbackQueue()
+  readonly calls: OpenCalls
   readonly #options: PoolEngineOptions
   readonly #keys: PoolKeys
-  readonly #calls = new Map<number, Call>()
   readonly #anchor = new ProcessAnchor()
   readonly #submitter: Submitter
   readonly #local: LocalWorkers | undefined
   readonly #census: Census
   readonly #session: Promise<PoolSession>
-  /** Resolved and renewed as the last open call ends. */
-  #idle: (() => void)[] = []
-  #nextCall = 0
-  /** Chunks of open calls that nothing has been heard of. */
-  #underWay = 0
   readonly #breakdown = new Breakdown()
+  #nextCall = 0
   #shutdown: Promise<void> | undefined
 
   constructor(options: PoolEngineOptions) {
     this.#options = options
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
+    this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
     this.#submitter = new Submitter(
       async (chunks) => {
         await (await this.#session).add(chunks)
@@ -109,7 +95,7 @@ export class PoolEngine {
   }
 
   /**
-   * Opens a call. Its chunks are handed over with `submit`; whoever has all its results ends it with `end`.
+   * Opens a call. Its chunks are handed over with `submit`; whoever has all its results ends it, in `calls`.
    *
    * @throws NestedPoolError inside a task of this very pool.
    */
@@ -117,23 +103,22 @@ export class PoolEngine {
     this.#refuseNesting()
     const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
     const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
-    this.#calls.set(call.number, call)
-    this.keepAwake(call, true)
+    this.calls.add(call)
     this.#local?.load(task.url)
     // A handle must exist before it can fail.
     const { reason } = this.#breakdown
-    if (reason !== undefined) queueMicrotask(() => this.#fail(call, reason.error))
-    else this.#census.callOpened(() => this.#calls.size > 0)
+    if (reason !== undefined) queueMicrotask(() => this.calls.fail(call, reason.error))
+    else this.#census.callOpened(() => this.calls.size > 0)
     if (options.signal !== undefined) this.#cancelOn(options.signal, call)
     return call
   }
 
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
-    if (!this.#calls.has(call.number)) return undefined
+    if (!this.calls.has(call)) return undefined
     if (chunk.payload === undefined || (chunk.failures.size > 0 && call.header.mode === 'first')) {
       const result = unsentChunk(chunk.length, chunk.failures)
-      queueMicrotask(() => this.#deliver(call, index, result))
+      queueMicrotask(() => this.calls.deliver(call, index, result))
       return undefined
     }
     const pending: PendingChunk = {
@@ -146,40 +131,14 @@ export class PoolEngine {
       chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
       sent: false,
     }
-    call.pending.set(index, pending)
-    this.#underWay++
+    this.calls.expect(pending)
     return this.#submitter.submit(pending)
-  }
-
-  /** The call has all it waited for, or nobody waits for it any more; waiting chunks of it are removed. */
-  end(call: Call): void {
-    if (!this.#calls.delete(call.number)) return
-    call.onEnd?.()
-    this.#underWay -= call.pending.size
-    if (call.pending.size > 0) this.#removeChunks(call)
-    this.keepAwake(call, false)
-    if (this.#calls.size > 0) return
-    for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
-  /** Whether this call keeps the process alive: it does while it runs, or somebody waits for its results. */
-  keepAwake(call: Call, awake: boolean): void {
-    if (awake && this.#calls.has(call.number)) this.#anchor.hold(call)
-    else this.#anchor.release(call)
-  }
-
-  /** Resolves when no call is open. */
-  async idle(): Promise<void> {
-    const holder = {}
-    this.#anchor.hold(holder)
-    while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
-    this.#anchor.release(holder)
   }
 
   /** Rejects all open calls. */
   failAll(error: unknown): void {
     this.#submitter.clear()
-    for (const call of [...this.#calls.values()]) this.#fail(call, error)
+    this.calls.failAll(error)
   }
 
   /** Ends the local worker processes and leaves nothing in Redis. */
@@ -197,47 +156,16 @@ export class PoolEngine {
       keys: this.#keys,
       clientId: this.clientId,
       spec,
-      pending: () => this.#pending(),
-      underWay: () => this.#underWay,
+      pending: () => this.calls.sent(),
+      underWay: () => this.calls.underWay,
       onLink: (link) => {
         this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
         this.#census.start(link)
       },
-      onEntry: (entry) => this.#hear(entry),
+      onEntry: (entry) => this.calls.hear(entry),
       onFailed: (error) => this.#break(error),
       onOutage: (error) => this.#suspend(error),
     })
-  }
-
-  #hear(entry: OutcomeEntry): void {
-    const id = parseChunkId(entry.jobId)
-    if (id === undefined || id.clientId !== this.clientId) return
-    const call = this.#calls.get(id.call)
-    const pending = call?.pending.get(id.index)
-    // A chunk can run twice (its host was lost after it had delivered); its second outcome finds nothing here.
-    if (call === undefined || pending === undefined) return
-    call.pending.delete(id.index)
-    this.#underWay--
-    this.#deliver(call, id.index, this.#decode(pending, entry.outcome))
-  }
-
-  #decode(pending: PendingChunk, outcome: OutcomeEntry['outcome']): ChunkResult {
-    const { length } = pending.chunk
-    if (outcome instanceof Error) return failedChunk(length, outcome)
-    try {
-      return mergeOutcome(pending, decodeList(outcome.payload), outcome)
-    } catch (error) {
-      return failedChunk(length, error)
-    }
-  }
-
-  #deliver(call: Call, index: number, result: ChunkResult): void {
-    if (this.#calls.has(call.number)) call.collector.take(index, result)
-  }
-
-  #fail(call: Call, error: unknown): void {
-    if (this.#calls.has(call.number)) call.collector.fail(error)
-    this.end(call)
   }
 
   /** A task that waits for its own pool would hold the seat that it waits for. */
@@ -252,7 +180,7 @@ export class PoolEngine {
 
   #cancelOn(signal: AbortSignal, call: Call): void {
     const cancel = () => {
-      this.#fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
+      this.calls.fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
     }
     if (signal.aborted) {
       queueMicrotask(cancel)
@@ -262,21 +190,17 @@ export class PoolEngine {
     call.onEnd = () => signal.removeEventListener('abort', cancel)
   }
 
-  *#pending(): Iterable<PendingChunk> {
-    for (const call of this.#calls.values()) {
-      for (const chunk of call.pending.values()) if (chunk.sent) yield chunk
-    }
-  }
-
   #unsent(chunks: readonly NewChunk[], cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const error =
       cause instanceof ConnectionError
         ? cause
         : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
-    for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call))) this.#fail(call, error)
+    for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call)))
+      this.calls.fail(call, error)
   }
 
+  /** Those that wait are removed, those that run are stopped. */
   #removeChunks(call: Call): void {
     this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
     if (this.#shutdown !== undefined) return

@@ -247,7 +247,7 @@ export class Pool {
 
   async #join(): Promise<void> {
     for (const feeder of this.#feeders) feeder.joined()
-    await this.#engine.idle()
+    await this.#engine.calls.idle()
     forgetPool(this.#engine)
     await this.#engine.shutdown('drain')
   }
