@@ -6,7 +6,15 @@ import { chaos } from '../fixtures/dist/chaos-tasks.js'
 import { uniqueName } from '../support/pool-name.js'
 import { until } from '../support/until.js'
 
-test('a worker process that was stopped while it waited is replaced', { timeout: 60_000 }, async () => {
+/** Resolves when this worker process of the host has been found out, and another serves instead of it. */
+async function untilReplaced(host: WorkerHost, deaf: number): Promise<void> {
+  const workers = () => host.workers
+  await until('it is replaced', workers, (pids) => pids.length > 0 && !pids.includes(deaf), 60_000)
+  const said = () => host.complaints
+  await until('its supervisor says so', said, (text) => text.includes('has stopped looking for chunks'))
+}
+
+test('a worker process that was stopped while it waited is replaced', async () => {
   const name = uniqueName('deaf')
   const connection = inject('redisUrl')
   await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 1, lease: 1000 })
@@ -14,21 +22,21 @@ test('a worker process that was stopped while it waited is replaced', { timeout:
   expect(await pool.apply(chaos.length, ['abc'])).toBe(3)
   const deaf = host.workers[0] as number
   process.kill(deaf, 'SIGSTOP')
-  await until(
-    'it is replaced',
-    () => host.workers,
-    (pids) => pids.length > 0 && !pids.includes(deaf),
-    30_000,
-  )
-  await until(
-    'it says so',
-    () => host.complaints,
-    (text) => text.includes('has stopped looking for chunks'),
-  )
+  await untilReplaced(host, deaf)
   expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
 })
 
-test('one that waits for chunks, or runs one for long, is left alone', { timeout: 60_000 }, async () => {
+test('one that was stopped between the end of its chunk and the look for the next is replaced', async () => {
+  const name = uniqueName('deaf')
+  const connection = inject('redisUrl')
+  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 1, lease: 1000 })
+  await using pool = new Pool({ name, processes: 0, connection })
+  const deaf = await pool.apply(chaos.stopOnceDelivered)
+  await untilReplaced(host, deaf)
+  expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
+})
+
+test('one that waits for chunks, or runs one for long, is left alone', async () => {
   const name = uniqueName('hearing')
   const connection = inject('redisUrl')
   await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 2, lease: 2000 })

@@ -101,21 +101,21 @@ const noteFieldsLua = `return redis.call('EXISTS', KEYS[1]) == 1 and redis.call(
 /**
  * Renews the locks of chunks. A lock that has lapsed although its holder lives (Redis was paused, or away) is taken anew
  * as long as nobody else has taken the chunk. KEYS: active. ARGV: prefix, milliseconds, then id, token, id, token, …
- * Returns the ids that are held no longer.
+ * Returns the ids of those that are over: what is not there any more was completed, or is not wanted.
  */
 const renewLocksLua = `
-local lost = {}
+local over = {}
 for i = 3, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local lock = ARGV[1] .. id .. ':lock'
   local holder = redis.call('GET', lock)
   if holder == token or (not holder and redis.call('LPOS', KEYS[1], id)) then
     redis.call('SET', lock, token, 'PX', ARGV[2])
-  else
-    lost[#lost + 1] = id
+  elseif redis.call('EXISTS', ARGV[1] .. id) == 0 then
+    over[#over + 1] = id
   end
 end
-return lost`
+return over`
 
 /**
  * Gives back the chunks whose lock has been missing for ARGV[3] milliseconds: long enough for a holder that lives to have

@@ -74,7 +74,7 @@ export class ChunkStore {
     await expireKeys(this.#link.client, keys, [milliseconds])
   }
 
-  /** Renews the locks of these chunks (job id, token); returns the ids of those that are held no longer. */
+  /** Renews the locks of these chunks (job id, token); returns the ids of those that are over. */
   renew(held: readonly (readonly [jobId: string, token: string])[]): Promise<string[]> {
     const args = [this.#pool.chunk(''), this.#lockDuration, ...held.flat()]
     return renewLocks(this.#link.client, [this.#pool.chunk('active')], args)

@@ -27,6 +27,8 @@ export interface Occupant {
   retiring: boolean
   limits: RecyclingLimits
   failure: WireError | undefined
+  /** The chunk in hand, if it is over: the process was held up before it could tell, or works in vain. */
+  over: string | undefined
   lastTold: number
   /** Looks in a row at which it had told nothing since the one before. */
   silences: number
@@ -34,8 +36,9 @@ export interface Occupant {
   pause: number
 }
 
-/** Looks at which a worker process without a chunk may have told nothing. */
+/** Looks at which a worker process without a chunk, or with one that is over, may have told nothing. */
 const mostSilences = 3
+
 export function newOccupant(handle: WorkerHandle): Occupant {
   return {
     handle,
@@ -51,6 +54,7 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     retiring: false,
     limits: { memory: null },
     failure: undefined,
+    over: undefined,
     lastTold: 0,
     silences: 0,
     pause: 0,
@@ -58,12 +62,13 @@ export function newOccupant(handle: WorkerHandle): Occupant {
 }
 
 /**
- * Asked at intervals: a worker process without a chunk has told that it looks for one since the last time, or it is deaf
- * after some such intervals. Intervals are counted, and no time is taken, as the whole host may have been suspended.
+ * Asked at intervals: a worker process without a chunk, or with one that is over, has told that it looks for one since
+ * the last time, or it is deaf after some such intervals. Intervals are counted, and no time is taken, as the whole host
+ * may have been suspended.
  */
 export function isDeaf(occupant: Occupant): boolean {
-  const told = occupant.handle.lastTold
-  const isSilent = occupant.ready && occupant.handle.jobId === undefined && told === occupant.lastTold
+  const { lastTold: told, jobId } = occupant.handle
+  const isSilent = occupant.ready && (jobId === undefined || jobId === occupant.over) && told === occupant.lastTold
   occupant.lastTold = told
   occupant.silences = isSilent ? occupant.silences + 1 : 0
   return occupant.silences >= mostSilences

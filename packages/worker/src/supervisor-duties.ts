@@ -52,7 +52,7 @@ export class SupervisorDuties {
 
   constructor(options: SupervisorDutiesOptions) {
     this.#options = options
-    this.#locks = new LockKeeper(options.store, options.log, options.slots)
+    this.#locks = new LockKeeper(options.store, options.slots)
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {

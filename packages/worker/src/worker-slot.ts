@@ -191,6 +191,12 @@ export class WorkerSlot {
     }
   }
 
+  /** Chunks that are over: if the one in hand is among them, its process has nothing to do but to tell so. */
+  noteOver(jobIds: ReadonlySet<string>): void {
+    const { jobId } = this.#current.handle
+    this.#current.over = jobId !== undefined && jobIds.has(jobId) ? jobId : undefined
+  }
+
   /** Called at intervals, each time that this host has had an answer from Redis. A deaf worker process is replaced. */
   checkHearing(): void {
     const occupant = this.#current
