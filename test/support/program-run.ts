@@ -85,17 +85,13 @@ export class ProgramRun implements AsyncDisposable {
 
   /** The command lines of the processes that are left of it, by pid: its own, and those of its descendants. */
   processes(): Map<number, string> {
-    const found = new Map<number, string>()
-    for (const name of readdirSync('/proc')) {
-      if (!/^\d+$/.test(name)) continue
-      try {
-        if (!readFileSync(`/proc/${name}/environ`, 'latin1').includes(this.#mark)) continue
-        found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim())
-      } catch {
-        // it has ended meanwhile
-      }
-    }
-    return found
+    const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+    const marked = new Set(all.filter((pid) => read(pid, 'environ').includes(this.#mark)))
+    // A redis-server writes its title over its environment: it is known by the session of the shell that started it.
+    const its = all.filter((pid) => marked.has(pid) || marked.has(sessionOf(pid)))
+    const commands = its.map((pid) => [Number(pid), read(pid, 'cmdline').replaceAll('\0', ' ').trim()] as const)
+    // One that has ended, and that nobody has waited for yet, has none.
+    return new Map(commands.filter(([, command]) => command !== ''))
   }
 
   /** Nothing of a test outlives it, whatever became of the test. */
@@ -109,6 +105,21 @@ export class ProgramRun implements AsyncDisposable {
     }
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.#ended
   }
+}
+
+/** What /proc says of a process; nothing when it has ended meanwhile. */
+function read(pid: string, file: 'environ' | 'cmdline' | 'stat'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** The process that leads the session of this one. */
+function sessionOf(pid: string): string {
+  const stat = read(pid, 'stat')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3] ?? ''
 }
 
 /** The path of a compiled fixture. */
