@@ -6,6 +6,9 @@ import { decodeList, type OutcomeEntry, parseChunkId } from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from './call.js'
 import type { ProcessAnchor } from './process-anchor.js'
 
+/** Chunks that a map waits for at least when it is far from its end. */
+const farFromEnd = 32
+
 export class OpenCalls {
   readonly #clientId: string
   readonly #anchor: ProcessAnchor
@@ -30,6 +33,14 @@ export class OpenCalls {
   /** Chunks of them that nothing has been heard of. */
   get underWay(): number {
     return this.#underWay
+  }
+
+  /** Whether nobody sees a result before many others: there are maps only, each far from its end. */
+  get canGather(): boolean {
+    for (const { header, pending } of this.#calls.values()) {
+      if (header.mode === 'each' || pending.size < farFromEnd) return false
+    }
+    return true
   }
 
   add(call: Call): void {

@@ -28,6 +28,7 @@ import { LocalWorkers } from './local-workers.js'
 import { OpenCalls } from './open-calls.js'
 import { PoolSession } from './pool-session.js'
 import { ProcessAnchor } from './process-anchor.js'
+import { ReadingPace } from './reading-pace.js'
 import { Submitter } from './submitter.js'
 
 export interface PoolEngineOptions {
@@ -52,6 +53,7 @@ export class PoolEngine {
   readonly #census: Census
   readonly #session: Promise<PoolSession>
   readonly #breakdown = new Breakdown()
+  readonly #pace: ReadingPace
   #nextCall = 0
   #shutdown: Promise<void> | undefined
 
@@ -59,6 +61,7 @@ export class PoolEngine {
     this.#options = options
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
+    this.#pace = new ReadingPace(this.calls)
     this.#submitter = new Submitter(
       async (chunks) => {
         await (await this.#session).add(chunks)
@@ -104,6 +107,7 @@ export class PoolEngine {
     const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
     const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
     this.calls.add(call)
+    if (kind.mode === 'each') this.#pace.hurry()
     this.#local?.load(task.url)
     // A handle must exist before it can fail.
     const { reason } = this.#breakdown
@@ -157,7 +161,7 @@ export class PoolEngine {
       clientId: this.clientId,
       spec,
       pending: () => this.calls.sent(),
-      underWay: () => this.calls.underWay,
+      pace: this.#pace,
       onLink: (link) => {
         this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
         this.#census.start(link)

@@ -19,6 +19,7 @@ import {
 import { ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from './call.js'
 import { ClientLease } from './client-lease.js'
+import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
 
@@ -29,8 +30,7 @@ export interface PoolSessionOptions {
   readonly spec: PoolSpec | undefined
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
-  /** How many chunks the client waits for. */
-  readonly underWay: () => number
+  readonly pace: ReadingPace
   /** Redis is there. */
   readonly onLink: (link: RedisLink) => void
   readonly onEntry: (entry: OutcomeEntry) => void
@@ -59,12 +59,12 @@ export class PoolSession {
   #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, pending, underWay, onEntry, onFailed } = options
+    const { keys, clientId, spec, pending, pace, onEntry, onFailed } = options
     this.#options = options
     this.#link = link
     this.#store = new ChunkStore(link, keys)
     const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
-    this.#reader = new ResultReader(link, keys.results(clientId), underWay, onEntry, refused)
+    this.#reader = new ResultReader(link, keys.results(clientId), pace, onEntry, refused)
     const add = (chunks: readonly NewChunk[]) => this.add(chunks)
     this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
     this.#lease = new ClientLease({

@@ -4,13 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type OutcomeEntry, parseOutcome, type RedisLink } from '@poolmq/shared'
+import type { ReadingPace } from './reading-pace.js'
 
 /** Entries read at once: bounds what is held in memory beside what is handed on. */
 const batch = 256
-/** Chunks under way from which on results are read several at a time: reading them one by one would cost more. */
-const many = 32
-/** Milliseconds to wait for a result from which on there are no several to be had: a pause would only wake twice. */
-const rare = 2
 /** Characters read after which the stream is trimmed. */
 const trimAfter = 256 * 1024
 /** Characters that an entry takes beside its fields, about. */
@@ -23,7 +20,7 @@ export class ResultReader {
   readonly #stream: string
   readonly #onEntry: (entry: OutcomeEntry) => void
   readonly #client: ReturnType<RedisLink['duplicate']>
-  readonly #underWay: () => number
+  readonly #pace: ReadingPace
   #cursor = '0'
   #untrimmed = 0
   #closed = false
@@ -31,17 +28,16 @@ export class ResultReader {
   readonly #onRefused: (error: unknown) => void
 
   /**
-   * @param underWay - how many chunks the client waits for
    * @param onRefused - told when Redis will not let this client read, now or later
    */
   constructor(
     link: RedisLink,
     stream: string,
-    underWay: () => number,
+    pace: ReadingPace,
     onEntry: (entry: OutcomeEntry) => void,
     onRefused: (error: unknown) => void,
   ) {
-    this.#underWay = underWay
+    this.#pace = pace
     this.#onRefused = onRefused
     this.#link = link
     this.#stream = stream
@@ -58,7 +54,6 @@ export class ResultReader {
   async run(): Promise<void> {
     while (!this.#closed) {
       try {
-        const asked = performance.now()
         const reply = await this.#client.xreadBuffer(
           'COUNT',
           batch,
@@ -68,9 +63,10 @@ export class ResultReader {
           this.#stream,
           this.#cursor,
         )
-        for (const [, entries] of (reply ?? []) as [Buffer, [Buffer, Buffer[]][]][]) this.#handOn(entries)
-        if (reply === null) this.#trim()
-        else if (this.#underWay() > many && performance.now() - asked < rare) await delay(1)
+        const [[, entries] = [undefined, []]] = (reply ?? []) as [Buffer, [Buffer, Buffer[]][]][]
+        this.#handOn(entries)
+        if (entries.length === 0) this.#trim()
+        else if (entries.length < batch) await this.#pace.rest(entries.length)
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
@@ -87,6 +83,7 @@ export class ResultReader {
 
   close(): void {
     this.#closed = true
+    this.#pace.hurry()
     this.#client.disconnect()
   }
 
