@@ -63,7 +63,8 @@ export class ResultReader {
           this.#stream,
           this.#cursor,
         )
-        const [[, entries] = [undefined, []]] = (reply ?? []) as [Buffer, [Buffer, Buffer[]][]][]
+        // One stream, if it has something new.
+        const entries = (reply as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? []
         this.#handOn(entries)
         if (entries.length === 0) this.#trim()
         else if (entries.length < batch) await this.#pace.rest(entries.length)
