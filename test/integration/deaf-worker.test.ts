@@ -14,25 +14,23 @@ async function untilReplaced(host: WorkerHost, deaf: number): Promise<void> {
   await until('its supervisor says so', said, (text) => text.includes('has stopped looking for chunks'))
 }
 
-test('a worker process that was stopped while it waited is replaced', async () => {
+test.each([
+  [
+    'while it waited',
+    async (pool: Pool, host: WorkerHost) => {
+      expect(await pool.apply(chaos.length, ['abc'])).toBe(3)
+      const deaf = host.workers[0] as number
+      process.kill(deaf, 'SIGSTOP')
+      return deaf
+    },
+  ],
+  ['between the end of its chunk and the look for the next', (pool: Pool) => pool.apply(chaos.stopOnceDelivered)],
+])('a worker process that was stopped %s is replaced', async (_when, stop) => {
   const name = uniqueName('deaf')
   const connection = inject('redisUrl')
   await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 1, lease: 1000 })
   await using pool = new Pool({ name, processes: 0, connection })
-  expect(await pool.apply(chaos.length, ['abc'])).toBe(3)
-  const deaf = host.workers[0] as number
-  process.kill(deaf, 'SIGSTOP')
-  await untilReplaced(host, deaf)
-  expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
-})
-
-test('one that was stopped between the end of its chunk and the look for the next is replaced', async () => {
-  const name = uniqueName('deaf')
-  const connection = inject('redisUrl')
-  await using host = await WorkerHost.start({ pool: name, redis: connection, processes: 1, lease: 1000 })
-  await using pool = new Pool({ name, processes: 0, connection })
-  const deaf = await pool.apply(chaos.stopOnceDelivered)
-  await untilReplaced(host, deaf)
+  await untilReplaced(host, await stop(pool, host))
   expect(await pool.apply(chaos.length, ['abcd'])).toBe(4)
 })
 
