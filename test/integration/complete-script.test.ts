@@ -2,7 +2,7 @@
 import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
 import { ChunkStore, type NewChunk } from '@poolmq/worker'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { ChunkQueue } from '../../packages/worker/dist/chunk-queue.js'
+import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import { uniqueName } from '../support/pool-name.js'
 
 const token = 'holder'

@@ -5,13 +5,13 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ConnectionOption } from '../../packages/shared/src/connection-options.js'
-import { ConnectionError } from '../../packages/shared/src/errors.js'
-import { RedisLink, type RedisLinkOptions } from '../../packages/shared/src/redis-link.js'
+import { ConnectionError } from '../../packages/shared/src/errors/errors.js'
+import type { ConnectionOption } from '../../packages/shared/src/redis/connection-options.js'
+import { RedisLink, type RedisLinkOptions } from '../../packages/shared/src/redis/redis-link.js'
 import { until } from '../support/until.js'
 import { redisProgram, TestServer } from './connection-server.js'
 
-const module = resolve(import.meta.dirname, '../../packages/shared/dist/redis-link.js')
+const module = resolve(import.meta.dirname, '../../packages/shared/dist/redis/redis-link.js')
 
 describe.skipIf(!redisProgram)('a connection that is lost', () => {
   test('comes back when the server is started again, and what waited is sent', async () => {

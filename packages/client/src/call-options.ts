@@ -1,6 +1,6 @@
 /** The options of a Pool's calls, and their checks. None is accepted and ignored. */
 import { type CallHeader, describe, knownOptions, milliseconds, wholeNumber } from '@poolmq/shared'
-import type { Callbacks } from './callback-queue.js'
+import type { Callbacks } from './calls/callback-queue.js'
 
 /** How far a call is. */
 export interface Progress {

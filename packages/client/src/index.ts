@@ -27,7 +27,6 @@ export {
   WorkerLostError,
 } from '@poolmq/shared'
 export { currentTask, type TaskContext } from '@poolmq/worker'
-export { AsyncResult } from './async-result.js'
 export type {
   ApplyAsyncOptions,
   ApplyOptions,
@@ -37,8 +36,9 @@ export type {
   MapOptions,
   Progress,
 } from './call-options.js'
-export type { Callbacks } from './callback-queue.js'
-export type { ImapResults } from './imap-iterator.js'
+export { AsyncResult } from './calls/async-result.js'
+export type { Callbacks } from './calls/callback-queue.js'
+export type { ImapResults } from './calls/imap-iterator.js'
 export { type ApplyArguments, Pool } from './pool.js'
 export type { PoolOptions } from './pool-options.js'
 export { ThreadPool } from './thread-pool.js'

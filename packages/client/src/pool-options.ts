@@ -13,7 +13,7 @@ import {
   taskInfo,
   wholeNumber,
 } from '@poolmq/shared'
-import type { PoolEngineOptions } from './pool-engine.js'
+import type { PoolEngineOptions } from './engine/pool-engine.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
 export interface PoolOptions {

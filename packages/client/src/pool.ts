@@ -18,7 +18,6 @@ import {
   taskInfo,
 } from '@poolmq/shared'
 import { currentTask } from '@poolmq/worker'
-import type { AsyncResult } from './async-result.js'
 import {
   type ApplyAsyncOptions,
   type ApplyOptions,
@@ -28,14 +27,15 @@ import {
   type ParsedOptions,
   parseCallOptions,
 } from './call-options.js'
-import { defaultChunkSize, encodeCall, encodeChunk } from './chunker.js'
-import { startImap } from './imap-call.js'
-import type { ImapFeeder } from './imap-feeder.js'
-import type { ImapResults } from './imap-iterator.js'
-import { startMap } from './map-call.js'
-import { PoolEngine } from './pool-engine.js'
+import type { AsyncResult } from './calls/async-result.js'
+import { defaultChunkSize, encodeCall, encodeChunk } from './calls/chunker.js'
+import { startImap } from './calls/imap-call.js'
+import type { ImapFeeder } from './calls/imap-feeder.js'
+import type { ImapResults } from './calls/imap-iterator.js'
+import { startMap } from './calls/map-call.js'
+import { PoolEngine } from './engine/pool-engine.js'
+import { forgetPool, watchPool } from './engine/unclosed-pools.js'
 import { type PoolOptions, parsePoolOptions } from './pool-options.js'
-import { forgetPool, watchPool } from './unclosed-pools.js'
 
 /** Arguments of a task in `apply`: may be left out when the task needs none. */
 export type ApplyArguments<A extends unknown[]> = [] extends A ? [args?: A] : [args: A]

@@ -5,7 +5,7 @@
  * implementation. On the wire goes the id (`namespace.key`) only. The module's URL stays in the process: the local
  * worker processes that a Pool starts import it; remote workers import the modules of their own command line.
  */
-import { ModuleError } from './errors.js'
+import { ModuleError } from './errors/errors.js'
 
 /** Any function that can be a task. */
 // biome-ignore lint/suspicious/noExplicitAny: a task's parameters are the user's own; `unknown` would refuse them all.

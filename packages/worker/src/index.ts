@@ -5,14 +5,14 @@
 import { fileURLToPath } from 'node:url'
 
 export { defineTasks, type Task, type TaskFunction, type TaskRef, type Tasks } from '@poolmq/shared'
-export { sweepPool } from './chunk-scripts.js'
-export { ChunkStore, type NewChunk } from './chunk-store.js'
-export { inheritedExecArgv } from './exec-argv.js'
-export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './local-messages.js'
-export type { EagerSpec } from './messages.js'
-export { packDescriptor } from './packed-descriptor.js'
-export { liveHosts } from './presence.js'
-export { currentTask, type TaskContext } from './task-context.js'
+export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './line/local-messages.js'
+export type { EagerSpec } from './line/messages.js'
+export { packDescriptor } from './line/packed-descriptor.js'
+export { currentTask, type TaskContext } from './process/task-context.js'
+export { sweepPool } from './queue/chunk-scripts.js'
+export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
+export { liveHosts } from './queue/presence.js'
+export { inheritedExecArgv } from './supervisor/exec-argv.js'
 
 /** The program that a Pool forks for its local worker processes. */
-export const localSupervisorProgram = fileURLToPath(new URL('./local-supervisor.js', import.meta.url))
+export const localSupervisorProgram = fileURLToPath(new URL('./supervisor/local-supervisor.js', import.meta.url))

@@ -1,0 +1,127 @@
+/**
+ * The calls of a client that are not over. What is heard of a chunk finds its call here, once; a call that ends is
+ * forgotten, with what nobody waits for any more. The process is kept alive by open calls and by nothing else.
+ */
+import { decodeList, type OutcomeEntry, parseChunkId } from '@poolmq/shared'
+import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
+import type { ProcessAnchor } from './process-anchor.js'
+
+/** Chunks that a map waits for at least when it is far from its end. */
+const farFromEnd = 32
+
+export class OpenCalls {
+  readonly #clientId: string
+  readonly #anchor: ProcessAnchor
+  readonly #onUnwanted: (call: Call) => void
+  readonly #calls = new Map<number, Call>()
+  /** Resolved and renewed as the last call ends. */
+  #idle: (() => void)[] = []
+  #underWay = 0
+
+  /** @param onUnwanted - told of a call that ended while chunks of it were still pending */
+  constructor(clientId: string, anchor: ProcessAnchor, onUnwanted: (call: Call) => void) {
+    this.#clientId = clientId
+    this.#anchor = anchor
+    this.#onUnwanted = onUnwanted
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#calls.size
+  }
+
+  /** Chunks of them that nothing has been heard of. */
+  get underWay(): number {
+    return this.#underWay
+  }
+
+  /** Whether nobody sees a result before many others: there are maps only, each far from its end. */
+  get canGather(): boolean {
+    for (const { header, pending } of this.#calls.values()) {
+      if (header.mode === 'each' || pending.size < farFromEnd) return false
+    }
+    return true
+  }
+
+  add(call: Call): void {
+    this.#calls.set(call.number, call)
+    this.keepAwake(call, true)
+  }
+
+  has(call: Call): boolean {
+    return this.#calls.has(call.number)
+  }
+
+  /** From now on, an outcome of this chunk finds its call. */
+  expect(chunk: PendingChunk): void {
+    chunk.call.pending.set(chunk.index, chunk)
+    this.#underWay++
+  }
+
+  /** The chunks that Redis has confirmed and that nothing has been heard of. */
+  *sent(): Iterable<PendingChunk> {
+    for (const call of this.#calls.values()) {
+      for (const chunk of call.pending.values()) if (chunk.sent) yield chunk
+    }
+  }
+
+  /** Hands an outcome to its call. A chunk can run twice (its host was lost after it had delivered): one counts. */
+  hear(entry: OutcomeEntry): void {
+    const id = parseChunkId(entry.jobId)
+    if (id === undefined || id.clientId !== this.#clientId) return
+    const call = this.#calls.get(id.call)
+    const pending = call?.pending.get(id.index)
+    if (call === undefined || pending === undefined) return
+    call.pending.delete(id.index)
+    this.#underWay--
+    this.deliver(call, id.index, resultOf(pending, entry.outcome))
+  }
+
+  deliver(call: Call, index: number, result: ChunkResult): void {
+    if (this.has(call)) call.collector.take(index, result)
+  }
+
+  /** The call has all it waited for, or nobody waits for it any more. */
+  end(call: Call): void {
+    if (!this.#calls.delete(call.number)) return
+    call.onEnd?.()
+    this.#underWay -= call.pending.size
+    if (call.pending.size > 0) this.#onUnwanted(call)
+    this.keepAwake(call, false)
+    if (this.#calls.size > 0) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  fail(call: Call, error: unknown): void {
+    if (this.has(call)) call.collector.fail(error)
+    this.end(call)
+  }
+
+  failAll(error: unknown): void {
+    for (const call of [...this.#calls.values()]) this.fail(call, error)
+  }
+
+  /** Whether this call keeps the process alive: it does while it runs, or somebody waits for its results. */
+  keepAwake(call: Call, awake: boolean): void {
+    if (awake && this.has(call)) this.#anchor.hold(call)
+    else this.#anchor.release(call)
+  }
+
+  /** Resolves when there is none. */
+  async idle(): Promise<void> {
+    const holder = {}
+    this.#anchor.hold(holder)
+    while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    this.#anchor.release(holder)
+  }
+}
+
+function resultOf(pending: PendingChunk, outcome: OutcomeEntry['outcome']): ChunkResult {
+  const { length } = pending.chunk
+  if (outcome instanceof Error) return failedChunk(length, outcome)
+  try {
+    return mergeOutcome(pending, decodeList(outcome.payload), outcome)
+  } catch (error) {
+    return failedChunk(length, error)
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The running part of a pool, behind its surface: the connection, the open calls, the local worker processes, and the
+ * order in which they start and end. It composes the roles that stand in files of their own (open-calls, submitter,
+ * result-reader, client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in
+ * pool.ts.
+ */
+import {
+  CancelledError,
+  ConnectionError,
+  type ConnectionOption,
+  formatChunk,
+  formatChunkId,
+  NestedPoolError,
+  PoolKeys,
+  type PoolSpec,
+  randomId,
+  type TaskInfo,
+  taskModules,
+} from '@poolmq/shared'
+import { currentTask, type NewChunk } from '@poolmq/worker'
+import { callHeader, type ParsedOptions } from '../call-options.js'
+import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
+import { CallbackQueue } from '../calls/callback-queue.js'
+import type { EncodedChunk } from '../calls/chunker.js'
+import { PoolSession } from '../session/pool-session.js'
+import { ReadingPace } from '../session/reading-pace.js'
+import { Submitter } from '../session/submitter.js'
+import { Breakdown } from './breakdown.js'
+import { Census } from './census.js'
+import { LocalWorkers } from './local-workers.js'
+import { OpenCalls } from './open-calls.js'
+import { ProcessAnchor } from './process-anchor.js'
+
+export interface PoolEngineOptions {
+  /** The pool's name; undefined for a private pool. */
+  readonly name: string | undefined
+  readonly processes: number
+  readonly threads: boolean
+  readonly connection: ConnectionOption | undefined
+  readonly spec: PoolSpec | undefined
+  readonly expectedWorkers: number | undefined
+}
+
+export class PoolEngine {
+  readonly clientId = randomId()
+  readonly callbacks = new CallbackQueue()
+  readonly calls: OpenCalls
+  readonly #options: PoolEngineOptions
+  readonly #keys: PoolKeys
+  readonly #anchor = new ProcessAnchor()
+  readonly #submitter: Submitter
+  readonly #local: LocalWorkers | undefined
+  readonly #census: Census
+  readonly #session: Promise<PoolSession>
+  readonly #breakdown = new Breakdown()
+  readonly #pace: ReadingPace
+  #nextCall = 0
+  #shutdown: Promise<void> | undefined
+
+  constructor(options: PoolEngineOptions) {
+    this.#options = options
+    this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
+    this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
+    this.#pace = new ReadingPace(this.calls)
+    this.#submitter = new Submitter(
+      async (chunks) => {
+        await (await this.#session).add(chunks)
+        for (const chunk of chunks as readonly PendingChunk[]) chunk.sent = true
+      },
+      (chunks, error) => this.#unsent(chunks, error),
+    )
+    // The worker processes first: their start takes longest.
+    if (options.processes > 0) {
+      this.#local = new LocalWorkers(
+        {
+          clientId: this.clientId,
+          pool: this.#keys.pool,
+          processes: options.processes,
+          threads: options.threads,
+          modules: taskModules(),
+        },
+        (error) => this.#break(error),
+      )
+    }
+    this.#census = new Census(options, this.#keys)
+    this.#session = this.#open()
+    this.#session.catch((error: unknown) => this.#break(error))
+  }
+
+  /** Worker processes that serve the pool, as far as known: for the default chunk size. */
+  get workers(): number {
+    return this.#census.workers
+  }
+
+  /** Worker processes of this pool that have been seen, and its own. */
+  get size(): number {
+    return this.#census.seen
+  }
+
+  /**
+   * Opens a call. Its chunks are handed over with `submit`; whoever has all its results ends it, in `calls`.
+   *
+   * @throws NestedPoolError inside a task of this very pool.
+   */
+  call(owner: unknown, task: TaskInfo, kind: CallKind, options: ParsedOptions, collector: Collector): Call {
+    this.#refuseNesting()
+    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
+    const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
+    this.calls.add(call)
+    if (kind.mode === 'each') this.#pace.hurry()
+    this.#local?.load(task.url)
+    // A handle must exist before it can fail.
+    const { reason } = this.#breakdown
+    if (reason !== undefined) queueMicrotask(() => this.calls.fail(call, reason.error))
+    else this.#census.callOpened(() => this.calls.size > 0)
+    if (options.signal !== undefined) this.#cancelOn(options.signal, call)
+    return call
+  }
+
+  /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
+  submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
+    if (!this.calls.has(call)) return undefined
+    if (chunk.payload === undefined || (chunk.failures.size > 0 && call.header.mode === 'first')) {
+      const result = unsentChunk(chunk.length, chunk.failures)
+      queueMicrotask(() => this.calls.deliver(call, index, result))
+      return undefined
+    }
+    const pending: PendingChunk = {
+      jobId: formatChunkId(this.clientId, call.number, index),
+      taskId: call.taskId,
+      data: formatChunk(call.header, chunk.payload),
+      priority: call.priority,
+      call,
+      index,
+      chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
+      sent: false,
+    }
+    this.calls.expect(pending)
+    return this.#submitter.submit(pending)
+  }
+
+  /** Rejects all open calls. */
+  failAll(error: unknown): void {
+    this.#submitter.clear()
+    this.calls.failAll(error)
+  }
+
+  /** Ends the local worker processes and leaves nothing in Redis. */
+  shutdown(how: 'drain' | 'stop'): Promise<void> {
+    // A stop overtakes a drain that is under way.
+    if (this.#shutdown !== undefined && how === 'stop') void this.#local?.end('stop')
+    this.#shutdown ??= this.#end(how)
+    return this.#shutdown
+  }
+
+  #open(): Promise<PoolSession> {
+    const { connection, spec } = this.#options
+    return PoolSession.open({
+      connection,
+      keys: this.#keys,
+      clientId: this.clientId,
+      spec,
+      pending: () => this.calls.sent(),
+      pace: this.#pace,
+      onLink: (link) => {
+        this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
+        this.#census.start(link)
+      },
+      onEntry: (entry) => this.calls.hear(entry),
+      onFailed: (error) => this.#break(error),
+      onOutage: (error) => this.#suspend(error),
+    })
+  }
+
+  /** A task that waits for its own pool would hold the seat that it waits for. */
+  #refuseNesting(): void {
+    const task = currentTask()
+    if (task?.pool !== this.#keys.pool) return
+    throw new NestedPoolError(
+      `the task ${task.taskId} calls the pool ${task.pool} that runs it: it would wait for the worker process that it ` +
+        'holds; use another pool, or let the producer make the second call',
+    )
+  }
+
+  #cancelOn(signal: AbortSignal, call: Call): void {
+    const cancel = () => {
+      this.calls.fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
+    }
+    if (signal.aborted) {
+      queueMicrotask(cancel)
+      return
+    }
+    signal.addEventListener('abort', cancel, { once: true })
+    call.onEnd = () => signal.removeEventListener('abort', cancel)
+  }
+
+  #unsent(chunks: readonly NewChunk[], cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const error =
+      cause instanceof ConnectionError
+        ? cause
+        : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
+    for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call)))
+      this.calls.fail(call, error)
+  }
+
+  /** Those that wait are removed, those that run are stopped. */
+  #removeChunks(call: Call): void {
+    this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
+    if (this.#shutdown !== undefined) return
+    this.#session.then((session) => session.stopCall(call.number)).catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
+  }
+
+  /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */
+  #suspend(error: ConnectionError | undefined): void {
+    if (error === undefined) this.#breakdown.end()
+    else this.#break(error, true)
+  }
+
+  #break(error: unknown, mayPass = false): void {
+    if (this.#shutdown === undefined && this.#breakdown.begin(error, mayPass)) this.failAll(error)
+  }
+
+  async #end(how: 'drain' | 'stop'): Promise<void> {
+    const holder = {}
+    this.#anchor.hold(holder)
+    try {
+      this.#submitter.clear()
+      const session = await this.#session.catch(() => undefined)
+      this.#census.stop()
+      // First the lease: with it, every host knows that this client's chunks are nobody's.
+      await session?.release()
+      // Without Redis the local supervisor has never been told where it is, and waits.
+      await this.#local?.end(session === undefined ? 'stop' : how)
+      await session?.close(this.#options.name === undefined)
+    } finally {
+      this.#anchor.release(holder)
+    }
+  }
+}
+
+/** How a method's chunks are to be run. */
+export interface CallKind {
+  readonly mode: 'first' | 'each'
+  /** Items are argument lists. */
+  readonly spread: boolean
+}

@@ -1,0 +1,196 @@
+/**
+ * A pool's side of Redis: the link, the queue, the lease, the reader of results and the reconciler, opened together and
+ * closed together. An outage is waited out for a minute; then it is told as a failure, since nothing may wait for ever.
+ */
+import {
+  assertServer,
+  ConnectionError,
+  type ConnectionOption,
+  explainFailure,
+  formatSpec,
+  type OutcomeEntry,
+  type PoolKeys,
+  type PoolSpec,
+  queueKeySuffixes,
+  RedisLink,
+  untilAnswered,
+  within,
+} from '@poolmq/shared'
+import { ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
+import type { PendingChunk } from '../calls/call.js'
+import { ClientLease } from './client-lease.js'
+import type { ReadingPace } from './reading-pace.js'
+import { Reconciler } from './reconciler.js'
+import { ResultReader } from './result-reader.js'
+
+export interface PoolSessionOptions {
+  readonly connection: ConnectionOption | undefined
+  readonly keys: PoolKeys
+  readonly clientId: string
+  readonly spec: PoolSpec | undefined
+  /** The chunks that Redis has confirmed and that nothing has been heard of. */
+  readonly pending: () => Iterable<PendingChunk>
+  readonly pace: ReadingPace
+  /** Redis is there. */
+  readonly onLink: (link: RedisLink) => void
+  readonly onEntry: (entry: OutcomeEntry) => void
+  /** Redis is out of reach for good. */
+  readonly onFailed: (error: ConnectionError) => void
+  /** Redis has been out of reach, or has refused to write, for too long; undefined: it is back. */
+  readonly onOutage: (error: ConnectionError | undefined) => void
+}
+
+/** Milliseconds that Redis may be out of reach before open calls are given up. */
+const outageLimit = 60_000
+/** Milliseconds that the last words to Redis may take. */
+const farewellLimit = 5000
+/** Milliseconds that the order to stop a call's running chunks stands: hosts look every second. */
+const stopOrder = 60_000
+
+export class PoolSession {
+  readonly #options: PoolSessionOptions
+  readonly #link: RedisLink
+  readonly #store: ChunkStore
+  readonly #lease: ClientLease
+  readonly #reader: ResultReader
+  readonly #reconciler: Reconciler
+  #outage: NodeJS.Timeout | undefined
+  /** When Redis began to refuse what it is asked. */
+  #refusedSince: number | undefined
+
+  private constructor(link: RedisLink, options: PoolSessionOptions) {
+    const { keys, clientId, spec, pending, pace, onEntry, onFailed } = options
+    this.#options = options
+    this.#link = link
+    this.#store = new ChunkStore(link, keys)
+    const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
+    this.#reader = new ResultReader(link, keys.results(clientId), pace, onEntry, refused)
+    const add = (chunks: readonly NewChunk[]) => this.add(chunks)
+    this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
+    this.#lease = new ClientLease({
+      link,
+      keys,
+      store: this.#store,
+      clientId,
+      spec: spec && formatSpec(spec),
+      onRemade: () => {
+        this.#reader.rewind()
+        void this.#reconciler.reconcile()
+      },
+      onRenewed: (error) => this.#renewed(error),
+    })
+    link.on('lost', () => this.#lost())
+    link.on('restored', () => this.#restored())
+    link.on('failed', onFailed)
+  }
+
+  /** @throws ConnectionError when Redis is not to be had, or not one that can run a pool. */
+  static async open(options: PoolSessionOptions): Promise<PoolSession> {
+    const link = await RedisLink.open(options.connection)
+    try {
+      const warning = await assertServer(link)
+      if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
+      options.onLink(link)
+      const session = new PoolSession(link, options)
+      await Promise.all([session.#lease.take(), session.#store.prepare()])
+      void session.#reader.run()
+      session.#reconciler.start()
+      return session
+    } catch (error) {
+      await link.close()
+      // A user with too few rights is let in, and refused at the first command.
+      throw explainFailure(error, link.descriptor)
+    }
+  }
+
+  /** Adds chunks to the queue, in order. */
+  async add(chunks: readonly NewChunk[]): Promise<void> {
+    await this.#store.add(chunks)
+  }
+
+  /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
+  async stopCall(number: number): Promise<void> {
+    const { keys, clientId } = this.#options
+    const now = Date.now()
+    const call = `${clientId}.${number}`
+    const order = () =>
+      this.#link.client
+        .multi()
+        .zremrangebyscore(keys.stops, '-inf', now)
+        .zadd(keys.stops, now + stopOrder, call)
+        .pexpire(keys.stops, stopOrder)
+        .exec()
+    await untilAnswered(order)
+    await untilAnswered(() => this.#store.dropWaiting(`${call}.`))
+  }
+
+  /** Gives the lease up: from now on this client's chunks are nobody's, and every host knows. */
+  async release(): Promise<void> {
+    clearTimeout(this.#outage)
+    this.#reconciler.stop()
+    const prefix = `${this.#options.clientId}.`
+    await within(
+      farewellLimit,
+      this.#lease.release().then(() => this.#store.dropWaiting(prefix)),
+    )
+  }
+
+  /**
+   * Removes what is left and closes. Of a private pool nothing is kept, as nobody else can use it; of a named one the
+   * keys that no host and no other client uses any more are removed.
+   */
+  async close(isPrivate: boolean): Promise<void> {
+    await within(
+      farewellLimit,
+      untilAnswered(() => this.#sweep(isPrivate)),
+    )
+    this.#reader.close()
+    await this.#link.close()
+  }
+
+  async #sweep(isPrivate: boolean): Promise<void> {
+    const { keys, clientId } = this.#options
+    await this.#store.dropAll(`${clientId}.`)
+    const counted = ['wait', 'active', 'prioritized', 'delayed']
+    const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
+    const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
+    const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops]
+    if (isPrivate) {
+      await this.#link.client.del(...all)
+    } else {
+      await sweepPool(this.#link.client, all, [Date.now()])
+    }
+  }
+
+  #lost(): void {
+    this.#outage ??= setTimeout(() => {
+      const cause = this.#link.lastError
+      const why = cause === undefined ? '' : `: ${cause.message}`
+      this.#options.onOutage(
+        new ConnectionError(`Redis has been out of reach for ${outageLimit / 1000} s${why}`, { cause }),
+      )
+    }, outageLimit).unref()
+  }
+
+  #restored(): void {
+    clearTimeout(this.#outage)
+    this.#outage = undefined
+    this.#options.onOutage(undefined)
+    void this.#lease.renew().then(() => this.#reconciler.reconcile())
+  }
+
+  /** A Redis that answers and refuses (it is out of memory, or read-only) is no better than one out of reach. */
+  #renewed(error?: unknown): void {
+    if (error === undefined) {
+      if (this.#refusedSince !== undefined) this.#options.onOutage(undefined)
+      this.#refusedSince = undefined
+      return
+    }
+    this.#refusedSince ??= performance.now()
+    if (performance.now() - this.#refusedSince < outageLimit) return
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.onOutage(
+      new ConnectionError(`Redis has refused to write for ${outageLimit / 1000} s: ${reason}`, { cause: error }),
+    )
+  }
+}

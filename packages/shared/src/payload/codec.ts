@@ -1,0 +1,181 @@
+import { EncodingError } from '../errors/errors.js'
+import { describeValue } from '../value-description.js'
+import { isPlainJson, isPlainJsonList } from './payload-json.js'
+import { type PackedNumbers, packNumbers, viewNumbers } from './payload-numbers.js'
+import { parseRich, stringifyRich } from './payload-rich.js'
+import { findUncarried } from './payload-walk.js'
+
+/**
+ * Values to what travels and back. What structured clone carries, this carries, with its types, cycles and shared references:
+ * undefined, bigint, -0, NaN, Date, RegExp, Map, Set, ArrayBuffer and its views, boxed primitives, sparse arrays, errors;
+ * beyond it Buffer (as Buffer), URL, URLSearchParams and objects without prototype (as such).
+ *
+ * Not carried, and an EncodingError that names the place: functions, symbols (also as keys), promises, shared memory,
+ * instances of any other class. Getters are read, perhaps more than once. As in structured clone, extra properties of a
+ * Map, Set, Date, RegExp or view, `lastIndex`, non-enumerable properties and frozenness do not travel. A view takes its
+ * whole ArrayBuffer along; a Buffer that is a slice only its own bytes.
+ */
+
+/** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
+export interface TextPayload {
+  /** `json`: plain JSON. `rich`: devalue's format with PoolMQ's additions. */
+  readonly encoding: 'json' | 'rich'
+  readonly text: string
+}
+
+/** A list of numbers as their bytes. */
+export interface NumbersPayload extends PackedNumbers {
+  readonly encoding: 'numbers'
+}
+
+/** An encoded list. */
+export type Payload = TextPayload | NumbersPayload
+
+/** Characters of its text, or bytes: what it is measured by against {@link longestPayload}. */
+export const payloadLength = (payload: Payload): number =>
+  payload.encoding === 'numbers' ? payload.bytes.length : payload.text.length
+
+/**
+ * Encodes one value.
+ *
+ * @param place - what the value is to the reader of an error, as `args[0]` or `result`
+ * @throws EncodingError naming the place of what is not carried, as `args[0].fn`
+ */
+export function encodeValue(value: unknown, place: string): TextPayload {
+  const json = tryJson(isPlainJson, value)
+  if (json !== undefined) return json
+  refuseUncarried(value, place)
+  try {
+    return { encoding: 'rich', text: stringifyRich(value) }
+  } catch (cause) {
+    throw failedToEncode(value, place, cause)
+  }
+}
+
+/**
+ * Encodes a list of items as a whole; {@link decodeList} gives back the list. Within an item, an object that is held
+ * twice stays one object. Whether two items that hold the same object get the same copy is not defined.
+ *
+ * @param firstIndex - the index that the first item has for the reader of an error
+ * @throws EncodingError with the place as `items[3].fn`, counted from `firstIndex`, and as `index` the offset in `values`
+ */
+export function encodeValues(values: readonly unknown[], place: string, firstIndex = 0): Payload {
+  const fast = tryNumbers(values) ?? tryJson(isPlainJsonList, values)
+  if (fast !== undefined) return fast
+  const items = Array.from(values)
+  for (let i = 0; i < items.length; i += 1) refuseUncarried(items[i], place, i, firstIndex)
+  try {
+    return { encoding: 'rich', text: stringifyRich(items) }
+  } catch (cause) {
+    throw failedToEncode(items, place, cause, findFailing(items), firstIndex)
+  }
+}
+
+/** @throws EncodingError on any text that is damaged or was not written by {@link encodeValue}; never anything else. */
+export function decodePayload(payload: TextPayload): unknown {
+  return decoding(() => parseText(payload))
+}
+
+/**
+ * The values of a list, by index; a plain array unless they are numbers.
+ *
+ * @throws EncodingError on a payload that is damaged, or no list; never anything else.
+ */
+export function decodeList(payload: Payload): ArrayLike<unknown> {
+  return decoding(() => {
+    if (payload.encoding === 'numbers') return viewNumbers(payload)
+    const list = parseText(payload)
+    if (!Array.isArray(list)) throw new TypeError('it is not a list')
+    return list
+  })
+}
+
+function parseText({ encoding, text }: TextPayload): unknown {
+  if (typeof text !== 'string') throw new TypeError('it has no text')
+  if (encoding === 'json') return JSON.parse(text)
+  if (encoding === 'rich') return parseRich(text)
+  throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
+}
+
+function decoding<T>(decode: () => T): T {
+  try {
+    return decode()
+  } catch (cause) {
+    const reason = reasonOf(cause)
+    throw new EncodingError(`A payload cannot be decoded: ${reason}`, { place: 'payload', reason, cause })
+  }
+}
+
+function tryNumbers(values: readonly unknown[]): NumbersPayload | undefined {
+  try {
+    const packed = packNumbers(values)
+    return packed === undefined ? undefined : { encoding: 'numbers', ...packed }
+  } catch {
+    // A getter threw, or there is no memory for a packed copy. The paths for any value say so, or find a way.
+    return undefined
+  }
+}
+
+function tryJson<T>(isPlain: (value: T) => boolean, value: T): TextPayload | undefined {
+  try {
+    return isPlain(value) ? { encoding: 'json', text: JSON.stringify(value) } : undefined
+  } catch {
+    // A getter threw, it is nested too deeply, or too long for one string. The slow path finds out where and says so.
+    return undefined
+  }
+}
+
+function refuseUncarried(value: unknown, place: string, index?: number, firstIndex?: number): void {
+  const found = findUncarried(value)
+  if (found === undefined) return
+  const where = placeOf(place, index, firstIndex) + found.path
+  throw new EncodingError(`${where} ${found.reason}`, {
+    place: where,
+    reason: found.reason,
+    value: describeValue(found.value),
+    ...(index !== undefined && { index }),
+    ...(found.cause !== undefined && { cause: found.cause }),
+  })
+}
+
+/** Finds the item that alone fails as the list did; none when only their sum is too much. */
+function findFailing(items: readonly unknown[]): number | undefined {
+  const index = items.findIndex((item) => {
+    try {
+      stringifyRich(item)
+      return false
+    } catch {
+      return true
+    }
+  })
+  return index === -1 ? undefined : index
+}
+
+function failedToEncode(
+  value: unknown,
+  place: string,
+  cause: unknown,
+  index?: number,
+  firstIndex?: number,
+): EncodingError {
+  const where = placeOf(place, index, firstIndex)
+  const reason = reasonOf(cause)
+  return new EncodingError(`${where} cannot be encoded: ${reason}`, {
+    place: where,
+    reason,
+    value: describeValue(index === undefined ? value : (value as readonly unknown[])[index]),
+    ...(index !== undefined && { index }),
+    cause,
+  })
+}
+
+function placeOf(place: string, index: number | undefined, firstIndex = 0): string {
+  return index === undefined ? place : `${place}[${firstIndex + index}]`
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return describeValue(cause)
+  if (cause instanceof RangeError && cause.message.includes('call stack')) return 'it is nested too deeply'
+  if (cause instanceof RangeError && cause.message.includes('string length')) return 'it is too large for one string'
+  return cause.message
+}

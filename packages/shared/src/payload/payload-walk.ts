@@ -1,0 +1,131 @@
+import { types } from 'node:util'
+import { describeValue } from '../value-description.js'
+import { classNameOf, kindOf } from './payload-kind.js'
+
+/** A part of a value that is not carried to another process. */
+export interface Uncarried {
+  /** Where it is below the value, as `.options[2].fn`; empty for the value itself. */
+  readonly path: string
+  /** What it is and what to do, to be read after its place: `is a function …`. */
+  readonly reason: string
+  /** The part itself. */
+  readonly value: unknown
+  /** What a getter or a Proxy threw when it was read. */
+  readonly cause?: unknown
+}
+
+/** A value to be looked at. The path is only put together, from the parents, when something is wrong with it. */
+interface Step {
+  readonly value: unknown
+  readonly parent?: Step
+  readonly segment?: Segment
+}
+
+/** A property key, an index, or what writes the way to a member of a Map or a Set. */
+type Segment = string | number | (() => string)
+
+const UNREADABLE = 'threw when it was read (by a getter or a Proxy): pass plain data'
+const SHARED_MEMORY = 'is shared memory, which does not reach another process: pass a copy'
+
+/**
+ * Finds a part of `value` that is not carried, or `undefined` when all of it is. Bears cycles, any depth (it does not
+ * recurse) and values that throw when they are read. Errors are always carried: what they hold that is not, they drop.
+ */
+export function findUncarried(value: unknown): Uncarried | undefined {
+  if (isPassive(value)) return undefined
+  const seen = new Set<object>()
+  const steps: Step[] = [{ value }]
+  for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+    const current = step.value
+    if (typeof current === 'object' && current !== null) {
+      if (seen.has(current)) continue
+      seen.add(current)
+    }
+    try {
+      const found = whyUncarried(current)
+      if (found !== undefined) return { path: pathTo(step), reason: found, value: current }
+      const unreadable = pushMembers(step, steps)
+      if (unreadable !== undefined) return unreadable
+    } catch (cause) {
+      return { path: pathTo(step), reason: UNREADABLE, value: current, cause }
+    }
+  }
+  return undefined
+}
+
+function whyUncarried(value: unknown): string | undefined {
+  if (typeof value === 'function') return 'is a function, and code does not travel: pass data, or the id of a task'
+  if (typeof value === 'symbol') return 'is a symbol, which means nothing in another process: pass a string'
+  if (typeof value !== 'object' || value === null) return undefined
+  if (types.isPromise(value)) return 'is a Promise: await it first'
+  if (types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value)) return SHARED_MEMORY
+  const kind = kindOf(value)
+  if (kind === undefined) {
+    const name = classNameOf(value)
+    const what = name === undefined ? 'has a prototype of its own' : `is an instance of ${name}`
+    return `${what} and would lose its class: pass plain data and build it again on the other side`
+  }
+  const symbol = kind === 'Object' || kind === 'null' || kind === 'Array' ? symbolKeyOf(value) : undefined
+  return symbol && `has a property with the symbol ${String(symbol)} as its key: use a string`
+}
+
+function symbolKeyOf(value: object): symbol | undefined {
+  const isEnumerable = Object.prototype.propertyIsEnumerable
+  return Object.getOwnPropertySymbols(value).find((key) => isEnumerable.call(value, key))
+}
+
+/** Puts the members that are worth a look on `steps`. Returns a member that cannot even be read. */
+function pushMembers(parent: Step, steps: Step[]): Uncarried | undefined {
+  const { value } = parent
+  if (typeof value !== 'object' || value === null) return undefined
+  const push = (member: unknown, segment: Segment): void => {
+    if (isPassive(member)) return
+    steps.push({ value: member, parent, segment })
+  }
+  let nth = 0
+  switch (kindOf(value)) {
+    case 'Map':
+      for (const [key, member] of value as Map<unknown, unknown>) {
+        const at = nth++
+        push(key, () => `.keys()[${at}]`)
+        push(member, () => `.get(${describeValue(key)})`)
+      }
+      return undefined
+    case 'Set':
+      for (const member of value as Set<unknown>) {
+        const at = nth++
+        push(member, () => `.values()[${at}]`)
+      }
+      return undefined
+    case 'Object':
+    case 'null':
+    case 'Array':
+      for (const key of Object.keys(value)) {
+        try {
+          push((value as Record<string, unknown>)[key], key)
+        } catch (cause) {
+          return { path: pathTo({ value, parent, segment: key }), reason: UNREADABLE, value: undefined, cause }
+        }
+      }
+      return undefined
+    default:
+      return undefined
+  }
+}
+
+/** Primitives are carried and hold nothing, all but symbols. */
+function isPassive(value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
+}
+
+function pathTo(step: Step): string {
+  const parts: string[] = []
+  for (let at: Step | undefined = step; at?.segment !== undefined; at = at.parent) parts.push(write(at.segment))
+  return parts.reverse().join('')
+}
+
+function write(segment: Segment): string {
+  if (typeof segment === 'function') return segment()
+  if (typeof segment === 'number' || /^(?:0|[1-9]\d*)$/.test(segment)) return `[${segment}]`
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(segment) ? `.${segment}` : `[${JSON.stringify(segment)}]`
+}

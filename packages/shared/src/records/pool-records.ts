@@ -1,0 +1,75 @@
+/** What a pool and its hosts tell of themselves through Redis, as text: a pool's spec and a supervisor's presence. */
+
+import { ProtocolError } from '../errors/errors.js'
+import type { TextPayload } from '../payload/codec.js'
+import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } from './record.js'
+
+/** What a Pool asks of the worker processes that run its chunks. */
+export interface PoolSpec {
+  /** Run once in a worker process before its first chunk of this pool. */
+  readonly initializer?: { readonly task: string; readonly args: TextPayload }
+  /** Chunks after which a worker process is replaced. */
+  readonly maxTasksPerChild?: number
+  /** Bytes of resident memory above which a worker process is replaced. */
+  readonly maxMemoryPerChild?: number
+  /** Milliseconds after which a worker process is replaced. */
+  readonly maxAgePerChild?: number
+}
+
+/** A supervisor, as it shows itself in Redis. */
+export interface Presence {
+  readonly host: string
+  readonly pid: number
+  /** Worker processes (or threads) that take chunks. */
+  readonly processes: number
+  readonly tasks: readonly string[]
+  /** Milliseconds since 1970 at which the record is void unless renewed. */
+  readonly expires: number
+}
+
+export function formatSpec(spec: PoolSpec): string {
+  return JSON.stringify({ v: protocolVersion, ...spec })
+}
+
+export function parseSpec(text: string): PoolSpec {
+  const record = parseRecord(text, 'a pool spec')
+  checkVersion(record, 'a pool spec')
+  const { initializer, maxTasksPerChild, maxMemoryPerChild, maxAgePerChild } = record as Partial<PoolSpec>
+  const isInitializer =
+    initializer === undefined ||
+    (typeof initializer?.task === 'string' &&
+      typeof initializer.args?.text === 'string' &&
+      (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
+  const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
+    (limit) => limit === undefined || (isCount(limit) && limit >= 1),
+  )
+  if (!isInitializer || !areLimits) throw new ProtocolError(`a pool spec that is not ours: ${excerpt(text)}`)
+  return {
+    ...(initializer && { initializer }),
+    ...(maxTasksPerChild !== undefined && { maxTasksPerChild }),
+    ...(maxMemoryPerChild !== undefined && { maxMemoryPerChild }),
+    ...(maxAgePerChild !== undefined && { maxAgePerChild }),
+  }
+}
+
+export function formatPresence(presence: Presence): string {
+  return JSON.stringify({ v: protocolVersion, ...presence })
+}
+
+/** A presence record, or undefined when it is not readable or void: other hosts must not be able to break a client. */
+export function parsePresence(text: string, now: number): Presence | undefined {
+  try {
+    const record = parseRecord(text, 'a presence') as unknown as Presence
+    const fits =
+      typeof record.host === 'string' &&
+      isCount(record.pid) &&
+      isCount(record.processes) &&
+      isSize(record.expires) &&
+      Array.isArray(record.tasks) &&
+      record.tasks.every((task) => typeof task === 'string')
+    return fits && record.expires > now ? record : undefined
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * A private Redis for a process that was given none: a `redis-server` or `valkey-server` found on PATH, on a Unix socket
+ * in a directory of its own, without a TCP port and without persistence. All pools of the process share one; it stops
+ * when the last one lets go, and the next one starts another.
+ *
+ * It never outlives the process: a shell holds one end of a pipe of ours, and when the pipe ends, for whatever reason
+ * (SIGKILL too), it kills the server and removes the directory. It never keeps the process alive either.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ConnectionError } from '../errors/errors.js'
+
+const START_TIMEOUT = 5000
+const POLL_INTERVAL = 2
+// Linux allows 107 bytes, macOS 103.
+const LONGEST_SOCKET_PATH = 100
+const MOST_OUTPUT = 4000
+
+// The shell ignores the signals of a group stop, so that it is there to clean up after the server.
+const KEEPER = `
+trap '' TERM INT HUP
+directory=$1; shift
+exec 3<&0
+"$@" </dev/null 3<&- 2>&1 &
+server=$!
+{ read -r _ <&3; kill -9 $server; } 2>/dev/null &
+watcher=$!
+wait $server; status=$?
+kill -9 $watcher 2>/dev/null
+rm -rf -- "$directory"
+exit $status
+`
+
+/** One use of the process's embedded Redis. */
+export interface EmbeddedLease {
+  /** The path of the server's socket. */
+  readonly path: string
+  /** Resolves when the server has ended: with an error when nobody asked for it. */
+  readonly ended: Promise<ConnectionError | undefined>
+  /** Lets go; the last one to do so stops the server, and waits until it and its directory are gone. */
+  release(): Promise<void>
+}
+
+/** A running `redis-server` that ends with this process. */
+export class EmbeddedRedis {
+  static #shared: { readonly server: Promise<EmbeddedRedis>; users: number } | undefined
+
+  /** The path of the server's socket. */
+  readonly path: string
+  readonly ended: Promise<ConnectionError | undefined>
+  readonly #keeper: ChildProcess
+  #output = ''
+  #stopping = false
+
+  private constructor(program: string, directory: string) {
+    this.path = join(directory, 'redis.sock')
+    // A session of its own: Ctrl-C in the terminal must reach the pools first, which still need their Redis.
+    this.#keeper = spawn(
+      '/bin/sh',
+      ['-c', KEEPER, 'poolmq-redis', directory, program, ...serverArguments(this.path, directory)],
+      {
+        cwd: directory,
+        detached: true,
+        stdio: ['pipe', 'pipe', 'ignore'],
+      },
+    )
+    const { stdin, stdout } = this.#keeper
+    stdin?.on('error', () => {})
+    stdout?.on('data', (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString()).slice(-MOST_OUTPUT)
+    })
+    this.#keeper.unref()
+    for (const pipe of [stdin, stdout]) (pipe as Socket | null)?.unref()
+    this.ended = this.#untilEnded(program)
+  }
+
+  /** Takes a share of this process's server, which the first share starts. */
+  static async acquire(): Promise<EmbeddedLease> {
+    EmbeddedRedis.#shared ??= { server: EmbeddedRedis.#start(), users: 0 }
+    const shared = EmbeddedRedis.#shared
+    const forget = () => {
+      if (EmbeddedRedis.#shared === shared) EmbeddedRedis.#shared = undefined
+    }
+    shared.users++
+    const server = await shared.server.catch((error: unknown) => {
+      forget()
+      throw error
+    })
+    void server.ended.then(forget)
+    let released = false
+    return {
+      path: server.path,
+      ended: server.ended,
+      release: async () => {
+        if (!released) {
+          released = true
+          shared.users--
+        }
+        if (shared.users > 0) return
+        forget()
+        await server.#stop()
+      },
+    }
+  }
+
+  static async #start(): Promise<EmbeddedRedis> {
+    const program = findRedisProgram()
+    if (program === undefined) throw new ConnectionError(noRedis)
+    const directory = await mkdtemp(join(socketRoot(), 'poolmq-'))
+    const server = new EmbeddedRedis(program, directory)
+    try {
+      await server.#untilReachable(program)
+      return server
+    } catch (error) {
+      await server.#stop()
+      await rm(directory, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  async #untilReachable(program: string): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT
+    let failure: ConnectionError | undefined
+    void this.ended.then((error) => {
+      failure = error
+    })
+    while (!(await accepts(this.path))) {
+      if (failure) throw failure
+      if (performance.now() > deadline) {
+        throw new ConnectionError(`${program} did not open its socket within ${START_TIMEOUT} ms.${this.#said()}`)
+      }
+      await delay(POLL_INTERVAL)
+    }
+  }
+
+  async #untilEnded(program: string): Promise<ConnectionError | undefined> {
+    try {
+      // `close`, not `exit`: what the server said last is then read.
+      const [code, signal] = (await once(this.#keeper, 'close')) as [number | null, NodeJS.Signals | null]
+      if (this.#stopping) return undefined
+      return new ConnectionError(
+        `The embedded Redis (${program}) ended with ${signal ?? `exit code ${code}`}.${this.#said()}`,
+      )
+    } catch (cause) {
+      return new ConnectionError(`The embedded Redis (${program}) could not be started: ${(cause as Error).message}`, {
+        cause,
+      })
+    } finally {
+      this.#keeper.stdin?.destroy()
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true
+    this.#keeper.ref()
+    ;(this.#keeper.stdout as Socket | null)?.ref()
+    this.#keeper.stdin?.end()
+    await this.ended
+  }
+
+  #said(): string {
+    const output = this.#output.trim()
+    return output ? ` It said:\n${output}` : ''
+  }
+}
+
+/** The path of the first `redis-server`, else `valkey-server`, on PATH. */
+export function findRedisProgram(): string | undefined {
+  if (process.platform === 'win32') return undefined
+  const directories = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  const paths = ['redis-server', 'valkey-server'].flatMap((name) =>
+    directories.map((directory) => join(directory, name)),
+  )
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+const noRedis = `PoolMQ needs a Redis, and found none. Three ways to get one:
+  1. say where it is: the connection option (connection: 'redis://host:6379'), or REDIS_URL in the environment;
+  2. install redis-server or valkey-server so that it is on PATH: PoolMQ then starts a private one by itself;
+  3. run one in a container: docker run -d -p 6379:6379 redis, and set REDIS_URL=redis://localhost:6379`
+
+function serverArguments(path: string, directory: string): string[] {
+  const settings: Record<string, string> = {
+    port: '0',
+    unixsocket: path,
+    unixsocketperm: '700',
+    dir: directory,
+    save: '',
+    appendonly: 'no',
+    daemonize: 'no',
+    loglevel: 'warning',
+    'maxmemory-policy': 'noeviction',
+  }
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+function socketRoot(): string {
+  const fits = (root: string) => Buffer.byteLength(join(root, 'poolmq-XXXXXX', 'redis.sock')) <= LONGEST_SOCKET_PATH
+  return fits(tmpdir()) ? tmpdir() : '/tmp'
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}

@@ -1,0 +1,75 @@
+/**
+ * What a supervisor and its worker processes (or threads) tell each other. Payloads never take this way, nor does which
+ * chunk is in hand: that is looked up (see hand).
+ */
+import type { PoolSpec, WireError } from '@poolmq/shared'
+
+/** What a supervisor can watch as well; null: no limit. */
+export interface RecyclingLimits {
+  /** Bytes of resident memory; of a thread, of its own heap and buffers. */
+  readonly memory: number | null
+}
+
+/** A pool whose initializer a worker process runs when it starts, before any chunk asks for it. */
+export interface EagerSpec {
+  readonly clientId: string
+  readonly spec: PoolSpec
+}
+
+export interface WorkerConfig {
+  readonly pool: string
+  /** The connection's descriptor, packed: messages are JSON, and it may hold the bytes of certificates. */
+  readonly connection: string
+  /** The lock token of every chunk that this worker process takes. */
+  readonly token: string
+  readonly lockDuration: number
+  /** The descriptor of the record of what it has in hand. */
+  readonly hand: number
+  readonly modules: readonly string[]
+  readonly eager?: EagerSpec
+  /** A Pool's own worker: more modules may follow. */
+  readonly local: boolean
+  /** Pools whose initializer has failed for good on this host, by client. */
+  readonly brokenInitializers: readonly (readonly [clientId: string, error: WireError])[]
+}
+
+export type ToWorker =
+  | { readonly type: 'config'; readonly config: WorkerConfig }
+  /** Take chunks from now on. */
+  | { readonly type: 'go' }
+  | { readonly type: 'load'; readonly modules: readonly string[] }
+  /** Finish the chunk in hand and exit. */
+  | { readonly type: 'drain' }
+  /** Abort the running task if it is of this chunk; the supervisor kills a process that goes on with it. */
+  | { readonly type: 'cancel'; readonly jobId: string }
+  /** Abort the running task and exit; the supervisor kills a process that does not in time. */
+  | { readonly type: 'stop' }
+
+export type FromWorker =
+  /** Modules are loaded, Redis is connected. */
+  | { readonly type: 'ready'; readonly tasks: readonly string[] }
+  /** The chunk in hand is the last one before this process exits. */
+  | { readonly type: 'last' }
+  /** This process is to be replaced when its successor is ready; it works on until then. */
+  | { readonly type: 'replace' }
+  /** What the supervisor may watch as well. */
+  | { readonly type: 'limits'; readonly limits: RecyclingLimits }
+  /** No chunk is in hand and none will be taken: this process exits now. */
+  | { readonly type: 'done' }
+  /**
+   * This item of the chunk in hand starts, and may run for so many milliseconds (0: no limit). Told only of a chunk that
+   * has a limit, or has lost its worker process before.
+   */
+  | { readonly type: 'item'; readonly jobId: string; readonly index: number; readonly limit: number }
+  /** The process cannot start: a module does not load, Redis is not to be had. */
+  | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'initialized'; readonly clientId: string }
+  | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }
+
+/** One end of the line between a supervisor and a worker process or thread. */
+export interface SupervisorChannel {
+  send(message: FromWorker): void
+  onMessage(listener: (message: ToWorker) => void): void
+  /** Ends this worker process or thread after what was sent has been handed over. */
+  exit(code: number): void
+}

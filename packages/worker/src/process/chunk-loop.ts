@@ -1,0 +1,241 @@
+/**
+ * The life of a worker process: take a chunk, see that its pool is initialized, run it, deliver its outcome, take the
+ * next. It shows its supervisor which chunk is in hand and never renews a lock itself: a task may block this thread for
+ * as long as it likes. Whatever happens to the connection is waited out; what happens to this process is the
+ * supervisor's business.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  CancelledError,
+  formatOutcome,
+  isRefusal,
+  type Outcome,
+  type PoolKeys,
+  type PoolSpec,
+  ProtocolError,
+  parseChunk,
+  parseChunkId,
+  type RedisLink,
+  type TaskFunction,
+  taskIds,
+} from '@poolmq/shared'
+import type { HandWriter } from '../line/hand.js'
+import type { SupervisorChannel } from '../line/messages.js'
+import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
+import type { ChunkStore } from '../queue/chunk-store.js'
+import { LossLedger } from '../queue/loss-ledger.js'
+import { liveHosts } from '../queue/presence.js'
+import { failedOutcome, runChunk } from './chunk-runner.js'
+import { type Initializer, InitializerFailure } from './initializer.js'
+import { Recycling } from './recycling.js'
+import { RunningChunk } from './running-chunk.js'
+import { unknownTask } from './unknown-task.js'
+
+/** Milliseconds that a chunk which cannot be run here and now is put off. */
+const putOffPause = 200
+
+export interface ChunkLoopParts {
+  readonly pool: string
+  readonly token: string
+  /** Milliseconds that a wait for a chunk lasts at most before the queue is looked at again. */
+  readonly longestWait: number
+  readonly queue: ChunkQueue
+  readonly store: ChunkStore
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly initializer: Initializer
+  readonly channel: SupervisorChannel
+  /** Tells which chunk is in hand. */
+  readonly hand: HandWriter
+  /** The task of this id, when this worker has it. */
+  readonly findTask: (taskId: string) => Promise<TaskFunction | undefined>
+  readonly log: (error: unknown) => void
+}
+
+export class ChunkLoop {
+  readonly #parts: ChunkLoopParts
+  readonly #recycling = new Recycling()
+  #replacing = false
+  #draining = false
+  /** Set while a chunk is in hand. */
+  #running: RunningChunk | undefined
+
+  constructor(parts: ChunkLoopParts) {
+    this.#parts = parts
+  }
+
+  /** No chunk is taken any more. True when none is in hand, so that the process can exit at once. */
+  drain(): boolean {
+    this.#draining = true
+    return this.#running === undefined
+  }
+
+  /** The running chunk is not wanted any more: its task is told, and the supervisor sees to its end. */
+  cancel(jobId: string): void {
+    if (this.#running?.jobId === jobId) this.#running.abort(new CancelledError('the call was cancelled'))
+  }
+
+  /** As `drain`, and the running task is aborted. True when it need not be waited for. */
+  abort(): boolean {
+    this.#draining = true
+    return (
+      this.#running === undefined || !this.#running.abort(new CancelledError('the worker process is being stopped'))
+    )
+  }
+
+  /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */
+  async run(): Promise<void> {
+    let next: TakenChunk | undefined
+    while (!this.#draining || next !== undefined) {
+      next ??= await this.#wait()
+      if (next !== undefined) next = await this.#process(next)
+    }
+    this.#parts.hand.write(undefined)
+    this.#parts.channel.send({ type: 'done' })
+  }
+
+  async #wait(): Promise<TakenChunk | undefined> {
+    const { queue, token, hand, longestWait } = this.#parts
+    while (!this.#draining) {
+      // Told again each time: that is how the supervisor knows that this process listens.
+      hand.write(undefined)
+      const taken = await this.#insist(() => queue.take(token))
+      if (taken !== undefined) return taken
+      await this.#insist(() => queue.waitForChunk(longestWait / 1000))
+    }
+    return undefined
+  }
+
+  async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
+    const { hand, pool } = this.#parts
+    this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
+    hand.write(taken.jobId)
+    try {
+      const outcome = await this.#outcome(taken, this.#running)
+      if (outcome === undefined) return undefined
+      this.#askForSuccessor()
+      return await this.#deliver(taken, outcome)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome | undefined> {
+    const { store, initializer } = this.#parts
+    try {
+      const id = parseChunkId(taken.jobId)
+      if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
+      const chunk = parseChunk(taken.data)
+      const broken = initializer.brokenBy(id.clientId)
+      if (broken !== undefined) throw broken
+      const task = await this.#parts.findTask(taken.taskId)
+      if (task === undefined) return await this.#passOn(taken)
+      if (chunk.spec) {
+        const spec = await this.#insist(() => initializer.ensure(id.clientId), isOfThePool)
+        if (spec === undefined) return await this.#putOff(taken)
+        this.#limit(spec)
+      }
+      this.#startChunk()
+      const losses = new LossLedger(taken.fields)
+      if (losses.updates.size > 0) await this.#insist(() => store.noteFields(taken.jobId, losses.updates))
+      const tellItem = (index: number, limit: number) =>
+        this.#parts.channel.send({ type: 'item', jobId: taken.jobId, index, limit })
+      const beforeItem = async (index: number) => {
+        if (losses.persistent) await this.#insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
+        tellItem(index, 0)
+      }
+      return await runChunk({ task, chunk, losses, beforeItem, tellItem, running })
+    } catch (error) {
+      if (error instanceof InitializerFailure) throw error
+      return failedOutcome(error)
+    }
+  }
+
+  #limit(spec: PoolSpec): void {
+    if (!this.#recycling.limit(spec)) return
+    this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
+  }
+
+  /** Failed chunks count as well, as in Python. */
+  #startChunk(): void {
+    if (!this.#recycling.startChunk()) return
+    this.#draining = true
+    this.#parts.channel.send({ type: 'last' })
+  }
+
+  #askForSuccessor(): void {
+    if (this.#draining || this.#replacing || !this.#recycling.isDue()) return
+    this.#replacing = true
+    this.#parts.channel.send({ type: 'replace' })
+  }
+
+  /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
+  async #passOn(taken: TakenChunk): Promise<undefined> {
+    const { link, keys } = this.#parts
+    const hosts = await this.#insist(() => liveHosts(link, keys))
+    const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
+    if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
+    return this.#putOff(taken)
+  }
+
+  /**
+   * Leaves a chunk for later: another worker must take it, or its client, whose lease has lapsed, may come back and
+   * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
+   */
+  async #putOff(taken: TakenChunk): Promise<undefined> {
+    const { link, keys, queue, store, token } = this.#parts
+    const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
+    if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
+      await this.#insist(() => queue.postpone(taken.jobId, token, putOffPause))
+    } else {
+      await this.#insist(() => store.dropHeld(taken.jobId, token))
+      await this.#insist(() => store.dropWaiting(`${clientId}.`))
+    }
+  }
+
+  async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
+    const { store } = this.#parts
+    const entry = formatOutcome(taken.jobId, outcome)
+    const { delivered, next } = await this.#complete(taken, entry)
+    if (!delivered) {
+      // The client's lease has ended: what it left waiting is nobody's.
+      const clientId = parseChunkId(taken.jobId)?.clientId
+      if (clientId !== undefined) await this.#insist(() => store.dropWaiting(`${clientId}.`))
+    }
+    return next
+  }
+
+  /** A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process. */
+  async #complete(taken: TakenChunk, entry: readonly (string | Buffer)[]): ReturnType<ChunkQueue['complete']> {
+    const { queue, store, token, log } = this.#parts
+    try {
+      return await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
+    } catch (error) {
+      log(error)
+      await this.#insist(() => store.dropHeld(taken.jobId, token), isRefusal).catch(log)
+      return { delivered: true, next: undefined }
+    }
+  }
+
+  /**
+   * Does it until Redis lets it: the supervisor ends this process when there is no more point in it.
+   *
+   * @param isFinal - errors that are no reason to ask again
+   */
+  async #insist<T>(action: () => Promise<T>, isFinal = (_error: unknown): boolean => false): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await action()
+      } catch (error) {
+        if (isFinal(error)) throw error
+        if (tries % 10 === 0) this.#parts.log(error)
+        await delay(Math.min(50 * 2 ** tries, 1000))
+      }
+    }
+  }
+}
+
+/** What the user's own code has thrown, or a damaged record. */
+function isOfThePool(error: unknown): boolean {
+  return error instanceof InitializerFailure || error instanceof ProtocolError
+}

@@ -1,0 +1,125 @@
+/**
+ * Runs the items of one chunk, one after the other, and makes its outcome. Whatever a task does that leaves the process
+ * alive ends here: thrown errors and non-errors, rejections, values that cannot be encoded.
+ */
+import {
+  type Chunk,
+  decodeList,
+  type EncodingError,
+  encodeError,
+  encodeValue,
+  encodeValues,
+  longestPayload,
+  type Outcome,
+  type Payload,
+  payloadLength,
+  type TaskFunction,
+} from '@poolmq/shared'
+import type { LossLedger } from '../queue/loss-ledger.js'
+import { itemRunner } from './item-runner.js'
+import type { RunningChunk } from './running-chunk.js'
+import { taskContext } from './task-context.js'
+
+type Failure = Outcome['failures'][number]
+
+/** Called before an item of a chunk that has lost a worker process starts; it is waited for. */
+export type BeforeItem = (index: number) => Promise<void> | void
+
+/** Tells the supervisor which item runs, and for how many milliseconds it may; 0: no limit. */
+export type TellItem = (index: number, limit: number) => void
+
+export interface ChunkRun {
+  readonly task: TaskFunction
+  readonly chunk: Chunk
+  readonly losses: LossLedger
+  readonly beforeItem: BeforeItem
+  readonly tellItem: TellItem
+  readonly running: RunningChunk
+}
+
+/** The outcome of a chunk of which no item can run, for one reason. */
+export function failedOutcome(error: unknown): Outcome {
+  return { payload: { encoding: 'json', text: '[]' }, failures: [[-1, encodeError(error)]], duration: 0 }
+}
+
+/** @throws EncodingError when the chunk's payload cannot be decoded. */
+export async function runChunk(run: ChunkRun): Promise<Outcome> {
+  const items = decodeList(run.chunk.payload)
+  run.running.attempt = run.losses.unknown + 1
+  const start = performance.now()
+  const { values, failures } = await taskContext.run(run.running, runItems, run, items)
+  const duration = performance.now() - start
+  return { ...encodeOutcome(values, failures, run.chunk.mode), duration }
+}
+
+async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
+  const { chunk, losses, running } = run
+  const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.index, limit))
+  const values: unknown[] = new Array(items.length)
+  const failures: Failure[] = []
+  for (let i = 0; i < items.length; i++) {
+    running.start(i)
+    try {
+      if (running.aborted !== undefined) throw running.aborted.reason
+      if (losses.careful) {
+        const given = losses.giveUp(i, running.taskId)
+        if (given !== undefined) throw given
+        await run.beforeItem(i)
+      }
+      // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
+      const value = runItem(items[i])
+      values[i] = isThenable(value) ? await value : value
+    } catch (error) {
+      values[i] = null
+      failures.push([i, encodeError(error)])
+      if (chunk.mode === 'first') break
+    }
+  }
+  return { values, failures }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+type Results = Pick<Outcome, 'payload' | 'failures'>
+
+function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Results {
+  if (mode === 'first' && failures.length > 0) return { payload: { encoding: 'json', text: '[]' }, failures }
+  try {
+    return { payload: withinBounds(encodeValues(values, 'results')), failures }
+  } catch (error) {
+    if (mode === 'first') return failedOutcome(error)
+    return encodeEach(values, failures, error as EncodingError)
+  }
+}
+
+/** Finds the values that cannot be encoded, and lets the others through. */
+function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError): Results {
+  const all = [...failures]
+  const failed = new Set(failures.map(([offset]) => offset))
+  for (let i = 0; i < values.length; i++) {
+    if (failed.has(i)) continue
+    try {
+      encodeValue(values[i], `results[${i}]`)
+    } catch (error) {
+      values[i] = null
+      all.push([i, encodeError(error)])
+    }
+  }
+  if (all.length === failures.length) return failedOutcome(whole)
+  try {
+    return { payload: withinBounds(encodeValues(values, 'results')), failures: all }
+  } catch (error) {
+    return failedOutcome(error)
+  }
+}
+
+function withinBounds(payload: Payload): Payload {
+  const length = payloadLength(payload)
+  if (length <= longestPayload) return payload
+  const unit = payload.encoding === 'numbers' ? 'bytes' : 'characters'
+  throw new RangeError(
+    `the results of a chunk take ${length} ${unit}, and at most ${longestPayload} can travel; use a smaller chunkSize`,
+  )
+}

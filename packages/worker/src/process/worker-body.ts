@@ -1,0 +1,148 @@
+/**
+ * What a worker process and a worker thread do alike: load the modules, connect, run the initializer of their own pool,
+ * then take chunks when told to. Ends with exit code 0 when drained, 1 when it cannot go on.
+ */
+import {
+  Deferred,
+  encodeError,
+  findTask,
+  PoolKeys,
+  RedisLink,
+  type TaskFunction,
+  taskIds,
+  within,
+} from '@poolmq/shared'
+import { HandWriter } from '../line/hand.js'
+import type { SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
+import { unpackDescriptor } from '../line/packed-descriptor.js'
+import { ChunkQueue } from '../queue/chunk-queue.js'
+import { ChunkStore } from '../queue/chunk-store.js'
+import { ChunkLoop } from './chunk-loop.js'
+import { Initializer, InitializerFailure } from './initializer.js'
+import { loadModules } from './module-loader.js'
+
+/**
+ * How often, 50 ms apart, it is looked for a module that a local Pool has just begun to use and that is on its way. Looks
+ * and not time, as a pause of this process is none of the module's delay.
+ */
+const loadLooks = 60
+
+/** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
+function logFailure(error: unknown): void {
+  void import('../logger.js').then(({ createLogger }) =>
+    createLogger('worker').warn({ err: error }, 'Redis did not do what was asked; trying again'),
+  )
+}
+
+export class WorkerBody {
+  readonly #channel: SupervisorChannel
+  readonly #go = new Deferred()
+  #loading: Promise<void> = Promise.resolve()
+  #nextLoad = new Deferred()
+  #loop: ChunkLoop | undefined
+  #ending = false
+  /** Started, and not told to take chunks yet. */
+  #waiting = false
+
+  constructor(channel: SupervisorChannel) {
+    this.#channel = channel
+    channel.onMessage((message) => this.#hear(message))
+  }
+
+  #hear(message: ToWorker): void {
+    switch (message.type) {
+      case 'config':
+        this.#run(message.config).catch((error: unknown) => this.#fail(error))
+        break
+      case 'go':
+        this.#go.resolve()
+        break
+      case 'load':
+        this.#loading = Promise.all([this.#loading, loadModules(message.modules)]).then(() => undefined)
+        this.#nextLoad.resolve()
+        this.#nextLoad = new Deferred()
+        this.#loading.catch((error: unknown) => this.#fail(error))
+        break
+      case 'drain':
+        this.drain()
+        break
+      case 'cancel':
+        this.#loop?.cancel(message.jobId)
+        break
+      case 'stop':
+        this.stop()
+        break
+    }
+  }
+
+  /** Finish the chunk in hand, then exit. */
+  drain(): void {
+    this.#ending = true
+    // A process that is still starting ends when it has started: its initializer runs, as Python's does.
+    if (this.#loop?.drain() === true || this.#waiting) this.#channel.exit(0)
+  }
+
+  /** Exit as soon as the running task lets it; the supervisor sets the limit. */
+  stop(): void {
+    this.#ending = true
+    if (this.#loop === undefined || this.#loop.abort()) this.#channel.exit(0)
+  }
+
+  async #run(config: WorkerConfig): Promise<void> {
+    const keys = new PoolKeys(config.pool)
+    const [link] = await Promise.all([RedisLink.open(unpackDescriptor(config.connection)), loadModules(config.modules)])
+    const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
+    const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId) =>
+      this.#channel.send({ type: 'initialized', clientId }),
+    )
+    const { eager } = config
+    if (eager !== undefined && initializer.brokenBy(eager.clientId) === undefined) {
+      await initializer.ensure(eager.clientId, eager.spec)
+    }
+    this.#channel.send({ type: 'ready', tasks: taskIds() })
+    if (this.#ending) this.#channel.exit(0)
+    this.#waiting = true
+    await this.#go.promise
+    this.#waiting = false
+    if (this.#ending) return
+    const { pool, token } = config
+    this.#loop = new ChunkLoop({
+      pool,
+      token,
+      longestWait: config.lockDuration / 2,
+      queue,
+      store: new ChunkStore(link, keys, config.lockDuration),
+      link,
+      keys,
+      initializer,
+      channel: this.#channel,
+      hand: new HandWriter(config.hand),
+      findTask: (taskId) => this.#findTask(taskId, config.local),
+      log: logFailure,
+    })
+    await this.#loop.run()
+    this.#channel.exit(0)
+  }
+
+  /**
+   * A local Pool may define tasks after it has started its worker processes: their module is on its way then, and is
+   * waited for. Other workers know from the beginning what they will ever know.
+   */
+  async #findTask(taskId: string, local: boolean): Promise<TaskFunction | undefined> {
+    for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
+      await this.#loading
+      const task = findTask(taskId)
+      if (task !== undefined || !local || looks === loadLooks) return task
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof InitializerFailure) {
+      const { clientId, reason } = error
+      this.#channel.send({ type: 'initializer-failed', clientId, error: encodeError(reason) })
+    } else {
+      this.#channel.send({ type: 'failed', error: encodeError(error) })
+    }
+    this.#channel.exit(1)
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * What a supervisor does by the clock: renew leases, show presence, give back chunks whose lease has lapsed, stop chunks
+ * whose client is gone. And, at a death, give back what the dead process held. A tick that fails (Redis is out of reach)
+ * is logged and done again at the next; a tick never overlaps itself.
+ */
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type ChunkId,
+  formatPresence,
+  type PoolKeys,
+  type Presence,
+  parseChunkId,
+  queueKeySuffixes,
+  type RedisLink,
+  within,
+} from '@poolmq/shared'
+import type { Log } from '../logger.js'
+import { sweepPool } from '../queue/chunk-scripts.js'
+import type { ChunkStore } from '../queue/chunk-store.js'
+import type { Loss } from '../queue/loss-ledger.js'
+import { LockKeeper } from './lock-keeper.js'
+import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
+
+export interface SupervisorDutiesOptions {
+  readonly id: string
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly store: ChunkStore
+  readonly lockDuration: number
+  readonly slots: ReadonlySet<WorkerSlot>
+  readonly log: Log
+}
+
+/** Milliseconds between two looks at the clients of running chunks. */
+const watchInterval = 1000
+/** Milliseconds after which Redis has read what a dead process has sent. */
+const lastWords = 100
+/** Milliseconds that Redis has to take the presence when somebody asks whether it does. */
+const presenceTimeout = 2000
+/** Milliseconds that a dead process's chunk is tried to be given back; then its lock has lapsed anyway. */
+const recoverTimeout = 15_000
+
+export class SupervisorDuties {
+  readonly #options: SupervisorDutiesOptions
+  readonly #locks: LockKeeper
+  readonly #timers: NodeJS.Timeout[] = []
+  #presence: () => Omit<Presence, 'expires'> = () => ({ host: hostname(), pid: process.pid, processes: 0, tasks: [] })
+  /** The presence that is being shown because somebody asked. */
+  #showing: Promise<string[]> | undefined
+  #ended = false
+
+  constructor(options: SupervisorDutiesOptions) {
+    this.#options = options
+    this.#locks = new LockKeeper(options.store, options.slots)
+  }
+
+  start(presence: () => Omit<Presence, 'expires'>): void {
+    const { lockDuration, link, store, slots } = this.#options
+    this.#presence = presence
+    this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
+    this.#every(lockDuration / 3, 'showing presence', () => this.#announce())
+    this.#every(Math.max(100, lockDuration / 10), 'looking for lapsed leases', async () => {
+      const lapsed = await store.giveBackLapsed()
+      if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
+    })
+    this.#every(watchInterval, 'watching clients', () => this.#watchClients())
+    this.#every(lockDuration, 'listening for deaf worker processes', async () => {
+      await link.client.ping()
+      for (const slot of slots) slot.checkHearing()
+    })
+    this.#every(watchInterval, 'watching memory', async () => {
+      for (const slot of slots) slot.checkMemory()
+    })
+  }
+
+  /** Shows what has changed, now rather than at the next tick; if Redis refuses, the tick does it. */
+  announceSoon(): void {
+    this.#announce().catch((error: unknown) => this.#options.log.debug({ err: error }, 'presence could not be shown'))
+  }
+
+  async #announce(): Promise<void> {
+    if (this.#ended) return
+    const { link, keys, id, lockDuration } = this.#options
+    const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
+    const replies = await link.client
+      .pipeline()
+      .hset(keys.hosts, id, record)
+      .pexpire(keys.hosts, lockDuration * 2)
+      .exec()
+    const refused = replies?.find(([error]) => error !== null)?.[0]
+    if (refused) throw refused
+  }
+
+  /** What keeps this host from being seen by its pool, found by showing it: a connection that is open proves nothing. */
+  async obstacles(): Promise<string[]> {
+    if (this.#options.link.lostFor > 0) return ['the connection to Redis is lost']
+    // One at a time: what Redis has not answered yet is the answer to all who ask meanwhile.
+    this.#showing ??= this.#announce()
+      .then(
+        () => [],
+        (error: unknown) => [`Redis refuses its presence: ${(error as Error).message}`],
+      )
+      .finally(() => {
+        this.#showing = undefined
+      })
+    const shown = this.#showing
+    return (await within(presenceTimeout, shown)) ? await shown : ['Redis does not answer']
+  }
+
+  /** Gives back what a worker process held when it ended. */
+  async recover(loss: WorkerLoss): Promise<void> {
+    const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
+    for (const end = Date.now() + recoverTimeout; ; ) {
+      try {
+        await this.#giveBack(loss, JSON.stringify(details))
+        return
+      } catch (error) {
+        if (this.#ended || Date.now() > end) return
+        this.#options.log.warn({ err: error }, 'could not give back the chunk of a dead worker process; trying again')
+        await delay(200)
+      }
+    }
+  }
+
+  async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
+    const { store } = this.#options
+    let held = await store.heldBy(loss.token)
+    if (held.length === 0) {
+      // The dead process may have asked for a chunk with its last words, which Redis may not have read yet.
+      await delay(lastWords)
+      held = await store.heldBy(loss.token)
+    }
+    for (const jobId of held) await this.#giveBackChunk(jobId, loss, details)
+  }
+
+  async #giveBackChunk(jobId: string, loss: WorkerLoss, details: string): Promise<void> {
+    const { store, log } = this.#options
+    if (loss.cancelled === jobId) return store.dropHeld(jobId, loss.token)
+    if (loss.late?.jobId === jobId) {
+      await store.noteFields(jobId, new Map([[`late:${loss.late.index}`, String(loss.late.limit)]]))
+    }
+    if (loss.counts) {
+      log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
+      await store.noteLoss(jobId, loss.token, loss.item?.jobId === jobId ? loss.item.index : undefined, details)
+    }
+    await store.giveBack(jobId, loss.token)
+  }
+
+  /**
+   * Stops what runs for nobody: of clients whose lease is gone (a client's result stream is its lease), and of calls that
+   * were cancelled. It asks, rather than being told, so that no message can be missed.
+   */
+  async #watchClients(): Promise<void> {
+    const { slots, store } = this.#options
+    const running = new Map<string, ChunkId>()
+    for (const slot of slots) {
+      const jobId = slot.held?.jobId ?? ''
+      const id = parseChunkId(jobId)
+      if (id !== undefined) running.set(jobId, id)
+    }
+    const { clients, calls } = await this.#unwanted(running)
+    for (const clientId of clients) await store.dropWaiting(`${clientId}.`)
+    for (const [jobId, id] of running) {
+      if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`)) continue
+      for (const slot of slots) slot.cancel(jobId)
+    }
+  }
+
+  async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<{ clients: Set<string>; calls: Set<string> }> {
+    const { link, keys } = this.#options
+    const clients = [...new Set([...running.values()].map((id) => id.clientId))]
+    const calls = [...new Set([...running.values()].map((id) => `${id.clientId}.${id.call}`))]
+    if (clients.length === 0) return { clients: new Set(), calls: new Set() }
+    const pipeline = link.client.pipeline()
+    for (const clientId of clients) pipeline.exists(keys.results(clientId))
+    for (const call of calls) pipeline.zscore(keys.stops, call)
+    const replies = (await pipeline.exec()) ?? []
+    return {
+      clients: new Set(clients.filter((_, i) => replies[i]?.[0] === null && replies[i]?.[1] === 0)),
+      calls: new Set(calls.filter((_, i) => typeof replies[clients.length + i]?.[1] === 'string')),
+    }
+  }
+
+  /** Removes what a client has left: its lease, its spec, and the chunks that wait. */
+  async removeClient(clientId: string): Promise<void> {
+    const { link, keys, store } = this.#options
+    await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
+    await store.dropAll(`${clientId}.`)
+  }
+
+  /** Withdraws the presence, and removes the pool's keys when this was the last to use it. */
+  async end(): Promise<void> {
+    this.#ended = true
+    for (const timer of this.#timers) clearInterval(timer)
+    const { link, keys, id, log } = this.#options
+    const queueKeys = queueKeySuffixes.filter((key) => !['wait', 'active', 'prioritized', 'delayed'].includes(key))
+    const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
+    try {
+      await link.client.hdel(keys.hosts, id)
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [Date.now()])
+    } catch (error) {
+      log.info({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
+    }
+  }
+
+  #every(interval: number, what: string, action: () => Promise<void>): void {
+    let running = false
+    const tick = async () => {
+      if (running || this.#ended) return
+      running = true
+      try {
+        await action()
+      } catch (error) {
+        // At the end Redis may go first: a Pool's own ends with it.
+        if (!this.#ended) this.#options.log.warn({ err: error }, `${what} failed; it is done again in ${interval} ms`)
+      } finally {
+        running = false
+      }
+    }
+    void tick()
+    this.#timers.push(setInterval(tick, interval))
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The supervisor of a host: keeps N worker processes (or threads) running, holds the leases of the chunks they have in
+ * hand, and gives a dead one's chunk back. It runs no user code, so its event loop always turns. Chunks do not pass
+ * through it: worker processes pull them from Redis themselves.
+ *
+ * It composes the roles that stand in files of their own: worker-slot (a seat, its worker process and the successors) and
+ * supervisor-duties (leases, being seen, chunks of lost hosts, clients that are gone).
+ */
+import { hostname } from 'node:os'
+import {
+  assertServer,
+  type ConnectionDescriptor,
+  ConnectionError,
+  type ConnectionOption,
+  Deferred,
+  decodeError,
+  explainFailure,
+  PoolKeys,
+  PoolTerminatedError,
+  RedisLink,
+  randomId,
+  type WireError,
+  within,
+} from '@poolmq/shared'
+import type { EagerSpec, WorkerConfig } from '../line/messages.js'
+import { packDescriptor } from '../line/packed-descriptor.js'
+import { createLogger } from '../logger.js'
+import { ChunkStore } from '../queue/chunk-store.js'
+import type { HealthSource, WorkerCounts } from './health-source.js'
+import { InitializerFailures } from './initializer-failures.js'
+import { SupervisorDuties } from './supervisor-duties.js'
+import type { StartedWorker } from './worker-handle.js'
+import { WorkerSlot } from './worker-slot.js'
+
+export interface SupervisorOptions {
+  /** The name of the pool to serve. */
+  readonly pool: string
+  /** How many worker processes (or threads) run at the same time. */
+  readonly processes: number
+  /** Worker threads in this process instead of processes. @defaultValue false */
+  readonly threads?: boolean
+  /** Worker processes that were started already, with `forkWorker`. */
+  readonly started?: readonly StartedWorker[]
+  /** URLs of the task modules. */
+  readonly modules: readonly string[]
+  readonly connection: ConnectionOption | ConnectionDescriptor | undefined
+  /** A Pool's own supervisor: more modules may follow. @defaultValue false */
+  readonly local?: boolean
+  /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
+  readonly lockDuration?: number
+  /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
+  readonly drainTimeout?: number
+}
+
+/** Milliseconds that withdrawing from Redis may take. */
+const withdrawTimeout = 2000
+/** Milliseconds that a stopped worker process has to end by itself. */
+const stopGrace = 500
+/** Worker processes that may die at their start, one after the other, before the supervisor gives up. */
+const maxFailedStarts = 3
+
+export class Supervisor implements HealthSource {
+  readonly id = randomId()
+  readonly #options: SupervisorOptions
+  readonly #log = createLogger('supervisor')
+  readonly #slots = new Set<WorkerSlot>()
+  readonly #initializerFailures = new InitializerFailures()
+  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'brokenInitializers'>>()
+  readonly #firstReady = new Deferred()
+  readonly #ended = new Deferred<unknown>()
+  #modules: string[]
+  #duties: SupervisorDuties | undefined
+  #link: RedisLink | undefined
+  #failedStarts = 0
+  /** A worker process has been ready: all that one needs is there. */
+  #served = false
+  #failure: unknown
+  #ending = false
+  /** Its last words to Redis are being said. */
+  #withdrawn = false
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#modules = [...options.modules]
+    this.#config.promise.catch(() => undefined)
+    this.#firstReady.promise.catch(() => undefined)
+    this.#ended.promise.catch(() => undefined)
+    // The processes are started before anything else: their start takes longest, and needs nothing from us yet.
+    for (let i = 0; i < options.processes; i++) this.#startSlot(options.started?.[i])
+  }
+
+  /** Resolves when every worker process could have started; rejects when they cannot. */
+  get ready(): Promise<void> {
+    return this.#firstReady.promise
+  }
+
+  /** Resolves when the supervisor has ended: with an error when it had to give up, else with undefined. */
+  get ended(): Promise<unknown> {
+    return this.#ended.promise
+  }
+
+  get workers(): WorkerCounts {
+    const slots = [...this.#slots]
+    const ready = slots.filter((slot) => slot.isReady).length
+    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.held !== undefined).length }
+  }
+
+  /** What keeps this host from taking a chunk now: nothing when it could. */
+  async obstacles(): Promise<string[]> {
+    if (this.#ending) return ['it is ending']
+    const found = await (this.#duties?.obstacles() ?? ['it is not connected to Redis yet'])
+    return this.workers.ready > 0 ? found : [...found, 'no worker process is ready']
+  }
+
+  /**
+   * Connects and begins its duties.
+   *
+   * @throws ConnectionError when Redis is not to be had, or too old.
+   */
+  async start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
+    const { pool, lockDuration = 10_000 } = this.#options
+    try {
+      const link = await RedisLink.open(connection)
+      if (this.#withdrawn) return await link.close()
+      this.#link = link
+      const warning = await assertServer(link)
+      if (warning !== undefined) this.#log.warn(warning)
+      this.#config.resolve({
+        pool,
+        connection: packDescriptor(link.descriptor),
+        lockDuration,
+        local: this.#options.local === true,
+        ...(eager && { eager }),
+      })
+      const keys = new PoolKeys(pool)
+      const store = new ChunkStore(link, keys, lockDuration)
+      await store.prepare()
+      if (this.#withdrawn) return await link.close()
+      this.#duties = new SupervisorDuties({
+        id: this.id,
+        link,
+        keys,
+        store,
+        lockDuration,
+        slots: this.#slots,
+        log: this.#log,
+      })
+      this.#duties.start(() => this.#presence())
+    } catch (reason) {
+      const error = this.#link === undefined ? reason : explainFailure(reason, this.#link.descriptor)
+      this.#config.reject(error)
+      if (this.#ending) return await this.#end('stop', 0)
+      await this.#giveUp(error)
+      throw error
+    }
+  }
+
+  /** Makes more task modules known to all worker processes. */
+  load(modules: readonly string[]): void {
+    const fresh = modules.filter((url) => !this.#modules.includes(url))
+    if (fresh.length === 0) return
+    this.#modules.push(...fresh)
+    for (const slot of this.#slots) slot.send({ type: 'load', modules: fresh })
+  }
+
+  /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
+  async drain(): Promise<void> {
+    // A host that has not reached Redis yet has nothing to finish; a Pool's own processes still run their initializer.
+    if (this.#link === undefined && this.#options.local !== true) return await this.stop()
+    await this.#end('drain', this.#options.drainTimeout ?? 30_000)
+  }
+
+  /** Stops running tasks and gives their chunks back. */
+  async stop(): Promise<void> {
+    await this.#end('stop', stopGrace)
+  }
+
+  /** Stops, and removes what this client has left in Redis: its process is gone. */
+  async abandon(clientId: string): Promise<void> {
+    await this.#end('stop', 0, () => this.#duties?.removeClient(clientId))
+  }
+
+  async #end(how: 'drain' | 'stop', grace: number, last?: () => Promise<void> | undefined): Promise<void> {
+    if (this.#withdrawn) return
+    this.#ending = true
+    this.#firstReady.reject(new PoolTerminatedError('the supervisor was ended before it was ready'))
+    await Promise.all([...this.#slots].map((slot) => slot.end(how, grace)))
+    if (this.#withdrawn) return // a second order has overtaken the first
+    this.#withdrawn = true
+    // Redis may be out of reach: what can not be withdrawn in time lapses by itself.
+    await within(withdrawTimeout, Promise.resolve(last?.()))
+    await within(withdrawTimeout, Promise.resolve(this.#duties?.end()))
+    await this.#link?.close()
+    this.#ended.resolve(this.#failure)
+  }
+
+  async #giveUp(error: unknown): Promise<void> {
+    if (this.#ending) return
+    this.#failure = error
+    this.#firstReady.reject(error)
+    await this.#end('stop', 0)
+  }
+
+  #presence() {
+    const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
+    return { host: hostname(), pid: process.pid, processes: this.#slots.size, tasks }
+  }
+
+  #startSlot(started: StartedWorker | undefined): void {
+    const slot: WorkerSlot = new WorkerSlot({
+      started,
+      threads: this.#options.threads === true,
+      config: async (token) => ({
+        ...(await this.#config.promise),
+        token,
+        modules: this.#modules,
+        brokenInitializers: this.#initializerFailures.broken,
+      }),
+      onReady: () => {
+        this.#failedStarts = 0
+        this.#served = true
+        if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
+        this.#duties?.announceSoon()
+      },
+      onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
+      onLost: (loss) => this.#recover(loss),
+      onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
+      onInitialized: (clientId) => this.#initializerFailures.succeeded(clientId),
+      onInitializerFailed: (clientId, error) => this.#initializerFailures.failed(clientId, error),
+    })
+    this.#slots.add(slot)
+  }
+
+  async #recover(loss: Parameters<SupervisorDuties['recover']>[0]): Promise<void> {
+    await this.#duties?.recover(loss)
+  }
+
+  /** Milliseconds to wait before the next start; undefined when there is to be none. */
+  #failedStart(reason: WireError | string, killed: boolean): number | undefined {
+    const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
+    // Redis is away: whoever serves the pool already waits until it is back.
+    if (error instanceof ConnectionError && this.#duties !== undefined) {
+      this.#log.warn({ err: error }, 'a worker process cannot reach Redis; another is started')
+      return 1000
+    }
+    this.#failedStarts++
+    // A module that does not load will not load the next time either. What was killed from outside (the OOM killer), on a
+    // host that has served, says nothing about the next one: giving up would leave the pool without this host.
+    const mayPass = killed && this.#served
+    const isTooOften = this.#failedStarts >= maxFailedStarts * this.#options.processes
+    if (typeof reason !== 'string' || (isTooOften && !mayPass)) {
+      void this.#giveUp(error)
+      return undefined
+    }
+    this.#log.warn({ err: error }, 'a worker process ended before it was ready')
+    return 50 * 2 ** Math.min(this.#failedStarts, 6)
+  }
+}

@@ -1,0 +1,63 @@
+// Who is to blame for dead worker processes: read off the fields of a chunk's hash.
+import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
+import { describe, expect, test } from 'vitest'
+import { LossLedger, maxStarts } from '../../../../packages/worker/src/queue/loss-ledger.js'
+
+const ledger = (fields: Record<string, string>) => new LossLedger(new Map(Object.entries(fields)))
+
+test('a fresh chunk is run without care', () => {
+  const fresh = ledger({ name: 'math.square', data: '…', ats: '1' })
+  expect(fresh).toMatchObject({ careful: false, persistent: false, unknown: 0 })
+  expect(fresh.giveUp(0, 'math.square')).toBeUndefined()
+  expect(fresh.updates.size).toBe(0)
+})
+
+test('starts that ended in no loss cost nothing, however many', () => {
+  expect(ledger({ ats: '50' }).giveUp(0, 't')).toBeUndefined()
+})
+
+test('a loss of which the item is not known counts for all items, one that is known for that item', () => {
+  const chunk = ledger({ lost: '1', 'lost:7': '2' })
+  expect(chunk.careful).toBe(true)
+  expect(chunk.giveUp(7, 't')).toBeInstanceOf(WorkerLostError)
+  for (const innocent of [0, 6, 8]) expect(chunk.giveUp(innocent, 't')).toBeUndefined()
+})
+
+test('an item is given up after three starts, and the error says what is known', () => {
+  const loss = { pid: 4711, host: 'alpha', exitCode: null, signal: 'SIGKILL' }
+  const error = ledger({ 'lost:2': String(maxStarts), loss: JSON.stringify(loss) }).giveUp(2, 'math.exit')
+  expect(error).toMatchObject({ code: 'ERR_POOL_WORKER_LOST', starts: 3, pid: 4711, host: 'alpha', signal: 'SIGKILL' })
+  expect(error?.message).toContain('pid 4711 on alpha')
+})
+
+test('an item whose time was over is not run again, its neighbours are', () => {
+  const chunk = ledger({ 'late:3': '500' })
+  expect(chunk.careful).toBe(true)
+  expect(chunk.giveUp(3, 't')).toBeInstanceOf(TaskTimeoutError)
+  expect(chunk.giveUp(4, 't')).toBeUndefined()
+})
+
+describe('lapses: the whole host was lost', () => {
+  test('without a known item, they are laid on the chunk, once', () => {
+    const first = ledger({ stc: '1' })
+    expect(first).toMatchObject({ unknown: 1, careful: true, persistent: true })
+    expect(Object.fromEntries(first.updates)).toEqual({ seen: '1', lost: '1' })
+    const again = ledger({ stc: '1', ...Object.fromEntries(first.updates) })
+    expect(again.updates.size).toBe(0)
+    expect(again.unknown).toBe(1)
+  })
+
+  test('with the item that ran last, on that item', () => {
+    const chunk = ledger({ stc: '3', seen: '1', lost: '1', at: '5' })
+    expect(Object.fromEntries(chunk.updates)).toEqual({ seen: '3', 'lost:5': '2' })
+    expect(chunk.giveUp(5, 't')).toBeInstanceOf(WorkerLostError)
+    expect(chunk.giveUp(4, 't')).toBeUndefined()
+  })
+})
+
+test.each([{ loss: '{' }, { loss: 'null' }, { lost: 'many' }, { 'lost:x': '9' }, { stc: 'NaN' }])(
+  'damaged fields do no harm: %j',
+  (fields) => {
+    expect(() => ledger(fields).giveUp(0, 't')).not.toThrow()
+  },
+)
