@@ -33,6 +33,13 @@ describe('serving', () => {
     expect([...host.processes().keys()]).toContain(pid)
   })
 
+  test('with flags as environment variables: a flag comes first, an empty variable is none', async () => {
+    const name = uniqueName('command')
+    const env = { REDIS_URL: redisUrl(), POOLMQ_POOL: name, POOLMQ_PROCESSES: '7', POOLMQ_LEASE: '' }
+    await using host = new ProgramRun([poolmqCommand, 'worker', '--processes', '1', ...modules], { env })
+    await host.says(`serving pool ${name} with 1 worker process\n`)
+  })
+
   test('a worker that starts after the call', async () => {
     const name = uniqueName('command')
     await using pool = new Pool({ name })
@@ -128,7 +135,7 @@ test('SIGTERM while it is still connecting ends it at once', { retry: 2 }, async
 describe('wrong usage: what is wrong, the usage, exit code 2', () => {
   test.each([
     ['no command', [], /no command/],
-    ['an unknown command', ['wroker'], /"wroker"/],
+    ['an unknown command', ['wroker'], /'wroker'/],
     ['an unknown flag', ['worker', '--pool', 'p', '--proceses', '2', 'm.js'], /--proceses/],
     ['no pool', ['worker', 'm.js'], /--pool is required/],
     ['a pool name that is none', ['worker', '--pool', 'a b', 'm.js'], /"a b"/],
@@ -151,8 +158,17 @@ describe('wrong usage: what is wrong, the usage, exit code 2', () => {
     await using run = poolmq(...args)
     expect(await run.exit()).toBe(2)
     expect(run.complaints[0]).toMatch(says)
-    expect(run.stderr).toContain('Usage: poolmq worker')
+    expect(run.stderr).toContain(args[0] === 'worker' ? 'Usage: poolmq worker' : 'Usage: poolmq')
     expect(run.stdout).toBe('')
+  })
+
+  test.each([
+    ['a variable whose value is none', { POOLMQ_PROCESSES: 'two' }, /--processes .*"two"/],
+    ['a variable and no flag', { POOLMQ_POOL: 'a b' }, /"a b"/],
+  ])('%s', async (_what, env, says) => {
+    await using run = new ProgramRun([poolmqCommand, 'worker', 'm.js'], { env: { REDIS_URL: redisUrl(), ...env } })
+    expect(await run.exit()).toBe(2)
+    expect(run.complaints[0]).toMatch(says)
   })
 
   test('no Redis is named', async () => {
@@ -222,8 +238,14 @@ describe('no usable Redis: one error, exit code 1', () => {
 test('--help and --version', async () => {
   await using help = poolmq('--help')
   expect(await help.exit()).toBe(0)
-  for (const flag of ['--pool NAME', '--processes N', '--redis URL', 'MODULE']) expect(help.stdout).toContain(flag)
+  for (const part of ['worker', 'Exit codes: 0 done']) expect(help.stdout).toContain(part)
   expect(help.stderr).toBe('')
+  await using ofWorker = poolmq('worker', '--help')
+  expect(await ofWorker.exit()).toBe(0)
+  for (const part of ['--pool <name>', '--processes <n>', '--redis <url>', 'module', 'POOLMQ_PROCESSES', 'Examples:']) {
+    expect(ofWorker.stdout).toContain(part)
+  }
+  expect(ofWorker.stderr).toBe('')
   await using version = poolmq('worker', '-v')
   expect(await version.exit()).toBe(0)
   const manifest = readFileSync(new URL('../../packages/worker/package.json', import.meta.url), 'utf8')

@@ -1,0 +1,145 @@
+/** `poolmq worker`: runs a supervisor until it is told to end, or has to give up. */
+import { availableParallelism } from 'node:os'
+import type { Command } from 'commander'
+import { moduleUrl } from '../process/module-loader.js'
+import { Supervisor } from '../supervisor/supervisor.js'
+import { exitCode, UsageError } from './exit-code.js'
+import { count, flag, poolFlag, redisFlag, target } from './flags.js'
+import type { HealthServer } from './health-server.js'
+
+interface WorkerFlags {
+  readonly pool?: string
+  readonly processes?: number
+  readonly threads?: number
+  readonly redis?: string
+  readonly lease: number
+  readonly drain: number
+  readonly healthPort?: number
+}
+
+interface WorkerArguments {
+  readonly pool: string
+  readonly processes: number
+  readonly threads: boolean
+  readonly redis: string
+  readonly lockDuration: number
+  readonly drainTimeout: number
+  readonly healthPort: number | undefined
+  readonly modules: readonly string[]
+}
+
+const examples = `
+Examples:
+  poolmq worker --pool sums ./dist/tasks.js
+  REDIS_URL=redis://10.0.0.7 poolmq worker --pool sums --processes 8 --health-port 8080 ./dist/tasks.js
+
+POOLMQ_LOG sets the level of the log: trace, debug, info, warn, error, silent.`
+
+export function addWorkerCommand(program: Command, end: (code: number) => void): void {
+  program
+    .command('worker')
+    .summary('serve a pool on this host')
+    .description('Serves a pool on this host: runs the tasks that the modules define.')
+    .argument('[module...]', 'task modules: compiled JavaScript that calls defineTasks')
+    .addOption(poolFlag('the pool to serve (required)'))
+    .addOption(
+      flag(
+        '--processes <n>',
+        'worker processes to run (default: the number of cores)',
+        'POOLMQ_PROCESSES',
+        count('--processes'),
+      ),
+    )
+    .addOption(
+      flag('--threads <n>', 'worker threads to run, instead of worker processes', 'POOLMQ_THREADS', count('--threads')),
+    )
+    .addOption(redisFlag())
+    .addOption(
+      flag(
+        '--lease <ms>',
+        'milliseconds after which another host takes over the chunks of this one when it is lost',
+        'POOLMQ_LEASE',
+        count('--lease', 1000),
+      ).default(10_000),
+    )
+    .addOption(
+      flag(
+        '--drain <ms>',
+        'milliseconds that running chunks may take to end after SIGTERM; a second SIGTERM stops at once',
+        'POOLMQ_DRAIN',
+        count('--drain', 0),
+      ).default(30_000),
+    )
+    .addOption(
+      flag(
+        '--health-port <port>',
+        'answer /livez and /readyz over HTTP on this port (0: any that is free)',
+        'POOLMQ_HEALTH_PORT',
+        count('--health-port', 0, 65_535),
+      ),
+    )
+    .addHelpText('after', examples)
+    .action(async (modules: string[], flags: WorkerFlags) => end(await serve(parse(modules, flags))))
+}
+
+function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments {
+  const { pool, redis } = target(flags)
+  if (flags.threads !== undefined && flags.processes !== undefined) {
+    throw new UsageError('--processes and --threads exclude each other')
+  }
+  if (modules.length === 0) throw new UsageError('no task modules given')
+  return {
+    pool,
+    processes: flags.processes ?? flags.threads ?? availableParallelism(),
+    threads: flags.threads !== undefined,
+    redis,
+    lockDuration: flags.lease,
+    drainTimeout: flags.drain,
+    healthPort: flags.healthPort,
+    modules: modules.map(moduleUrl),
+  }
+}
+
+async function serve(args: WorkerArguments): Promise<number> {
+  const { healthPort, ...options } = args
+  const supervisor = new Supervisor({ ...options, connection: args.redis })
+  let signals = 0
+  const onSignal = () => {
+    signals++
+    if (signals === 1) void supervisor.drain()
+    else void supervisor.stop()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort)
+  try {
+    supervisor.start().catch(() => undefined) // `ended` tells
+    supervisor.ready.then(
+      () => process.stderr.write(`poolmq: serving pool ${args.pool} with ${seats(args)}\n`),
+      () => undefined, // `ended` tells
+    )
+    const failure = await supervisor.ended
+    if (failure !== undefined) throw failure
+    return exitCode.done
+  } finally {
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+    health?.close()
+  }
+}
+
+/** Before anything else is done: it tells from the beginning that this host is not ready yet. */
+async function openHealth(supervisor: Supervisor, port: number): Promise<HealthServer> {
+  const { HealthServer } = await import('./health-server.js')
+  const health = new HealthServer(supervisor)
+  try {
+    process.stderr.write(`poolmq: health on port ${await health.start(port)}\n`)
+    return health
+  } catch (error) {
+    await supervisor.stop()
+    throw error
+  }
+}
+
+const seats = ({ processes, threads }: WorkerArguments) =>
+  `${processes} worker ${threads ? 'thread' : 'process'}${processes === 1 ? '' : threads ? 's' : 'es'}`
