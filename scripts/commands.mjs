@@ -1,10 +1,13 @@
 // What each root script does, in terms of the modules beside this one.
 import { existsSync } from 'node:fs'
+import { writeApiReference } from './api-reference.mjs'
 import { parseChaosOptions } from './chaos-options.mjs'
 import { checkTypes, compile } from './compiler.mjs'
 import { ensureDependencies } from './dependencies.mjs'
+import { checkPackages } from './package-checks.mjs'
 import { runNode } from './programs.mjs'
 import { provideRedis, provideRedisForTests } from './redis-source.mjs'
+import { setVersion } from './version.mjs'
 import { Advice, inRoot } from './workspace.mjs'
 
 const commands = {
@@ -42,7 +45,25 @@ const commands = {
   async lint(args) {
     await prepare()
     await checkTypes('test')
-    return await runNode(inRoot('node_modules/@biomejs/biome/bin/biome'), ['check', ...args])
+    await writeApiReference({ check: true })
+    const unused = await runNode(inRoot('node_modules/knip/bin/knip.js'), ['--no-progress'])
+    return (await runNode(inRoot('node_modules/@biomejs/biome/bin/biome'), ['check', ...args])) || unused
+  },
+
+  async api() {
+    await prepare()
+    await writeApiReference()
+    return 0
+  },
+
+  async packages() {
+    await prepare()
+    return await checkPackages()
+  },
+
+  async version(args) {
+    setVersion(args)
+    return 0
   },
 }
 

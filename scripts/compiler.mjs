@@ -1,3 +1,4 @@
+import { writeCommonjsEntries } from './commonjs-entries.mjs'
 import { runNode } from './programs.mjs'
 import { Advice, inRoot } from './workspace.mjs'
 
@@ -6,6 +7,7 @@ const tsc = inRoot('node_modules/typescript/bin/tsc')
 /** Compiles every project that tsconfig.json refers to; what is up to date is left alone. */
 export async function compile(args = []) {
   await check(['-b', ...args])
+  if (!args.includes('--clean')) writeCommonjsEntries()
 }
 
 /** Checks the types of a project that is not compiled to dist/. */

@@ -6,7 +6,7 @@ import { Advice, inRoot, pnpmVersion, say } from './workspace.mjs'
 /** Installs the dependencies unless node_modules is what the lock file asks for. */
 export async function ensureDependencies() {
   if (isInstalled()) return
-  const [program, ...args] = pinnedPnpm()
+  const [program, ...args] = pnpmCommand()
   say(`installing the dependencies with pnpm ${pnpmVersion}`)
   // The answer to pnpm's question whether it may replace a node_modules that another version made.
   const install = [...args, 'install', '--frozen-lockfile', '--config.confirm-modules-purge=false']
@@ -22,7 +22,7 @@ function isInstalled() {
 }
 
 /** The command for the pinned pnpm: the machine's own when its major and minor are the pinned ones, else through npx. */
-function pinnedPnpm() {
+export function pnpmCommand() {
   const own = findOnPath('pnpm')
   if (own && sameMinor(outputOf(own, ['--version']) ?? '')) return [own]
   const npx = findOnPath('npx')

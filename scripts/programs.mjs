@@ -26,8 +26,9 @@ function isExecutable(path) {
 }
 
 /** What a program prints on stdout, trimmed; undefined when it fails or does not end in time. */
-export function outputOf(program, args, { timeout = 20_000 } = {}) {
+export function outputOf(program, args, { timeout = 20_000, cwd = root } = {}) {
   const { status, stdout } = spawnSync(program, args, {
+    cwd,
     encoding: 'utf8',
     timeout,
     stdio: ['ignore', 'pipe', 'ignore'],

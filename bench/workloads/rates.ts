@@ -38,14 +38,6 @@ export async function compareRates(arena: Arena, plan: RatePlan): Promise<Row[]>
   )
 }
 
-export function itemsOf(job: Job): number {
+function itemsOf(job: Job): number {
   return job.op === 'apply' ? job.calls : job.items
-}
-
-/** Of rows that compare with the same library in several ways, only the best of the library counts for the goal. */
-export function strongest(rows: readonly Row[]): Row | undefined {
-  return rows.reduce<Row | undefined>(
-    (best, row) => ((row.theirs?.median ?? 0) > (best?.theirs?.median ?? -1) ? row : best),
-    undefined,
-  )
 }

@@ -12,7 +12,7 @@ import type { Random } from './random.js'
 export const methods = ['map', 'imap', 'imapUnordered'] as const
 export type Method = (typeof methods)[number]
 
-export const itemCount = 20_000
+const itemCount = 20_000
 
 export interface Round {
   readonly pool: Pool
@@ -99,7 +99,7 @@ function judge(output: readonly Known[], items: number, ordered: boolean): strin
 }
 
 /** Rejects when the promise does not settle in time. */
-export async function withinLimit<T>(promise: Promise<T>, limit: number, what: () => string): Promise<T> {
+async function withinLimit<T>(promise: Promise<T>, limit: number, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what()}: not ended within ${limit} ms`)), limit)

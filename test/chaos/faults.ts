@@ -9,7 +9,7 @@ import { sendSignal } from './worker-host.js'
 
 export type Fault = (fleet: Fleet, random: Random) => Promise<void>
 
-export const faults: Readonly<Record<string, Fault>> = {
+const faults: Readonly<Record<string, Fault>> = {
   /** A segfault, the OOM killer. */
   async killWorker(fleet, random) {
     const { workers } = fleet

@@ -1,15 +1,19 @@
 /** `@poolmq/client`: Python's `multiprocessing.Pool` for TypeScript, with workers on any number of machines. */
 export {
   CancelledError,
+  type ClusterConnectionOptions,
   ConnectionError,
   type ConnectionOption,
   defineTasks,
   EncodingError,
+  type EncodingErrorDetails,
+  type ErrorClass,
   InitializerError,
   isWorker,
   ModuleError,
   NestedPoolError,
   PoolError,
+  type PoolErrorOptions,
   PoolStateError,
   PoolTerminatedError,
   ProtocolError,
@@ -24,6 +28,7 @@ export {
   TimeoutError,
   taskRefs,
   UnknownTaskError,
+  type WorkerLostDetails,
   WorkerLostError,
 } from '@poolmq/shared'
 export { currentTask, type TaskContext } from '@poolmq/worker'

@@ -42,7 +42,7 @@ export interface PoolOptions {
   /** Milliseconds after which a worker process is replaced, in the same way. At least 1. @defaultValue none */
   readonly maxAgePerChild?: number | undefined
   /**
-   * Joins the pool of this name, which `poolmq worker --pool NAME` serves on any host: 1 to 100 letters, digits, `_`,
+   * Joins the pool of this name, which `npx @poolmq/worker worker --pool NAME` serves on any host: 1 to 100 letters, digits, `_`,
    * `.`, `-`. @defaultValue a private pool
    */
   readonly name?: string | undefined

@@ -92,7 +92,7 @@ export class Pool {
   }
 
   /**
-   * As {@link apply}, without waiting. Python: `apply_async(func, args, kwds, callback, error_callback)`.
+   * As `apply`, without waiting. Python: `apply_async(func, args, kwds, callback, error_callback)`.
    *
    * @param options - `callback`, `errorCallback`, and {@link ApplyOptions}.
    */
@@ -122,11 +122,11 @@ export class Pool {
   }
 
   /**
-   * Applies a task to each item, on all workers; gives the results in input order. Python: `map(func, iterable,
-   * chunksize)`. The input is read whole at the call. When an item fails, the rest of its chunk does not run, all other
+   * Applies a task to each item, on all workers; gives the results in input order. Python:
+   * `map(func, iterable, chunksize)`. The input is read whole at the call. When an item fails, the rest of its chunk does not run, all other
    * chunks do, and the promise rejects with the first error in time, when all chunks have ended.
    *
-   * @param items - any iterable; for async ones and for inputs that do not fit in memory there is {@link imap}.
+   * @param items - any iterable; for async ones and for inputs that do not fit in memory there is {@link Pool.imap}.
    * @param options - the chunk size, or {@link MapOptions}.
    * @throws PoolStateError at the call when the pool is closed or terminated; TypeError, RangeError for wrong arguments.
    */
@@ -138,7 +138,7 @@ export class Pool {
     return this.#map('map', task, items, options).get() as Promise<Awaited<R>[]>
   }
 
-  /** As {@link map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`. */
+  /** As {@link Pool.map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`. */
   mapAsync<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>>,
@@ -147,7 +147,7 @@ export class Pool {
     return this.#map('mapAsync', task, items, options) as AsyncResult<Awaited<R>[]>
   }
 
-  /** As {@link map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
+  /** As {@link Pool.map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
   starmap<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>>,
@@ -156,7 +156,7 @@ export class Pool {
     return this.#map('starmap', task, items, options).get() as Promise<Awaited<R>[]>
   }
 
-  /** As {@link starmap}, without waiting. Python: `starmap_async(…)`. */
+  /** As {@link Pool.starmap}, without waiting. Python: `starmap_async(…)`. */
   starmapAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>>,
@@ -180,7 +180,7 @@ export class Pool {
     return this.#imap('imap', task, items, options)
   }
 
-  /** As {@link imap}, in the order of completion. Python: `imap_unordered(func, iterable, chunksize)`. */
+  /** As {@link Pool.imap}, in the order of completion. Python: `imap_unordered(func, iterable, chunksize)`. */
   imapUnordered<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
@@ -189,7 +189,7 @@ export class Pool {
     return this.#imap('imapUnordered', task, items, options)
   }
 
-  /** {@link imap} with items that are argument lists. Python has no such method; it is often asked for. */
+  /** {@link Pool.imap} with items that are argument lists. Python has no such method; it is often asked for. */
   istarmap<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
@@ -198,7 +198,7 @@ export class Pool {
     return this.#imap('istarmap', task, items, options)
   }
 
-  /** {@link imapUnordered} with items that are argument lists. */
+  /** {@link Pool.imapUnordered} with items that are argument lists. */
   istarmapUnordered<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,

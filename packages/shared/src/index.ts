@@ -1,12 +1,12 @@
 /** `@poolmq/shared`: the contract that both sides compile against. Users take what they need from `@poolmq/client`. */
 
 export * from './deferred.js'
-export { registerErrors } from './errors/error-class.js'
+export { type ErrorClass, registerErrors } from './errors/error-class.js'
 export * from './errors/error-transport.js'
 export * from './errors/errors.js'
 export { RemoteTraceback } from './errors/remote-traceback.js'
 export * from './payload/codec.js'
-export { joinLists } from './payload/payload-numbers.js'
+export { joinLists, type PackedNumbers, type Width } from './payload/payload-numbers.js'
 export * from './records/job-id.js'
 export * from './records/keys.js'
 export * from './records/pool-records.js'
@@ -17,10 +17,11 @@ export { explainFailure } from './redis/connection-failure.js'
 export {
   type ClusterConnectionOptions,
   type ConnectionOption,
+  type ConnectionTarget,
   parseConnectionOption,
 } from './redis/connection-options.js'
 export { isPassing, isRefusal, untilAnswered } from './redis/passing-failure.js'
-export { assertServer, RedisLink, type RedisLinkOptions } from './redis/redis-link.js'
+export { assertServer, RedisLink, type RedisLinkEvents, type RedisLinkOptions } from './redis/redis-link.js'
 export * from './task.js'
 export * from './validate.js'
 export * from './within.js'

@@ -65,7 +65,9 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
  * @throws TypeError when an argument is not of that form.
  * @throws ModuleError (`ERR_POOL_MODULE`) when an id is defined already by another module.
  * @example
+ * ```ts
  * export const math = defineTasks(import.meta.url, 'math', { square: (x: number) => x * x })
+ * ```
  */
 export function defineTasks<const T extends Record<string, TaskFunction>>(
   url: string,
@@ -112,8 +114,10 @@ const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
  * References to tasks that this process does not have: types only, nothing is imported.
  *
  * @example
+ * ```ts
  * const remote = taskRefs<typeof import('./tasks.js').math>('math')
  * await pool.map(remote.square, [1, 2, 3])
+ * ```
  */
 export function taskRefs<T extends Record<string, TaskFunction>>(namespace: string): TaskRefs<T> {
   if (typeof namespace !== 'string' || !namePattern.test(namespace)) {

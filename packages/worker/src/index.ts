@@ -4,12 +4,21 @@
  */
 import { fileURLToPath } from 'node:url'
 
-export { defineTasks, type Task, type TaskFunction, type TaskRef, type Tasks } from '@poolmq/shared'
+export {
+  defineTasks,
+  type ErrorClass,
+  isWorker,
+  registerErrors,
+  type Task,
+  type TaskFunction,
+  type TaskRef,
+  type Tasks,
+} from '@poolmq/shared'
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './line/local-messages.js'
 export type { EagerSpec } from './line/messages.js'
 export { packDescriptor } from './line/packed-descriptor.js'
 export { currentTask, type TaskContext } from './process/task-context.js'
-export { sweepPool } from './queue/chunk-scripts.js'
+export { type Client, sweepPool } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
 export { liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'

@@ -61,7 +61,7 @@ export class Census {
       if (this.seen > 0 || !stillWaits()) return
       this.#warned = true
       process.emitWarning(
-        `calls of pool ${this.#keys.pool} wait, and no worker serves it; start one: poolmq worker --pool ${this.#keys.pool} MODULE…`,
+        `calls of pool ${this.#keys.pool} wait, and no worker serves it; start one: npx @poolmq/worker worker --pool ${this.#keys.pool} MODULE…`,
         { code: 'POOLMQ_NO_WORKERS' },
       )
     }, warnAfter).unref()

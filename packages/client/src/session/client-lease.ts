@@ -7,7 +7,7 @@ import { keyLife, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/s
 import type { ChunkStore } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
-export const leaseDuration = 45_000
+const leaseDuration = 45_000
 const renewal = 5000
 
 export interface ClientLeaseOptions {

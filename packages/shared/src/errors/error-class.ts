@@ -6,7 +6,8 @@ import { RemoteTraceback } from './remote-traceback.js'
  * name for ours, `user:` and the name for any other, so that a library's `TimeoutError` is never taken for ours.
  */
 
-type ErrorClass = abstract new (...args: never[]) => Error
+/** A class of errors. */
+export type ErrorClass = abstract new (...args: never[]) => Error
 
 const prototypes = new Map<string, Error>()
 const ids = new Map<object, string>()

@@ -5,7 +5,7 @@
 import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 
-type Client = Redis | Cluster
+export type Client = Redis | Cluster
 
 /**
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from

@@ -32,6 +32,17 @@ import { SupervisorDuties } from './supervisor-duties.js'
 import type { StartedWorker } from './worker-handle.js'
 import { WorkerSlot } from './worker-slot.js'
 
+export type {
+  ClusterConnectionOptions,
+  ConnectionDescriptor,
+  ConnectionOption,
+  PoolSpec,
+  TextPayload,
+} from '@poolmq/shared'
+export type { EagerSpec } from '../line/messages.js'
+export type { HealthSource, WorkerCounts } from './health-source.js'
+export type { StartedWorker } from './worker-handle.js'
+
 export interface SupervisorOptions {
   /** The name of the pool to serve. */
   readonly pool: string
