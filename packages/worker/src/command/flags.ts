@@ -14,7 +14,7 @@ export function flag<T>(flags: string, description: string, variable: string, re
   return option.argParser((text: string) => checked(name, () => read(text)))
 }
 
-export function checked<T>(name: string, read: () => T): T {
+function checked<T>(name: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
