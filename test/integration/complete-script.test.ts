@@ -173,7 +173,7 @@ test.each([
   await addAndTake(chunk(0), chunk(1))
   await damage(keys.chunk(id(1)))
   const { next } = await complete()
-  expect(next).toMatchObject({ jobId: id(1), taskId: '', data: Buffer.alloc(0) })
+  expect(next).toMatchObject({ jobId: id(1), taskId: '', data: undefined })
   await queue.complete(id(1), token, outcome, true)
   expect(await link.client.exists(keys.chunk(id(1)), keys.chunk('active'))).toBe(0)
 })

@@ -111,6 +111,38 @@ describe.skipIf(redisProgram === '')('malformed', () => {
     expect(host.workers).toEqual(workers)
   })
 
+  // As after a freeze of Redis that outlasted their time to live.
+  test('chunks whose hash has expired, wherever they stand: they are added again', async () => {
+    await using pool = new Pool({ name, connection: redis.url })
+    const { calls, client } = await waitingCalls(pool, 2)
+    const map = pool.mapAsync(chaos.length, ['a', 'bc', 'def', 'ghij'], 1)
+    const ranked = pool.applyAsync(chaos.length, ['x'], undefined, { priority: 3 })
+    const late = pool.applyAsync(chaos.length, ['xy'], undefined, { priority: 5 })
+    await until(
+      'they wait',
+      async () => Number(await ask('ZCARD', key('chunks:prioritized'))),
+      (count) => count === 2,
+    )
+    await until(
+      'they wait',
+      async () => Number(await ask('LLEN', key('chunks:wait'))),
+      (count) => count === 6,
+    )
+    // One was put off, as a chunk is whose task this host does not have.
+    await ask('ZREM', key('chunks:prioritized'), `${client}.4.0`)
+    await ask('ZADD', key('chunks:delayed'), 1, `${client}.4.0`)
+    // Some half gone: fields that a script has made anew since.
+    for (const id of ['0.0', '2.0', '2.2', '2.3', '3.0', '4.0']) await ask('DEL', key(`chunks:${client}.${id}`))
+    await ask('HSET', key(`chunks:${client}.0.0`), 'stc', 1)
+    await ask('HSET', key(`chunks:${client}.2.0`), 'processedOn', 1)
+    await using host = await startHost()
+    const workers = host.workers
+    expect(await Promise.all(calls.map(ending))).toEqual([{ value: 0 }, { value: 1 }])
+    expect(await map.get(60_000)).toEqual([1, 2, 3, 4])
+    expect(await Promise.all([ranked, late].map(ending))).toEqual([{ value: 1 }, { value: 2 }])
+    expect(host.workers).toEqual(workers)
+  })
+
   test('chunks of nobody', async () => {
     await using host = await startHost()
     await using pool = new Pool({ name, connection: redis.url })

@@ -22,14 +22,16 @@ export interface ErrorParts {
 
 /** A stack longer than this is cut: deep recursion with a raised `Error.stackTraceLimit` makes megabytes. */
 const LONGEST_STACK = 32_768
+/** Characters of a name, or of the name of a class. */
+const LONGEST_NAME = 1000
 
 const OWN_PARTS: ReadonlySet<string> = new Set(['message', 'stack', 'cause'])
 
 /** Takes an error apart. What it holds that is not carried is left out and noted in `dropped`, if given. */
 export function readError(error: object, dropped: string[] = []): ErrorParts {
   const get = (key: string): unknown => attempt(() => Reflect.get(error, key))
-  const classes = attempt(() => classIdsOf(error)) ?? []
-  const name = textOr(get('name'), 'Error')
+  const classes = (attempt(() => classIdsOf(error)) ?? []).map((id) => id.slice(0, LONGEST_NAME))
+  const name = textOr(get('name'), 'Error').slice(0, LONGEST_NAME)
   const message = textOr(get('message'), '')
   const stack = get('stack')
   const props = readProperties(error, dropped)
@@ -41,7 +43,7 @@ export function readError(error: object, dropped: string[] = []): ErrorParts {
     classes,
     name,
     message,
-    ...(typeof stack === 'string' && { stack: shorten(stack) }),
+    ...(typeof stack === 'string' && { stack: shorten(stack, message) }),
     ...(props.length > 0 && { props }),
     ...(ownCause !== undefined && uncarriedCause === undefined && { cause: ownCause }),
     ...(errors?.enumerable === false && Array.isArray(errors.value) && { errors: readMembers(errors.value, dropped) }),
@@ -121,8 +123,12 @@ function textOr(value: unknown, otherwise: string): string {
   return value === undefined ? otherwise : describeValue(value)
 }
 
-function shorten(stack: string): string {
-  return stack.length > LONGEST_STACK ? `${stack.slice(0, LONGEST_STACK)}\n    … (cut)` : stack
+/** A long message, which V8 repeats in the stack, must not take the place of the lines that say where it was thrown. */
+function shorten(stack: string, message: string): string {
+  if (stack.length <= LONGEST_STACK) return stack
+  const at = message.length > LONGEST_NAME ? stack.slice(0, LONGEST_NAME).indexOf(message.slice(0, 100)) : -1
+  const short = at < 0 ? stack : `${stack.slice(0, at)}${message.slice(0, 500)}…${stack.slice(at + message.length)}`
+  return short.length > LONGEST_STACK ? `${short.slice(0, LONGEST_STACK)}\n    … (cut)` : short
 }
 
 function attempt<T>(read: () => T): T | undefined {

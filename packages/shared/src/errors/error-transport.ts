@@ -3,6 +3,7 @@ import { decodePayload, encodeValue } from '../payload/codec.js'
 import { isError } from '../payload/payload-kind.js'
 import { findUncarried } from '../payload/payload-walk.js'
 import { describeValue } from '../value-description.js'
+import { boundParts, cutText } from './error-bounds.js'
 import type { ErrorParts } from './error-parts.js'
 import { createFromParts, fillFromParts, readError } from './error-parts.js'
 import { PoolError, ProtocolError } from './errors.js'
@@ -30,11 +31,25 @@ export interface WireError {
 /** Causes whose stacks are shown in a traceback; more are carried, but nobody reads them. */
 const MOST_CAUSES = 8
 
-/** Encodes whatever was thrown. What is no Error becomes a PoolError with the code `ERR_POOL_NON_ERROR` and a `value`. */
-export function encodeError(thrown: unknown): WireError {
+/** Characters of an error's message, and of its properties, causes and members together: what is beyond is left out. */
+const LONGEST_ERROR = 256 * 1024
+/** Where a chunk has had many or large errors, the others are cut to this. */
+const LEAST_ERROR = 2048
+/** Things that were left out, which are named. */
+const MOST_NOTES = 50
+
+/**
+ * Encodes whatever was thrown. What is no Error becomes a PoolError with the code `ERR_POOL_NON_ERROR` and a `value`. A
+ * message and properties, causes and members beyond a bound are cut, and it is noted what.
+ *
+ * @param room - characters that may be spent on it
+ */
+export function encodeError(thrown: unknown, room = LONGEST_ERROR): WireError {
   try {
+    const limit = Math.max(LEAST_ERROR, Math.min(room, LONGEST_ERROR))
     const dropped: string[] = []
-    const parts = readError(isError(thrown) ? thrown : nonError(thrown, dropped), dropped)
+    const whole = readError(isError(thrown) ? thrown : nonError(thrown, dropped), dropped)
+    const parts = boundParts(whole, limit, dropped)
     const { classes, name, message, stack } = parts
     const rest = encodeRest(parts, dropped)
     return {
@@ -43,7 +58,7 @@ export function encodeError(thrown: unknown): WireError {
       message,
       ...(stack !== undefined && { stack }),
       ...(rest !== undefined && { rest }),
-      ...(dropped.length > 0 && { dropped }),
+      ...(dropped.length > 0 && { dropped: dropped.slice(0, MOST_NOTES).map((note) => cutText(note, LEAST_ERROR)) }),
     }
   } catch (failure) {
     const message = `An error that cannot be read was thrown: ${describeValue(failure)}`

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { describeValue } from '../value-description.js'
-import { classNameOf, kindOf } from './payload-kind.js'
+import { classNameOf, hasExtraKeys, kindOf, MANY_ELEMENTS } from './payload-kind.js'
 
 /** A part of a value that is not carried to another process. */
 export interface Uncarried {
@@ -23,6 +23,9 @@ interface Step {
 
 /** A property key, an index, or what writes the way to a member of a Map or a Set. */
 type Segment = string | number | (() => string)
+
+/** A longer array is a sparse one. */
+const LONGEST_PASSED = 2 ** 26
 
 const UNREADABLE = 'threw when it was read (by a getter or a Proxy): pass plain data'
 const SHARED_MEMORY = 'is shared memory, which does not reach another process: pass a copy'
@@ -100,7 +103,7 @@ function pushMembers(parent: Step, steps: Step[]): Uncarried | undefined {
     case 'Object':
     case 'null':
     case 'Array':
-      for (const key of Object.keys(value)) {
+      for (const key of namesOf(value)) {
         try {
           push((value as Record<string, unknown>)[key], key)
         } catch (cause) {
@@ -111,6 +114,15 @@ function pushMembers(parent: Step, steps: Step[]): Uncarried | undefined {
     default:
       return undefined
   }
+}
+
+/** The keys that are worth a look: those of a long list of numbers or texts would take more memory than the list. */
+function namesOf(value: object): readonly string[] {
+  const isLong = Array.isArray(value) && value.length > MANY_ELEMENTS && value.length < LONGEST_PASSED
+  if (!isLong || hasExtraKeys(value)) return Object.keys(value)
+  const names: string[] = []
+  for (let i = 0; i < value.length; i += 1) if (!isPassive(value[i])) names.push(String(i))
+  return names
 }
 
 /** Primitives are carried and hold nothing, all but symbols. */

@@ -125,6 +125,7 @@ export class ChunkLoop {
     try {
       const id = parseChunkId(taken.jobId)
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
+      if (taken.data === undefined) return await this.#dropLost(taken)
       const chunk = parseChunk(taken.data)
       const broken = initializer.brokenBy(id.clientId)
       if (broken !== undefined) throw broken
@@ -191,6 +192,14 @@ export class ChunkLoop {
       await this.#insist(() => store.dropHeld(taken.jobId, token))
       await this.#insist(() => store.dropWaiting(`${clientId}.`))
     }
+  }
+
+  /**
+   * Removes a chunk that is nothing but its id: its hash has expired, or was lost with Redis. That is no fault of the call:
+   * its client, if it lives, misses the chunk and adds it again.
+   */
+  async #dropLost(taken: TakenChunk): Promise<undefined> {
+    await this.#insist(() => this.#parts.store.dropHeld(taken.jobId, this.#parts.token))
   }
 
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {

@@ -14,6 +14,7 @@ import {
   type Payload,
   payloadLength,
   type TaskFunction,
+  weigh,
 } from '@poolmq/shared'
 import type { LossLedger } from '../queue/loss-ledger.js'
 import { itemRunner } from './item-runner.js'
@@ -21,6 +22,9 @@ import type { RunningChunk } from './running-chunk.js'
 import { taskContext } from './task-context.js'
 
 type Failure = Outcome['failures'][number]
+
+/** Characters that the errors of a chunk may take together before each is cut to little. */
+const roomForErrors = 16 * 1024 * 1024
 
 /** Called before an item of a chunk that has lost a worker process starts; it is waited for. */
 export type BeforeItem = (index: number) => Promise<void> | void
@@ -57,6 +61,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
   const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.index, limit))
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
+  let room = roomForErrors
   for (let i = 0; i < items.length; i++) {
     running.start(i)
     try {
@@ -71,7 +76,9 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
       values[i] = isThenable(value) ? await value : value
     } catch (error) {
       values[i] = null
-      failures.push([i, encodeError(error)])
+      const failure = encodeError(error, room)
+      room -= weigh(failure, room)
+      failures.push([i, failure])
       if (chunk.mode === 'first') break
     }
   }

@@ -15,7 +15,8 @@ import { type CompleteChunk, defineComplete } from './complete-script.js'
 export interface TakenChunk {
   readonly jobId: string
   readonly taskId: string
-  readonly data: Buffer
+  /** What was sent; undefined when the chunk's hash has none: it has expired, or is not ours. */
+  readonly data: Buffer | undefined
   /** The rest of the chunk's hash, as it was when it was taken. */
   readonly fields: ReadonlyMap<string, string>
 }
@@ -134,7 +135,7 @@ export class ChunkQueue extends RedisQueueBackend {
 function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
   if (!Array.isArray(hash) || !Buffer.isBuffer(jobId)) return undefined
   const fields = new Map<string, string>()
-  let data: Buffer = nothing
+  let data: Buffer | undefined
   for (let i = 0; i + 1 < hash.length; i += 2) {
     const [name, value] = [String(hash[i]), hash[i + 1]]
     if (!Buffer.isBuffer(value)) continue // another's hash, of as many fields
@@ -143,8 +144,6 @@ function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
   }
   return { jobId: jobId.toString(), taskId: fields.get('name') ?? '', data, fields }
 }
-
-const nothing = Buffer.alloc(0)
 
 /** BullMQ's errors for a job that is missing, not active, or locked by another (codes -1, -2, -3, -6). */
 function isNotHeld(error: unknown): boolean {

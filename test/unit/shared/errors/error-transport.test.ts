@@ -144,6 +144,60 @@ describe('the remote stack', () => {
   })
 })
 
+describe('what is too large for an error', () => {
+  const large = 'x'.repeat(30_000_000)
+  const nested = new Error('outer', { cause: new AggregateError([new TypeError(large), new Error('small')], 'inner') })
+  let chain: Error = new Error(large)
+  for (let i = 0; i < 40; i += 1) chain = new RangeError(`${i} ${'x'.repeat(40_000)}`, { cause: chain })
+  const members = Array.from({ length: 3000 }, (_, i) => new TypeError(`${i} ${'x'.repeat(5000)}`))
+
+  it.each<[string, unknown]>([
+    ['a message', new TypeError(large)],
+    ['a name', Object.assign(new Error('m'), { name: large })],
+    ['a property', Object.assign(new Error('m'), { status: 500, body: large })],
+    ['a property deep down', Object.assign(new Error('m'), { response: { data: [{ body: large }] } })],
+    ['bytes', Object.assign(new Error('m'), { body: Buffer.alloc(30_000_000) })],
+    ['a list of numbers', Object.assign(new Error('m'), { body: new Array(3_000_000).fill(0.5) })],
+    ['many properties', Object.assign(new Error('m'), Object.fromEntries(members.map((one, i) => [`k${i}`, one])))],
+    ['a cause', new Error('m', { cause: large })],
+    ['the cause of a cause', nested],
+    ['a chain of causes', chain],
+    ['members', new AggregateError(members, 'all')],
+    ['what was thrown', large],
+    ['what was thrown, and is no text', { list: members }],
+    ['all of them', Object.assign(new AggregateError(members, large, { cause: nested }), { body: large, members })],
+  ])('%s is cut, and it is said', (_what, thrown) => {
+    for (const [room, most] of [
+      [undefined, 1_000_000],
+      [0, 20_000],
+    ] as const) {
+      const wire = JSON.stringify(encodeError(thrown, room))
+      expect(wire.length).toBeLessThan(most)
+      const back = decodeError(JSON.parse(wire))
+      expect(back).toBeInstanceOf(Error)
+      expect(`${back.message} ${RemoteTraceback.of(back)?.text}`).toMatch(/too large for an error|\(?cut\b/)
+    }
+  })
+
+  it('leaves the rest as it was', () => {
+    const back = travel(Object.assign(new TypeError('m', { cause: nested }), { status: 500, body: large }))
+    expect(back).toBeInstanceOf(TypeError)
+    expect({ ...back }).toEqual({ status: 500 })
+    const inner = (back.cause as Error).cause as AggregateError
+    expect([(back.cause as Error).message, inner.message]).toEqual(['outer', 'inner'])
+    expect(inner.errors[0]).toBeInstanceOf(TypeError)
+    expect(inner.errors[1]).toEqual(new Error('small'))
+    expect(travel(new TypeError(large)).stack).toContain('error-transport.test.ts:')
+  })
+
+  it('is nothing that is merely long', () => {
+    const long = { message: 'm'.repeat(60_000), body: 'b'.repeat(100_000) }
+    const back = travel(Object.assign(new Error(long.message, { cause: new Error(long.body) }), { body: long.body }))
+    expect([back.message, (back.cause as Error).message]).toEqual([long.message, long.body])
+    expect({ ...back }).toEqual({ body: long.body })
+  })
+})
+
 describe('what is no Error', () => {
   it.each([[undefined], [null], ['text'], [0], [false], [{ a: 1 }], [[1n]], [new Map([[1, 2]])]])(
     '%o is one',
