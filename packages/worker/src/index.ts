@@ -17,6 +17,14 @@ export {
 export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './line/local-messages.js'
 export type { EagerSpec } from './line/messages.js'
 export { packDescriptor } from './line/packed-descriptor.js'
+export type { PrivateLine } from './line/private-line.js'
+export {
+  followProgram,
+  type ProgramExit,
+  type ProgramStart,
+  type StartedProgram,
+  startProgram,
+} from './line/started-program.js'
 export { currentTask, type TaskContext } from './process/task-context.js'
 export { type Client, sweepPool } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'

@@ -3,15 +3,18 @@
  * hosts run as well. It starts at once, with the Pool; where Redis is it learns later. A supervisor that is killed is
  * started again, and takes up what its predecessor had in hand as it would another host's.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { type ConnectionDescriptor, decodeError, WorkerLostError, within } from '@poolmq/shared'
 import {
   type EagerSpec,
   type FromLocalSupervisor,
+  followProgram,
   inheritedExecArgv,
   type LocalStart,
   localSupervisorProgram,
+  type PrivateLine,
   packDescriptor,
+  startProgram,
   type ToLocalSupervisor,
 } from '@poolmq/worker'
 
@@ -25,6 +28,7 @@ export class LocalWorkers {
   readonly #start: LocalStart
   readonly #onFailed: (error: Error) => void
   #child: ChildProcess
+  #line: PrivateLine<FromLocalSupervisor, ToLocalSupervisor> | undefined
   #exited: Promise<void>
   #orders: ToLocalSupervisor | undefined
   #lost = 0
@@ -62,31 +66,32 @@ export class LocalWorkers {
 
   #spawn(): [ChildProcess, Promise<void>] {
     const start: LocalStart = { ...this.#start, modules: [...this.#modules] }
-    const child = fork(localSupervisorProgram, [JSON.stringify(start)], {
+    const started = startProgram(localSupervisorProgram, [JSON.stringify(start)], {
+      execPath: process.execPath,
       execArgv: inheritedExecArgv(),
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
+    const { child } = started
     let failed = false
     const fail = (error: Error) => {
       failed = true
       if (!this.#ending) this.#onFailed(error)
     }
-    child.on('message', (message: FromLocalSupervisor) => {
-      if (message.type === 'failed') fail(decodeError(message.error))
-    })
     const exited = new Promise<void>((resolve) => {
-      child.on('error', (error) => {
-        if (child.pid === undefined) fail(error)
-        resolve()
-      })
-      child.on('exit', (code, signal) => {
-        if (!failed) this.#left(child, code, signal)
-        resolve()
-      })
+      this.#line = followProgram<FromLocalSupervisor, ToLocalSupervisor>(
+        started,
+        (message) => {
+          if (message.type === 'failed') fail(decodeError(message.error))
+        },
+        ({ code, signal, cause }) => {
+          if (cause instanceof Error) fail(cause)
+          else if (!failed) this.#left(child, code, signal)
+          resolve()
+        },
+      )
     })
     // Neither the child nor its line keeps this process; open calls do.
     child.unref()
-    child.channel?.unref()
+    this.#line?.unref()
     return [child, exited]
   }
 
@@ -104,6 +109,6 @@ export class LocalWorkers {
   }
 
   #send(message: ToLocalSupervisor): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined) // its exit tells what became of it
+    this.#line?.send(message) // its exit tells what became of it
   }
 }

@@ -3,29 +3,27 @@
  * from the first moment, as it may close while the rest is still being loaded.
  */
 import type { FromWorker, SupervisorChannel, ToWorker } from '../line/messages.js'
+import { PrivateLine } from '../line/private-line.js'
 import type { WorkerBody } from './worker-body.js'
 
 /** Messages that have not been handed to the system yet. */
 let underWay = 0
 let exitCode: number | undefined
 
-const early: ToWorker[] = []
-let listener = (message: ToWorker): void => void early.push(message)
+// Without its supervisor nobody renews the lock: the chunk is another's as soon as the lock lapses.
+const line = PrivateLine.toParent<ToWorker, FromWorker>(() => process.exit(exitCode ?? 1))
 let body: WorkerBody | undefined
+let isDraining = false
 
 const channel: SupervisorChannel = {
   send: (message: FromWorker) => {
-    if (!process.connected) return
     underWay++
-    process.send?.(message, undefined, undefined, () => {
+    line.send(message, () => {
       underWay--
       exitWhenSent()
     })
   },
-  onMessage: (heard) => {
-    listener = heard
-    for (const message of early.splice(0)) heard(message)
-  },
+  onMessage: (listener) => line.onMessage(listener),
   exit: (code) => {
     exitCode ??= code
     exitWhenSent()
@@ -36,12 +34,13 @@ function exitWhenSent(): void {
   if (exitCode !== undefined && underWay === 0) process.exit(exitCode)
 }
 
-process.on('message', (message: ToWorker) => listener(message))
-// Without its supervisor nobody renews the lock: the chunk is another's as soon as the lock lapses.
-process.on('disconnect', () => process.exit(exitCode ?? 1))
 // Ctrl-C reaches the whole process group; the supervisor decides what it means. SIGTERM to this process alone: drain.
 process.on('SIGINT', () => undefined)
-process.on('SIGTERM', () => (body === undefined ? listener({ type: 'drain' }) : body.drain()))
+process.on('SIGTERM', () => {
+  if (body === undefined) isDraining = true
+  else body.drain()
+})
 
 const program = await import('./worker-body.js')
 body = new program.WorkerBody(channel)
+if (isDraining) body.drain()

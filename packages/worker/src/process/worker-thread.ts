@@ -1,13 +1,15 @@
 /** The program of a worker thread. Its supervisor starts it; it ends with it. */
-import { parentPort } from 'node:worker_threads'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import type { ToWorker } from '../line/messages.js'
 import { WorkerBody } from './worker-body.js'
 
-const port = parentPort
-if (port === null) throw new Error('this module is the program of a worker thread')
+if (parentPort === null) throw new Error('this module is the program of a worker thread')
 
-new WorkerBody({
-  send: (message) => port.postMessage(message),
-  onMessage: (listener) => void port.on('message', (message: ToWorker) => listener(message)),
-  exit: (code) => setImmediate(() => process.exit(code)),
+// The first message, before any user code is loaded, is our line to the supervisor. From then on `parentPort` is user code's.
+parentPort.once('message', ({ line }: { line: MessagePort }) => {
+  new WorkerBody({
+    send: (message) => line.postMessage(message),
+    onMessage: (listener) => void line.on('message', (message: ToWorker) => listener(message)),
+    exit: (code) => setImmediate(() => process.exit(code)),
+  })
 })

@@ -40,6 +40,7 @@ export type {
   TextPayload,
 } from '@poolmq/shared'
 export type { EagerSpec } from '../line/messages.js'
+export type { StartedProgram } from '../line/started-program.js'
 export type { HealthSource, WorkerCounts } from './health-source.js'
 export type { StartedWorker } from './worker-handle.js'
 
@@ -51,7 +52,7 @@ export interface SupervisorOptions {
   /** Worker threads in this process instead of processes. @defaultValue false */
   readonly threads?: boolean
   /** Worker processes that were started already, with `forkWorker`. */
-  readonly started?: readonly StartedWorker[]
+  readonly started?: readonly (StartedWorker | undefined)[]
   /** URLs of the task modules. */
   readonly modules: readonly string[]
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined

@@ -2,17 +2,19 @@
  * A worker process or thread as its supervisor sees it: messages both ways, one exit. The exit is told after the last
  * message, so that what a process said before it died is known when its chunk is given back.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { Worker } from 'node:worker_threads'
+import { closeSync } from 'node:fs'
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { HandReader, openHand } from '../line/hand.js'
 import type { FromWorker, ToWorker } from '../line/messages.js'
+import {
+  extraInChild,
+  followProgram,
+  type ProgramExit,
+  type StartedProgram,
+  startProgram,
+} from '../line/started-program.js'
 import { inheritedExecArgv } from './exec-argv.js'
 import { guardedStart } from './orphan-guard.js'
-
-export interface WorkerExit {
-  readonly code: number | null
-  readonly signal: string | null
-}
 
 export interface WorkerHandle {
   readonly pid: number
@@ -29,91 +31,95 @@ export interface WorkerHandle {
 
 export interface WorkerListener {
   onMessage(message: FromWorker): void
-  onExit(exit: WorkerExit): void
+  onExit(exit: ProgramExit): void
 }
 
-/** Milliseconds that the rest of a dead process's messages is waited for. */
-const drainMessages = 500
-
-/** The descriptor of the record of what is in hand, in a worker process: the one after the line to its supervisor. */
-const handInChild = 4
-
 /** A worker process that was started and has not been spoken to. */
-export interface StartedWorker {
-  readonly child: ChildProcess
+export interface StartedWorker extends StartedProgram {
   readonly hand: number
 }
 
-/** Starts a worker process that waits for its configuration. */
+/** Starts a worker process that waits for its configuration. @throws Error when this host has no room for it */
 export function forkWorker(): StartedWorker {
   const hand = openHand()
-  const child = fork(new URL('../process/worker-process.js', import.meta.url), [], {
-    ...guardedStart(inheritedExecArgv()),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', hand],
-  })
-  return { child, hand }
+  try {
+    const program = new URL('../process/worker-process.js', import.meta.url)
+    return { ...startProgram(program, [], { ...guardedStart(inheritedExecArgv()), extra: hand }), hand }
+  } catch (error) {
+    closeSync(hand)
+    throw error
+  }
 }
 
 /** @param started - a worker process that was started already */
-export function startProcess(listener: WorkerListener, started = forkWorker()): WorkerHandle {
+export function startProcess(listener: WorkerListener, started?: StartedWorker): WorkerHandle {
+  try {
+    return handleOf(started ?? forkWorker(), listener)
+  } catch (error) {
+    return stillborn(listener, error)
+  }
+}
+
+/** What could not even be started ends as what has died at its start. */
+function stillborn(listener: WorkerListener, error: unknown): WorkerHandle {
+  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }))
+  return { pid: 0, handDescriptor: 0, jobId: undefined, lastTold: 0, send: () => undefined, kill: () => undefined }
+}
+
+function handleOf(started: StartedWorker, listener: WorkerListener): WorkerHandle {
   const { child } = started
   const hand = new HandReader(started.hand)
-  let exit: WorkerExit | undefined
-  let told = false
-  const tell = () => {
-    if (told || exit === undefined) return
-    told = true
-    hand.close()
-    listener.onExit(exit)
-  }
-  child.on('message', (message: FromWorker) => listener.onMessage(message))
-  child.on('error', (error) => {
-    // The process could not be started, or a message not be sent: the latter is followed by its exit.
-    if (child.pid !== undefined) return
-    exit = { code: 1, signal: error.message }
-    tell()
-  })
-  child.on('exit', (code, signal) => {
-    exit = { code, signal }
-    if (!child.connected) tell()
-    else setTimeout(tell, drainMessages).unref()
-  })
-  child.on('disconnect', tell)
-  if (child.exitCode !== null || child.signalCode !== null) {
-    exit = { code: child.exitCode, signal: child.signalCode }
-    setImmediate(tell)
-  }
+  const line = followProgram<FromWorker, ToWorker>(
+    started,
+    (message) => listener.onMessage(message),
+    (exit) => {
+      hand.close()
+      listener.onExit(exit)
+    },
+  )
   return {
     pid: child.pid ?? 0,
-    handDescriptor: handInChild,
+    handDescriptor: extraInChild,
     get jobId() {
       return hand.read()
     },
     get lastTold() {
       return hand.lastTold()
     },
-    send: (message) => {
-      if (child.connected) child.send(message, ignoreClosed)
-    },
+    send: (message) => line?.send(message), // to a process that has just died it is void; its exit tells what happened
     kill: () => child.kill('SIGKILL'),
   }
 }
 
-/** A message to a process that has just died is void; its exit tells what happened. */
-function ignoreClosed(): void {}
-
 export function startThread(listener: WorkerListener): WorkerHandle {
-  const thread = new Worker(new URL('../process/worker-thread.js', import.meta.url))
+  try {
+    return threadHandle(listener)
+  } catch (error) {
+    return stillborn(listener, error)
+  }
+}
+
+function threadHandle(listener: WorkerListener): WorkerHandle {
   const descriptor = openHand()
   const hand = new HandReader(descriptor)
+  const { port1: line, port2: end } = new MessageChannel()
+  const thread = startWorker(hand)
+  // Its `parentPort` is user code's: the line is one of our own, and this is all that is ever said there.
+  thread.postMessage({ line: end }, [end])
   let failure: string | null = null
-  thread.on('message', (message: FromWorker) => listener.onMessage(message))
+  let cause: unknown
+  line.on('message', (message: FromWorker) => listener.onMessage(message))
   thread.on('error', (error) => {
+    cause = error
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   })
   thread.on('exit', (code) => {
+    for (let last = receiveMessageOnPort(line); last !== undefined; last = receiveMessageOnPort(line)) {
+      listener.onMessage(last.message as FromWorker)
+    }
+    line.close()
     hand.close()
-    listener.onExit({ code, signal: failure })
+    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) })
   })
   return {
     pid: process.pid,
@@ -124,7 +130,16 @@ export function startThread(listener: WorkerListener): WorkerHandle {
     get lastTold() {
       return hand.lastTold()
     },
-    send: (message) => thread.postMessage(message),
+    send: (message) => line.postMessage(message),
     kill: () => void thread.terminate(),
+  }
+}
+
+function startWorker(hand: HandReader): Worker {
+  try {
+    return new Worker(new URL('../process/worker-thread.js', import.meta.url))
+  } catch (error) {
+    hand.close()
+    throw error
   }
 }

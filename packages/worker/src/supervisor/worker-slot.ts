@@ -6,15 +6,16 @@
 
 import { type WireError, within } from '@poolmq/shared'
 import type { FromWorker, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { ProgramExit } from '../line/started-program.js'
 import { type ItemOfChunk, isDeaf, newOccupant, type Occupant } from './occupant.js'
 import { residentMemory } from './resident-memory.js'
-import { type StartedWorker, startProcess, startThread, type WorkerExit, type WorkerListener } from './worker-handle.js'
+import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
 
 /** What a worker process that has ended may have left. */
 export interface WorkerLoss {
   readonly token: string
   readonly pid: number
-  readonly exit: WorkerExit
+  readonly exit: ProgramExit
   /** False when it was made to end (drain, recycling, stop, a failed initializer): its chunk is not to blame. */
   readonly counts: boolean
   /** The item that ran, where it is known. */
@@ -215,7 +216,7 @@ export class WorkerSlot {
       })
   }
 
-  #left(occupant: Occupant, exit: WorkerExit): void {
+  #left(occupant: Occupant, exit: ProgramExit): void {
     occupant.deadline.clear()
     if (!occupant.done) this.#report(occupant, exit)
     occupant.gone.resolve()
@@ -229,7 +230,7 @@ export class WorkerSlot {
     this.#replace(occupant, exit)
   }
 
-  #report(occupant: Occupant, exit: WorkerExit): void {
+  #report(occupant: Occupant, exit: ProgramExit): void {
     const { token, item, cancelled, late } = occupant
     const counts = !occupant.leaving && occupant.failure === undefined
     const recovery = this.#options
@@ -238,7 +239,7 @@ export class WorkerSlot {
     this.#recovering.add(recovery)
   }
 
-  #replace(occupant: Occupant, exit: WorkerExit): void {
+  #replace(occupant: Occupant, exit: ProgramExit): void {
     const successor = this.#successor
     this.#successor = undefined
     if (successor !== undefined) {
