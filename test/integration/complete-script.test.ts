@@ -151,7 +151,7 @@ describe('what is not plain is left to BullMQ:', () => {
 
   test('a chunk that was put off and is due', async () => {
     await addAndTake(chunk(0), chunk(1))
-    await queue.postpone(id(0), token, 60_000)
+    await store.putOff(id(0), token, 60_000)
     expect((await queue.take(token))?.jobId).toBe(id(1))
     await link.client.zadd(keys.chunk('delayed'), 'XX', 1, id(0))
     expect((await queue.complete(id(1), token, outcome, true)).next).toBeUndefined()
@@ -161,7 +161,7 @@ describe('what is not plain is left to BullMQ:', () => {
 
 test('one that is put off for long does not keep the others back', async () => {
   await addAndTake(chunk(0), chunk(1), chunk(2))
-  await queue.postpone(id(0), token, 60_000)
+  await store.putOff(id(0), token, 60_000)
   await queue.take(token)
   expect((await queue.complete(id(1), token, outcome, true)).next?.jobId).toBe(id(2))
 })

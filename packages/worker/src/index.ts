@@ -26,8 +26,9 @@ export {
   startProgram,
 } from './line/started-program.js'
 export { currentTask, type TaskContext } from './process/task-context.js'
-export { type Client, sweepPool } from './queue/chunk-scripts.js'
+export { type Client, expireKeys } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
+export { orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
 export { liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'
 

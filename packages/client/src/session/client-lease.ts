@@ -4,7 +4,7 @@
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
 import { keyLife, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
-import type { ChunkStore } from '@poolmq/worker'
+import { type ChunkStore, expireKeys, renewLease } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
 const leaseDuration = 45_000
@@ -58,21 +58,13 @@ export class ClientLease {
     await link.client.multi().del(keys.results(clientId), keys.spec(clientId)).zrem(keys.clients, clientId).exec()
   }
 
-  /**
-   * True when the stream is there. Not a transaction: when Redis refuses to take more, what only lives longer must still
-   * live longer.
-   */
+  /** True when the stream is there. When Redis refuses to take more, what only lives longer must still live longer. */
   async #write(create: boolean): Promise<boolean> {
-    const { link, keys, store, clientId, spec } = this.#options
-    const stream = keys.results(clientId)
-    const pipeline = link.client.pipeline()
-    if (create) pipeline.xadd(stream, '*', 'client', clientId)
-    pipeline.pexpire(stream, leaseDuration)
-    if (spec !== undefined) pipeline.set(keys.spec(clientId), spec, 'PX', leaseDuration)
-    pipeline.zadd(keys.clients, Date.now() + leaseDuration, clientId)
-    pipeline.pexpire(keys.clients, keyLife)
-    const [replies] = await Promise.all([pipeline.exec(), store.expireQueue(keyLife)])
-    for (const [error] of replies ?? []) if (error !== null) throw error
-    return replies?.[create ? 1 : 0]?.[1] === 1
+    const { link, keys, store, clientId, spec = '' } = this.#options
+    const its = [keys.results(clientId), keys.clients, keys.spec(clientId)] as const
+    const lives = expireKeys(link.client, its, [leaseDuration])
+    const renewed = renewLease(link.client, its, [clientId, leaseDuration, create ? '1' : '0', spec])
+    const [there] = await Promise.all([renewed, lives, store.expireQueue(keyLife)])
+    return there === 1
   }
 }

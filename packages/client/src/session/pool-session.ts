@@ -16,7 +16,7 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, type NewChunk, sweepPool } from '@poolmq/worker'
+import { ChunkStore, type NewChunk, orderStop, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import { ClientLease } from './client-lease.js'
 import type { ReadingPace } from './reading-pace.js'
@@ -111,16 +111,8 @@ export class PoolSession {
   /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
   async stopCall(number: number): Promise<void> {
     const { keys, clientId } = this.#options
-    const now = Date.now()
     const call = `${clientId}.${number}`
-    const order = () =>
-      this.#link.client
-        .multi()
-        .zremrangebyscore(keys.stops, '-inf', now)
-        .zadd(keys.stops, now + stopOrder, call)
-        .pexpire(keys.stops, stopOrder)
-        .exec()
-    await untilAnswered(order)
+    await untilAnswered(() => orderStop(this.#link.client, [keys.stops], [call, stopOrder]))
     await untilAnswered(() => this.#store.dropWaiting(`${call}.`))
   }
 
@@ -158,7 +150,7 @@ export class PoolSession {
     if (isPrivate) {
       await this.#link.client.del(...all)
     } else {
-      await sweepPool(this.#link.client, all, [Date.now()])
+      await sweepPool(this.#link.client, all, [])
     }
   }
 

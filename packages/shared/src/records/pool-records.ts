@@ -23,7 +23,7 @@ export interface Presence {
   /** Worker processes (or threads) that take chunks. */
   readonly processes: number
   readonly tasks: readonly string[]
-  /** Milliseconds since 1970 at which the record is void unless renewed. */
+  /** Milliseconds since 1970, by Redis's clock, at which the record is void unless renewed. */
   readonly expires: number
 }
 
@@ -52,11 +52,15 @@ export function parseSpec(text: string): PoolSpec {
   }
 }
 
-export function formatPresence(presence: Presence): string {
+/** A presence record but for its end: Redis, which has the clock, puts that in as the last field. */
+export function formatPresence(presence: Omit<Presence, 'expires'>): string {
   return JSON.stringify({ v: protocolVersion, ...presence })
 }
 
-/** A presence record, or undefined when it is not readable or void: other hosts must not be able to break a client. */
+/**
+ * A presence record, or undefined when it is not readable or void at this time of Redis's: other hosts must not be able to
+ * break a client.
+ */
 export function parsePresence(text: string, now: number): Presence | undefined {
   try {
     const record = parseRecord(text, 'a presence') as unknown as Presence

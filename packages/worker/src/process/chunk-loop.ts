@@ -184,10 +184,10 @@ export class ChunkLoop {
    * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
    */
   async #putOff(taken: TakenChunk): Promise<undefined> {
-    const { link, keys, queue, store, token } = this.#parts
+    const { link, keys, store, token } = this.#parts
     const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
     if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
-      await this.#insist(() => queue.postpone(taken.jobId, token, putOffPause))
+      await this.#insist(() => store.putOff(taken.jobId, token, putOffPause))
     } else {
       await this.#insist(() => store.dropHeld(taken.jobId, token))
       await this.#insist(() => store.dropWaiting(`${clientId}.`))

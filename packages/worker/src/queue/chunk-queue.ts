@@ -1,15 +1,16 @@
 /**
  * The queue of a pool as a worker process sees it: BullMQ's Redis backend, with one job for one chunk.
  *
- * Taking, waiting and putting off are BullMQ's. What it adds: a taken chunk is read field by field and as bytes (BullMQ
- * would throw on a malformed hash after having taken it), and an outcome and the completion of its chunk are one script,
- * so that a chunk is never completed without its outcome. It never runs tasks; what else happens to a chunk is
- * chunk-store's.
+ * Taking and waiting are BullMQ's. What it adds: chunks are taken by Redis's clock (take-script) and read field by field
+ * and as bytes (BullMQ would throw on a malformed hash after having taken it), and an outcome and the completion of its
+ * chunk are one script, so that a chunk is never completed without its outcome. It never runs tasks; what else happens to
+ * a chunk is chunk-store's.
  */
-import { PoolKeys as Keys, keyLife, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
+import { defineTake, type TakeChunk } from './take-script.js'
 
 /** A chunk that this process holds the lock of. */
 export interface TakenChunk {
@@ -32,13 +33,13 @@ export interface ChunkQueueOptions {
 const shortestWait = 0.002
 
 export class ChunkQueue extends RedisQueueBackend {
-  readonly #link: RedisLink
   readonly #pool: PoolKeys
   readonly #lockDuration: number
+  readonly #take: TakeChunk
   readonly #complete: CompleteChunk
   #taken: unknown[] | undefined
-  /** When the next chunk that was put off is due; 0: none is. */
-  #delayedUntil = 0
+  /** When the next chunk that was put off is due, by this process's monotonic clock; undefined: none is. */
+  #delayedUntil: number | undefined
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
     const { lockDuration = 10_000 } = options
@@ -54,9 +55,9 @@ export class ChunkQueue extends RedisQueueBackend {
       { connection: {}, prefix: pool.prefix, lockDuration } as never,
       options.blocking === true ? connect(link.duplicate(), true) : undefined,
     )
-    this.#link = link
     this.#pool = pool
     this.#lockDuration = lockDuration
+    this.#take = defineTake(link.client)
     this.#complete = defineComplete(link.client, pool)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
@@ -66,14 +67,8 @@ export class ChunkQueue extends RedisQueueBackend {
   async take(token: string): Promise<TakenChunk | undefined> {
     this.#taken = undefined
     await this.moveToActive(token)
-    const [fields, jobId, , delayedUntil] = (this.#taken ?? []) as unknown[]
-    this.#delayedUntil = Number(delayedUntil) || 0
-    // These keys may just have been made, and all that would renew them may die before it does.
-    if (jobId) {
-      for (const suffix of ['active', 'events', 'marker']) {
-        this.#link.client.pexpire(this.#pool.chunk(suffix), keyLife).catch(() => undefined)
-      }
-    }
+    const [fields, jobId, , delay] = (this.#taken ?? []) as unknown[]
+    this.#delayedUntil = Number(delay) > 0 ? performance.now() + Number(delay) : undefined
     return takenChunk(fields, jobId)
   }
 
@@ -83,8 +78,7 @@ export class ChunkQueue extends RedisQueueBackend {
    */
   override execCommand(...[client, command, args]: Parameters<bullmq.RedisQueueBackend['execCommand']>): unknown {
     if (command !== 'moveToActive') return super.execCommand(client, command, args)
-    return Promise.resolve(client.runCommand(`${command}:${this.version}Buffer`, args)).then((taken: unknown) => {
-      if (!Array.isArray(taken)) return taken
+    return this.#take(args).then((taken) => {
       this.#taken = taken
       return [null, ...taken.slice(1).map((part) => (Buffer.isBuffer(part) ? part.toString() : part))]
     })
@@ -98,8 +92,8 @@ export class ChunkQueue extends RedisQueueBackend {
       this.blockingConnection.capabilities = { canDoubleTimeout: true, canBlockFor1Ms: false }
     }
     // A chunk that was put off wakes nobody when its time has come: who knows of it looks again then.
-    const delayed = (this.#delayedUntil - Date.now()) / 1000
-    await this.waitForJob(this.#delayedUntil === 0 ? seconds : Math.min(seconds, Math.max(delayed, shortestWait)))
+    const delayed = ((this.#delayedUntil ?? Number.POSITIVE_INFINITY) - performance.now()) / 1000
+    await this.waitForJob(Math.min(seconds, Math.max(delayed, shortestWait)))
   }
 
   /**
@@ -121,15 +115,6 @@ export class ChunkQueue extends RedisQueueBackend {
     const [added, fields, next] = await this.#complete({ jobId, token, results, outcome, takeNext, lockDuration })
     return { delivered: added !== null, next: takenChunk(fields, next) }
   }
-
-  /** Puts a chunk off for so many milliseconds: this process is not the one to run it. */
-  async postpone(jobId: string, token: string, pause: number): Promise<void> {
-    try {
-      await this.moveToDelayed(jobId, Date.now(), pause, token, { skipAttempt: true })
-    } catch (error) {
-      if (!isNotHeld(error)) throw error
-    }
-  }
 }
 
 function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
@@ -145,8 +130,3 @@ function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
   return { jobId: jobId.toString(), taskId: fields.get('name') ?? '', data, fields }
 }
 
-/** BullMQ's errors for a job that is missing, not active, or locked by another (codes -1, -2, -3, -6). */
-function isNotHeld(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  return code === -1 || code === -2 || code === -3 || code === -6
-}

@@ -4,19 +4,20 @@
  */
 import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
+import { serverNow } from './server-clock.js'
 
 export type Client = Redis | Cluster
 
 /**
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
- * KEYS: wait, prioritized, priority counter, marker, meta, job counter. ARGV: prefix, now, milliseconds, then id, name, data,
- * priority, id, name, data, priority, …
+ * KEYS: wait, prioritized, priority counter, marker, meta, job counter. ARGV: prefix, milliseconds, then id, name, data, priority,
+ * id, name, data, priority, …
  */
-const addChunksLua = `
+const addChunksLua = `${serverNow}
 local wait, prioritized, counter, marker, meta, jobs = unpack(KEYS)
-local call, prefix, now, life, added = redis.call, ARGV[1], ARGV[2], ARGV[3], 0
-for i = 4, #ARGV, 4 do
+local call, prefix, life, added = redis.call, ARGV[1], ARGV[2], 0
+for i = 3, #ARGV, 4 do
   local id, priority = ARGV[i], ARGV[i + 3]
   local job = prefix .. id
   if call('EXISTS', job) == 0 then
@@ -57,6 +58,7 @@ for k = 3, #KEYS do
   if found then
     redis.call('DEL', KEYS[k])
     for from = 1, #kept, 5000 do redis.call('RPUSH', KEYS[k], unpack(kept, from, math.min(from + 4999, #kept))) end
+    redis.call('PEXPIRE', KEYS[k], ${keyLife})
   end
 end
 return dropped`
@@ -77,6 +79,21 @@ else
 end
 redis.call('ZADD', KEYS[4], 0, '0')
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
+return 1`
+
+/**
+ * Puts a chunk that is held under ARGV[2] off for ARGV[3] milliseconds, into BullMQ's state for that, from where its script
+ * that takes the next one fetches it. KEYS: active, delayed, marker, job, lock. ARGV: id, token, milliseconds.
+ */
+const putOffLua = `
+if redis.call('GET', KEYS[5]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[5])
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 or redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+${serverNow}
+redis.call('HSET', KEYS[4], 'delay', ARGV[3])
+redis.call('ZADD', KEYS[2], (now + ARGV[3]) * 0x1000, ARGV[1])
+redis.call('ZADD', KEYS[3], redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] / 0x1000, '1')
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */
@@ -124,8 +141,7 @@ return over`
  */
 const giveBackLapsedLua = `
 if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return {} end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${serverNow}
 local active = redis.call('LRANGE', KEYS[1], 0, -1)
 local suspected, back, suspects = redis.call('HGETALL', KEYS[5]), {}, 0
 local since = {}
@@ -161,25 +177,8 @@ for _, key in ipairs(KEYS) do
 end
 return missing`
 
-/**
- * Removes what is left of a pool when nobody uses it any more: no host and no client with a lease, no chunk.
- * KEYS: hosts, clients, wait, active, prioritized, delayed, then all that is to go. ARGV: now.
- */
-const sweepPoolLua = `
-local now = tonumber(ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-for i, record in ipairs(redis.call('HVALS', KEYS[1])) do
-  local ok, host = pcall(cjson.decode, record)
-  if ok and type(host) == 'table' and (tonumber(host.expires) or 0) > now then return 0 end
-end
-if redis.call('ZCARD', KEYS[2]) > 0 then return 0 end
-if redis.call('LLEN', KEYS[3]) + redis.call('LLEN', KEYS[4]) + redis.call('ZCARD', KEYS[5]) + redis.call('ZCARD', KEYS[6]) > 0 then
-  return 0
-end
-return redis.call('DEL', unpack(KEYS))`
-
 /** A script as a function of its keys and arguments. */
-function script<T>(lua: string, read: (reply: unknown) => T) {
+export function script<T>(lua: string, read: (reply: unknown) => T) {
   return async (client: Client, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> =>
     read(await client.eval(lua, keys.length, ...keys, ...args))
 }
@@ -189,6 +188,7 @@ const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(Stri
 
 export const addChunks = script(addChunksLua, Number)
 export const dropChunks = script(dropChunksLua, Number)
+export const putOff = script(putOffLua, Number)
 export const giveBack = script(giveBackLua, Number)
 export const dropHeld = script(dropHeldLua, Number)
 export const noteLoss = script(noteLossLua, Number)
@@ -196,4 +196,3 @@ export const noteFields = script(noteFieldsLua, Number)
 export const renewLocks = script(renewLocksLua, ids)
 export const giveBackLapsed = script(giveBackLapsedLua, ids)
 export const expireKeys = script(expireKeysLua, ids)
-export const sweepPool = script(sweepPoolLua, Number)

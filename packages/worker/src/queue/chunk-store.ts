@@ -1,6 +1,6 @@
 /**
  * What is done to the chunks of a queue beside their way through a worker process: adding, leases, losses, giving back,
- * dropping, times to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
+ * putting off, dropping, times to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
  */
 import { keyLife, type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import {
@@ -12,8 +12,10 @@ import {
   giveBackLapsed,
   noteFields,
   noteLoss,
+  putOff,
   renewLocks,
 } from './chunk-scripts.js'
+import { noteMeta } from './pool-scripts.js'
 
 /** Entries that BullMQ's events stream keeps, about. */
 const keptEvents = 10
@@ -43,7 +45,7 @@ export class ChunkStore {
 
   /** Keeps BullMQ's events stream short: nobody reads it, results have a stream of their own. */
   async prepare(): Promise<void> {
-    await this.#link.client.hset(this.#pool.chunk('meta'), 'opts.maxLenEvents', keptEvents)
+    await noteMeta(this.#link.client, [this.#pool.chunk('meta')], ['opts.maxLenEvents', keptEvents])
     await this.expireQueue(keyLife)
   }
 
@@ -51,7 +53,7 @@ export class ChunkStore {
   async add(chunks: readonly NewChunk[]): Promise<void> {
     const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
-    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), Date.now(), keyLife]
+    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     await addChunks(this.#link.client, keys, args)
   }
@@ -100,6 +102,12 @@ export class ChunkStore {
         [jobId, token],
       )) === 1
     )
+  }
+
+  /** Puts a chunk off for so many milliseconds, unless it is not held under this token any more. */
+  async putOff(jobId: string, token: string, pause: number): Promise<void> {
+    const keys = ['active', 'delayed', 'marker', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
+    await putOff(this.#link.client, keys, [jobId, token, pause])
   }
 
   /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */

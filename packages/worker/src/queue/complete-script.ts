@@ -9,6 +9,7 @@
  */
 import { keyLife, type PoolKeys } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
+import { serverNow } from './server-clock.js'
 
 /** The outcome's stream id, or null when there is no stream, then the next chunk, if one was taken. */
 type Reply = [added: Buffer | null, fields?: Buffer[], jobId?: Buffer]
@@ -39,17 +40,17 @@ const fieldsOfNew = 6
  * A chunk that has no more fields than it was added with has nothing to tell but its task and its data.
  *
  * KEYS: results. All others are made of the prefix here, as BullMQ's scripts make those of jobs: for each that is sent, the
- * worker process pays as well. ARGV: id, token, now, '1' to take the next, lock duration, prefix, then the outcome.
+ * worker process pays as well. ARGV: id, token, '1' to take the next, lock duration, prefix, then the outcome.
  */
 const lua = `
-local id, token, now, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6]
+local id, token, prefix = ARGV[1], ARGV[2], ARGV[5]
 local job, active, wait, prioritized = prefix .. id, prefix .. 'active', prefix .. 'wait', prefix .. 'prioritized'
 local lock, marker = job .. ':lock', prefix .. 'marker'
 local call, results = redis.call, KEYS[1]
-local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 7))
+local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 6))
 local holder = call('GET', lock)
 if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('DEL', job, lock) end
-if ARGV[4] ~= '1' then return { added } end
+if ARGV[3] ~= '1' then return { added } end${serverNow}
 local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')
 if limits[1] or limits[2] or limits[3] then return { added } end
 if call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
@@ -61,7 +62,7 @@ if not next then
 end
 call('PEXPIRE', active, ${keyLife})
 job = prefix .. next
-call('SET', job .. ':lock', token, 'PX', ARGV[5])
+call('SET', job .. ':lock', token, 'PX', ARGV[4])
 if call('EXISTS', wait, prioritized) > 0 then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, ${keyLife})
@@ -84,7 +85,7 @@ export function defineComplete(client: Redis | Cluster, pool: PoolKeys): Complet
     .poolmqCompleteBuffer
   const prefix = pool.chunk('')
   return ({ jobId, token, results, outcome, takeNext, lockDuration }) => {
-    const args = [jobId, token, Date.now(), takeNext ? '1' : '0', lockDuration, prefix]
+    const args = [jobId, token, takeNext ? '1' : '0', lockDuration, prefix]
     return run.call(client, results, ...args, ...outcome)
   }
 }

@@ -7,7 +7,6 @@ import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ChunkId,
-  formatPresence,
   type PoolKeys,
   type Presence,
   parseChunkId,
@@ -16,9 +15,10 @@ import {
   within,
 } from '@poolmq/shared'
 import type { Log } from '../logger.js'
-import { sweepPool } from '../queue/chunk-scripts.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import type { Loss } from '../queue/loss-ledger.js'
+import { sweepPool } from '../queue/pool-scripts.js'
+import { showHost } from '../queue/presence.js'
 import { LockKeeper } from './lock-keeper.js'
 import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
 
@@ -82,14 +82,7 @@ export class SupervisorDuties {
   async #announce(): Promise<void> {
     if (this.#ended) return
     const { link, keys, id, lockDuration } = this.#options
-    const record = formatPresence({ ...this.#presence(), expires: Date.now() + lockDuration })
-    const replies = await link.client
-      .pipeline()
-      .hset(keys.hosts, id, record)
-      .pexpire(keys.hosts, lockDuration * 2)
-      .exec()
-    const refused = replies?.find(([error]) => error !== null)?.[0]
-    if (refused) throw refused
+    await showHost(link, keys, id, this.#presence(), lockDuration)
   }
 
   /** What keeps this host from being seen by its pool, found by showing it: a connection that is open proves nothing. */
@@ -111,12 +104,12 @@ export class SupervisorDuties {
   /** Gives back what a worker process held when it ended. */
   async recover(loss: WorkerLoss): Promise<void> {
     const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
-    for (const end = Date.now() + recoverTimeout; ; ) {
+    for (const end = performance.now() + recoverTimeout; ; ) {
       try {
         await this.#giveBack(loss, JSON.stringify(details))
         return
       } catch (error) {
-        if (this.#ended || Date.now() > end) return
+        if (this.#ended || performance.now() > end) return
         this.#options.log.warn({ err: error }, 'could not give back the chunk of a dead worker process; trying again')
         await delay(200)
       }
@@ -198,7 +191,7 @@ export class SupervisorDuties {
     const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
     try {
       await link.client.hdel(keys.hosts, id)
-      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [Date.now()])
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [])
     } catch (error) {
       log.info({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }

@@ -10,12 +10,7 @@ import {
   type Payload,
   type TextPayload,
 } from '../../../../packages/shared/src/payload/codec.js'
-import {
-  formatPresence,
-  formatSpec,
-  parsePresence,
-  parseSpec,
-} from '../../../../packages/shared/src/records/pool-records.js'
+import { formatSpec, parsePresence, parseSpec } from '../../../../packages/shared/src/records/pool-records.js'
 import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../../packages/shared/src/records/wire.js'
 
 const runs = 3000
@@ -175,7 +170,9 @@ const presence = fc.oneof(
   fc.string(),
   json,
   ours({ host: json, pid: number, processes: number, expires: fc.oneof(number, fc.constant('2000000')), tasks: json }),
-  damaged(fc.nat().map((pid) => formatPresence({ host: 'h', pid, processes: 2, tasks: ['a.b'], expires: 2 * now }))),
+  damaged(
+    fc.nat().map((pid) => JSON.stringify({ v: 1, host: 'h', pid, processes: 2, tasks: ['a.b'], expires: 2 * now })),
+  ),
 )
 
 /** What reading gave, or undefined where it was refused as it should be. */

@@ -1,0 +1,283 @@
+// Whatever touched a pool's keys last, none of them is there for ever: all that would renew or remove it may die at that
+// very moment. Each script, and each command of BullMQ's that we use, runs on keys that it has to make anew.
+import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
+import { ChunkStore, type NewChunk, orderStop, renewLease, sweepPool } from '@poolmq/worker'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
+import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js'
+import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
+import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
+import { uniqueName } from '../support/pool-name.js'
+
+const token = 'holder'
+const client = randomId()
+const other = randomId()
+const id = (index: number, of = client) => formatChunkId(of, 0, index)
+const chunk = (index: number, priority = 0, of = client): NewChunk => ({
+  jobId: id(index, of),
+  taskId: 'ns.task',
+  data: `data of ${index}`,
+  priority,
+})
+const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]']
+
+let link: RedisLink
+let keys: PoolKeys
+let queue: ChunkQueue
+let store: ChunkStore
+beforeAll(async () => {
+  link = await RedisLink.open(inject('redisUrl'))
+})
+beforeEach(() => {
+  keys = new PoolKeys(uniqueName('lives'))
+  queue = new ChunkQueue(link, keys, { blocking: true })
+  store = new ChunkStore(link, keys)
+})
+afterAll(() => link.close())
+
+/** The keys that BullMQ, or a script, makes anew whenever they are missing. */
+const remade = ['marker', 'events', 'meta', 'pc', 'id', 'suspects']
+const gone = (...suffixes: string[]) => link.client.del(...suffixes.map((suffix) => keys.chunk(suffix)))
+const lapsed = (index: number) => gone(`${id(index)}:lock`)
+
+interface Step {
+  /** Brings the pool to where the step begins. */
+  readonly given?: () => Promise<unknown>
+  readonly run: () => Promise<unknown>
+  /** Scripts that it runs. */
+  readonly scripts: readonly string[]
+  /** Keys that are there afterwards, among others. */
+  readonly leaves: readonly string[]
+}
+
+const held = async (...chunks: NewChunk[]) => {
+  await link.client.set(keys.results(client), 'stands for the stream', 'PX', 1000)
+  await store.add(chunks)
+  expect((await queue.take(token))?.jobId).toBe(chunks[0]?.jobId)
+}
+const delivering = async (...chunks: NewChunk[]) => {
+  await held(...chunks)
+  await link.client.del(keys.results(client))
+  await renewLease(link.client, [keys.results(client), keys.clients, keys.spec(client)], [client, 10_000, '1', ''])
+}
+const due = () => link.client.zadd(keys.chunk('delayed'), 'XX', 1, id(0))
+const lease = (create: '0' | '1', spec: string) =>
+  renewLease(link.client, [keys.results(client), keys.clients, keys.spec(client)], [client, 10_000, create, spec])
+
+const steps: Record<string, Step> = {
+  'preparing the queue': { run: () => store.prepare(), scripts: ['noteMeta', 'expireKeys'], leaves: ['meta'] },
+  'adding chunks': {
+    run: () => store.add([chunk(0), chunk(1, 5)]),
+    scripts: ['addChunks'],
+    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', id(0), id(1)],
+  },
+  'taking a chunk': {
+    given: () => store.add([chunk(0), chunk(1)]),
+    run: () => queue.take(token),
+    scripts: ['take'],
+    leaves: ['active', 'wait', 'events', 'marker', id(0), `${id(0)}:lock`],
+  },
+  'taking one with a priority': {
+    given: () => store.add([chunk(0, 1), chunk(1, 2)]),
+    run: () => queue.take(token),
+    scripts: ['take'],
+    leaves: ['active', 'prioritized', 'events', 'marker'],
+  },
+  'taking one whose hash is gone': {
+    given: async () => {
+      await store.add([chunk(0)])
+      await gone(id(0))
+    },
+    run: () => queue.take(token),
+    scripts: ['take'],
+    leaves: ['active'],
+  },
+  'taking one that was put off': {
+    given: async () => {
+      await held(chunk(0, 3))
+      await store.putOff(id(0), token, 60_000)
+      await due()
+    },
+    run: () => queue.take(token),
+    scripts: ['take'],
+    leaves: ['active', 'pc', 'events', 'marker', id(0)],
+  },
+  'looking at a paused queue, where one that was put off is due': {
+    given: async () => {
+      await held(chunk(0))
+      await store.putOff(id(0), token, 60_000)
+      await due()
+      await link.client.hset(keys.chunk('meta'), 'paused', '1')
+    },
+    run: async () => {
+      await link.client.hset(keys.chunk('meta'), 'paused', '1')
+      expect(await queue.take(token)).toBeUndefined()
+    },
+    scripts: ['take'],
+    leaves: ['wait', 'events', 'meta', id(0)],
+  },
+  'waiting for a chunk': {
+    given: async () => {
+      await store.add([chunk(0)])
+      await link.client.zadd(keys.chunk('marker'), 0, '0', 5, '1')
+      await link.client.pexpire(keys.chunk('marker'), 10_000)
+    },
+    run: () => queue.waitForChunk(0.05),
+    scripts: [],
+    leaves: ['wait', id(0)],
+  },
+  'completing a chunk, and taking the next': {
+    given: () => delivering(chunk(0), chunk(1), chunk(2)),
+    run: () => queue.complete(id(0), token, outcome, true),
+    scripts: [],
+    leaves: ['active', 'wait', 'marker', id(1), `${id(1)}:lock`],
+  },
+  'completing a chunk, and taking one with a priority': {
+    given: () => delivering(chunk(0), chunk(1, 7), chunk(2, 8)),
+    run: () => queue.complete(id(0), token, outcome, true),
+    scripts: [],
+    leaves: ['active', 'prioritized', 'marker', id(1)],
+  },
+  'completing a chunk, and taking one whose hash is gone': {
+    given: async () => {
+      await delivering(chunk(0), chunk(1))
+      await gone(id(1))
+    },
+    run: () => queue.complete(id(0), token, outcome, true),
+    scripts: [],
+    leaves: [],
+  },
+  'putting a chunk off': {
+    given: () => held(chunk(0)),
+    run: () => store.putOff(id(0), token, 60_000),
+    scripts: ['putOff'],
+    leaves: ['delayed', 'marker', id(0)],
+  },
+  'giving a chunk back': {
+    given: () => held(chunk(0)),
+    run: () => store.giveBack(id(0), token),
+    scripts: ['giveBack'],
+    leaves: ['wait', 'marker', id(0)],
+  },
+  'giving one with a priority back': {
+    given: () => held(chunk(0, 4)),
+    run: () => store.giveBack(id(0), token),
+    scripts: ['giveBack'],
+    leaves: ['prioritized', 'marker', id(0)],
+  },
+  'suspecting that a holder is lost': {
+    given: async () => {
+      await held(chunk(0))
+      await lapsed(0)
+    },
+    run: () => store.giveBackLapsed(),
+    scripts: ['giveBackLapsed'],
+    leaves: ['active', 'suspects', 'lapse-check'],
+  },
+  'giving back what a lost holder had': {
+    given: async () => {
+      await held(chunk(0, 4))
+      await lapsed(0)
+    },
+    run: async () => {
+      await link.client.hset(keys.chunk('suspects'), id(0), 1)
+      expect(await store.giveBackLapsed()).toEqual([id(0)])
+    },
+    scripts: ['giveBackLapsed'],
+    leaves: ['marker', id(0)],
+  },
+  'taking a lapsed lock anew': {
+    given: async () => {
+      await held(chunk(0))
+      await lapsed(0)
+    },
+    run: () => store.renew([[id(0), token]]),
+    scripts: ['renewLocks'],
+    leaves: ['active', `${id(0)}:lock`],
+  },
+  'noting a loss, and fields': {
+    given: () => held(chunk(0)),
+    run: async () => {
+      await store.noteLoss(id(0), token, 3, '{}')
+      await store.noteFields(id(0), new Map([['at', '1']]))
+      await store.noteFields(id(7), new Map([['at', '1']]))
+    },
+    scripts: ['noteLoss', 'noteFields'],
+    leaves: [id(0)],
+  },
+  'dropping one’s waiting chunks from among others': {
+    given: async () => {
+      await held(chunk(0), chunk(1))
+      await store.putOff(id(0), token, 60_000)
+      await store.add([chunk(2), chunk(3, 1), chunk(0, 0, other), chunk(1, 1, other)])
+    },
+    run: () => store.dropWaiting(`${client}.`),
+    scripts: ['dropChunks'],
+    leaves: ['wait', 'prioritized', id(0, other), id(1, other)],
+  },
+  'dropping all of one’s chunks from among others': {
+    given: async () => {
+      await held(chunk(0), chunk(0, 0, other), chunk(1, 0, other))
+      await queue.take('another')
+    },
+    run: () => store.dropAll(`${client}.`),
+    scripts: ['dropChunks'],
+    leaves: ['active', 'wait'],
+  },
+  'dropping a chunk in hand': {
+    given: () => held(chunk(0), chunk(1)),
+    run: () => store.dropHeld(id(0), token),
+    scripts: ['dropHeld'],
+    leaves: ['wait'],
+  },
+  'showing presence': {
+    run: async () => {
+      await showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, tasks: [] }, 1000)
+      expect(await liveHosts(link, keys)).toHaveLength(1)
+    },
+    scripts: ['showPresence', 'presences'],
+    leaves: [],
+  },
+  'taking a lease': { run: () => lease('1', '{}'), scripts: ['renewLease'], leaves: [] },
+  'renewing a lease that has lapsed': { run: () => lease('0', '{}'), scripts: ['renewLease'], leaves: [] },
+  'ordering a call to be stopped': {
+    run: () => orderStop(link.client, [keys.stops], [`${client}.0`, 60_000]),
+    scripts: ['orderStop'],
+    leaves: [],
+  },
+  'sweeping a pool that is in use': {
+    given: () => lease('1', ''),
+    run: async () => {
+      const its = ['wait', 'active', 'prioritized', 'delayed'].map((suffix) => keys.chunk(suffix))
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...its], [])
+    },
+    scripts: ['sweepPool'],
+    leaves: [],
+  },
+}
+
+test.each(Object.entries(steps))('%s leaves no key for ever', async (_what, { given, run, leaves }) => {
+  await given?.()
+  await gone(...remade)
+  await run()
+  const names = await link.client.keys(`${keys.prefix}:*`)
+  const lives = await Promise.all(names.map(async (name) => [name, await link.client.pttl(name)] as const))
+  for (const suffix of leaves) expect(names).toContain(keys.chunk(suffix))
+  // One may have ended since it was named.
+  expect(lives.filter(([, life]) => life === -1 || life > 60_000)).toEqual([])
+  if (names.length > 0) await link.client.del(...names)
+})
+
+test('and that is all of them', () => {
+  const scripts = Object.keys({ ...chunkScripts, ...poolScripts }).filter((name) => name !== 'script')
+  const run = new Set(Object.values(steps).flatMap((step) => step.scripts))
+  expect(scripts.filter((name) => !run.has(name))).toEqual([])
+})
+
+test('the events that BullMQ writes, and nobody reads, do not pile up', async () => {
+  for (let i = 0; i < 400; i++) {
+    await held(chunk(0))
+    await store.dropHeld(id(0), token)
+  }
+  expect(await link.client.xlen(keys.chunk('events'))).toBeLessThan(250)
+})
