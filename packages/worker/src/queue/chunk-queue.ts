@@ -129,4 +129,3 @@ function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
   }
   return { jobId: jobId.toString(), taskId: fields.get('name') ?? '', data, fields }
 }
-
