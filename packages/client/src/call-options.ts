@@ -158,6 +158,7 @@ export function callHeader(
   mode: CallHeader['mode'],
   spread: boolean,
   spec: boolean,
+  module: string | undefined,
 ): CallHeader {
   const { timeout = Number.POSITIVE_INFINITY, retries = 0, retryDelay = 100, retryIf } = options
   return {
@@ -166,5 +167,6 @@ export function callHeader(
     spec,
     timeout: timeout > longestTimeout ? 0 : timeout,
     ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
+    ...(module !== undefined && { module }),
   }
 }

@@ -1,6 +1,7 @@
 /** The options of a Pool and of its calls, and their checks: Python's, in Python's order, and then ours. */
 import { availableParallelism } from 'node:os'
 import {
+  ConnectionError,
   type ConnectionOption,
   describe,
   encodeValue,
@@ -46,7 +47,10 @@ export interface PoolOptions {
    * `.`, `-`. @defaultValue a private pool
    */
   readonly name?: string | undefined
-  /** Where Redis is. @defaultValue `REDIS_URL`; else an embedded one: a `redis-server` or `valkey-server` on PATH */
+  /**
+   * Where Redis is. A named pool without worker processes of its own needs one that its hosts reach, and is refused
+   * without. @defaultValue `REDIS_URL`; else an embedded one: a `redis-server` or `valkey-server` on PATH
+   */
   readonly connection?: ConnectionOption | undefined
   /**
    * Worker processes to reckon with in the default chunk size while none has been seen, for a named pool whose hosts
@@ -93,8 +97,8 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
   }
   const { name, connection, expectedWorkers } = options
-  parseConnectionOption(connection)
-  return {
+  const { kind } = parseConnectionOption(connection)
+  const parsed = {
     name: name === undefined ? undefined : poolName(name),
     processes,
     threads,
@@ -102,6 +106,8 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
     spec: Object.keys(spec).length === 0 ? undefined : spec,
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
   }
+  if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
+  return parsed
 }
 
 function parseProcesses(processes: unknown, name: unknown): number {
@@ -114,6 +120,16 @@ function parseProcesses(processes: unknown, name: unknown): number {
     throw new RangeError(`Number of processes must be at least ${least}, got ${processes}`)
   }
   return processes
+}
+
+/** As a rule the variable that was to say where Redis is was not set. */
+function unreachable(name: unknown, isGiven: boolean): string {
+  return (
+    `the pool ${describe(name)} has no worker processes of its own, and no Redis that its hosts could reach: ` +
+    `${isGiven ? 'connection is undefined' : 'no connection is given'} and REDIS_URL is ${process.env.REDIS_URL === undefined ? 'not set' : 'empty'}. ` +
+    "Say where Redis is (connection: 'redis://host:6379', or REDIS_URL in the environment), or run worker processes " +
+    'here (processes: 2)'
+  )
 }
 
 function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['initializer'] {

@@ -8,6 +8,7 @@ export { RemoteTraceback } from './errors/remote-traceback.js'
 export * from './payload/codec.js'
 export { joinLists, type PackedNumbers, type Width } from './payload/payload-numbers.js'
 export { weigh } from './payload/payload-weight.js'
+export { oncePerProcess } from './process-registry.js'
 export * from './records/job-id.js'
 export * from './records/keys.js'
 export * from './records/pool-records.js'
@@ -24,5 +25,16 @@ export {
 export { isPassing, isRefusal, untilAnswered } from './redis/passing-failure.js'
 export { assertServer, RedisLink, type RedisLinkEvents, type RedisLinkOptions } from './redis/redis-link.js'
 export * from './task.js'
+export {
+  becomeWorker,
+  findTask,
+  isReloaded,
+  isWorker,
+  moduleMark,
+  moduleOf,
+  type TaskFunction,
+  taskIds,
+  taskModules,
+} from './task-table.js'
 export * from './validate.js'
 export * from './within.js'

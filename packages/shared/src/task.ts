@@ -5,11 +5,7 @@
  * implementation. On the wire goes the id (`namespace.key`) only. The module's URL stays in the process: the local
  * worker processes that a Pool starts import it; remote workers import the modules of their own command line.
  */
-import { ModuleError } from './errors/errors.js'
-
-/** Any function that can be a task. */
-// biome-ignore lint/suspicious/noExplicitAny: a task's parameters are the user's own; `unknown` would refuse them all.
-export type TaskFunction = (...args: any[]) => unknown
+import { addTask, type TaskFunction } from './task-table.js'
 
 /** What a process knows of a task. */
 export interface TaskInfo {
@@ -41,19 +37,6 @@ export type TaskRefs<T extends Record<string, TaskFunction>> = {
   readonly [K in keyof T]: T[K] extends TaskRef<infer F> ? TaskRef<F> : TaskRef<T[K]>
 }
 
-/** All tasks defined in this process, by id. */
-class TaskTable {
-  readonly byId = new Map<string, { readonly task: TaskFunction; readonly url: string }>()
-  /** In a worker an id that is defined twice is an error; in a producer a module may be evaluated again (tests, HMR). */
-  strict = false
-}
-
-// One table per process even when two copies of this package are installed, as the id is all that both sides share.
-const tableKey = Symbol.for('poolmq.task-table')
-const globals = globalThis as { [tableKey]?: TaskTable }
-if (globals[tableKey] === undefined) globals[tableKey] = new TaskTable()
-const table = globals[tableKey]
-
 const namePattern = /^[A-Za-z_$][\w$-]*$/
 
 /**
@@ -61,7 +44,8 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
  *
  * @param url - `import.meta.url` of the module that calls it. Worker processes started by a Pool import this module.
  * @param namespace - letters, digits, `_`, `$`, `-`; with the key it makes the id, unique among a worker's modules.
- * @param functions - plain functions, sync or async. They are returned as they are, and stay callable.
+ * @param functions - an object of plain functions, sync or async. They are returned as they are, and stay callable. In a
+ *   worker, `this` is that object. Of an instance of a class, the tasks are its methods, inherited ones too, each bound to it.
  * @throws TypeError when an argument is not of that form.
  * @throws ModuleError (`ERR_POOL_MODULE`) when an id is defined already by another module.
  * @example
@@ -81,34 +65,47 @@ export function defineTasks<const T extends Record<string, TaskFunction>>(
     throw new TypeError(`defineTasks: the namespace must match ${namePattern}, got ${JSON.stringify(namespace)}`)
   }
   const tasks: Record<string, TaskFunction> = {}
-  for (const [key, fn] of Object.entries(functions)) {
+  for (const [key, fn] of functionsOf(functions)) {
     if (!namePattern.test(key)) {
       throw new TypeError(`defineTasks: task names must match ${namePattern}, got ${JSON.stringify(key)}`)
     }
     if (typeof fn !== 'function') {
       throw new TypeError(`defineTasks: ${namespace}.${key} must be a function, got ${typeof fn}`)
     }
-    tasks[key] = define({ id: `${namespace}.${key}`, url }, fn)
+    tasks[key] = define({ id: `${namespace}.${key}`, url }, fn as TaskFunction, functions)
   }
   return Object.freeze(tasks) as Tasks<T>
 }
 
-function define(info: Required<TaskInfo>, fn: TaskFunction): TaskFunction {
-  const known = table.byId.get(info.id)
-  if (known !== undefined && (table.strict || withoutQuery(known.url) !== withoutQuery(info.url))) {
-    throw new ModuleError(
-      `task ${info.id} is defined twice: by ${known.url} and by ${info.url}; give one of them another namespace`,
-      { module: info.url },
-    )
+/**
+ * The functions of an object, by name. Of a plain object that is each of its properties; of an instance of a class its
+ * methods, inherited ones too, and the properties that are functions: what else it holds is its own business.
+ */
+function functionsOf(object: object): [key: string, fn: unknown][] {
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(object))
+  if (isPlain) return Object.entries(object)
+  const names = new Set(Object.keys(object))
+  let prototype: object | null = Object.getPrototypeOf(object)
+  // Up to Object.prototype, of whatever realm.
+  while (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    for (const name of Object.getOwnPropertyNames(prototype)) if (name !== 'constructor') names.add(name)
+    prototype = Object.getPrototypeOf(prototype)
   }
-  // A function that is a task already (under another id) keeps its first identity; the second gets a function of its own.
-  const task = Object.hasOwn(fn, infoKey) || !Object.isExtensible(fn) ? (...args: unknown[]) => fn(...args) : fn
-  Object.defineProperty(task, infoKey, { value: Object.freeze(info), configurable: true })
-  table.byId.set(info.id, { task, url: info.url })
-  return task
+  return [...names]
+    .map((name): [string, unknown] => [name, (object as Record<string, unknown>)[name]])
+    .filter(([, value]) => typeof value === 'function')
 }
 
-const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
+function define(info: Required<TaskInfo>, fn: TaskFunction, owner: object): TaskFunction {
+  const bound = fn.bind(owner)
+  addTask(info.id, info.url, bound)
+  // A function that is a task already (under another id) keeps its first identity, and a method is shared by all instances:
+  // the task is then a function of its own.
+  const isOwn = Object.hasOwn(owner, info.id.slice(info.id.indexOf('.') + 1))
+  const task = isOwn && !Object.hasOwn(fn, infoKey) && Object.isExtensible(fn) ? fn : bound
+  Object.defineProperty(task, infoKey, { value: Object.freeze(info), configurable: true })
+  return task
+}
 
 /**
  * References to tasks that this process does not have: types only, nothing is imported.
@@ -156,32 +153,4 @@ export function taskInfo(value: unknown): TaskInfo {
     `expected a task, got ${what}. Functions do not travel to other processes; name them in a module: ` +
       `export const tasks = defineTasks(import.meta.url, 'tasks', { name: fn }), and pass tasks.name`,
   )
-}
-
-/** The function behind an id, as defined in this process; undefined when no loaded module defines it. */
-export function findTask(id: string): TaskFunction | undefined {
-  return table.byId.get(id)?.task
-}
-
-/** The ids defined in this process, sorted. */
-export function taskIds(): string[] {
-  return [...table.byId.keys()].sort()
-}
-
-/** The URLs of the modules that have defined tasks in this process. */
-export function taskModules(): string[] {
-  return [...new Set([...table.byId.values()].map((entry) => entry.url))]
-}
-
-/** Makes this process (or thread) a worker: from now on an id that is defined twice is an error, whoever does it. */
-export function becomeWorker(): void {
-  table.strict = true
-}
-
-/**
- * Whether this code runs in a worker process or thread of PoolMQ, which imports the modules that define tasks. A program
- * that defines tasks in its main file asks before it makes a Pool, as Python's asks `if __name__ == '__main__'`.
- */
-export function isWorker(): boolean {
-  return table.strict
 }

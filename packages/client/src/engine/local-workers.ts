@@ -4,7 +4,15 @@
  * started again, and takes up what its predecessor had in hand as it would another host's.
  */
 import type { ChildProcess } from 'node:child_process'
-import { type ConnectionDescriptor, decodeError, WorkerLostError, within } from '@poolmq/shared'
+import {
+  type ConnectionDescriptor,
+  decodeError,
+  isReloaded,
+  moduleMark,
+  type TaskInfo,
+  WorkerLostError,
+  within,
+} from '@poolmq/shared'
 import {
   type EagerSpec,
   type FromLocalSupervisor,
@@ -24,7 +32,8 @@ const stopTimeout = 5000
 const maxLost = 3
 
 export class LocalWorkers {
-  readonly #modules: Set<string>
+  /** Modules of tasks that were defined after the Pool was made. */
+  readonly #late = new Set<string>()
   readonly #start: LocalStart
   readonly #onFailed: (error: Error) => void
   #child: ChildProcess
@@ -38,7 +47,6 @@ export class LocalWorkers {
   constructor(start: LocalStart, onFailed: (error: Error) => void) {
     this.#start = start
     this.#onFailed = onFailed
-    this.#modules = new Set(start.modules)
     ;[this.#child, this.#exited] = this.#spawn()
   }
 
@@ -48,11 +56,18 @@ export class LocalWorkers {
     this.#send(this.#orders)
   }
 
-  /** Has the worker processes import the module of a task that was defined after the Pool was made. */
-  load(url: string | undefined): void {
-    if (url === undefined || this.#modules.has(url)) return
-    this.#modules.add(url)
-    this.#send({ type: 'load', modules: [url] })
+  /**
+   * Has the worker processes import the module of a task that was defined after the Pool was made. Returns the module's
+   * mark, for the task's chunks, unless its id says enough.
+   */
+  load({ id, url }: TaskInfo): string | undefined {
+    if (url === undefined) return undefined
+    const isLate = !this.#start.modules.includes(url)
+    if (isLate && !this.#late.has(url)) {
+      this.#late.add(url)
+      this.#send({ type: 'load', modules: [url] })
+    }
+    return isLate || isReloaded(id) ? moduleMark(url) : undefined
   }
 
   /** Ends the supervisor and its worker processes: `drain` after the chunks in hand, `stop` now. */
@@ -65,8 +80,7 @@ export class LocalWorkers {
   }
 
   #spawn(): [ChildProcess, Promise<void>] {
-    const start: LocalStart = { ...this.#start, modules: [...this.#modules] }
-    const started = startProgram(localSupervisorProgram, [JSON.stringify(start)], {
+    const started = startProgram(localSupervisorProgram, [JSON.stringify(this.#start)], {
       execPath: process.execPath,
       execArgv: inheritedExecArgv(),
     })
@@ -100,6 +114,7 @@ export class LocalWorkers {
     if (++this.#lost <= maxLost) {
       ;[this.#child, this.#exited] = this.#spawn()
       if (this.#orders !== undefined) this.#send(this.#orders)
+      if (this.#late.size > 0) this.#send({ type: 'load', modules: [...this.#late] })
       return
     }
     const how = signal === null ? `exited with code ${exitCode}` : `was killed by ${signal}`

@@ -104,11 +104,11 @@ export class PoolEngine {
    */
   call(owner: unknown, task: TaskInfo, kind: CallKind, options: ParsedOptions, collector: Collector): Call {
     this.#refuseNesting()
-    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined)
+    const module = this.#local?.load(task)
+    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module)
     const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
     this.calls.add(call)
     if (kind.mode === 'each') this.#pace.hurry()
-    this.#local?.load(task.url)
     // A handle must exist before it can fail.
     const { reason } = this.#breakdown
     if (reason !== undefined) queueMicrotask(() => this.calls.fail(call, reason.error))

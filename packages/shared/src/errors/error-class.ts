@@ -1,3 +1,4 @@
+import { oncePerProcess } from '../process-registry.js'
 import * as poolErrors from './errors.js'
 import { RemoteTraceback } from './remote-traceback.js'
 
@@ -9,8 +10,12 @@ import { RemoteTraceback } from './remote-traceback.js'
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: never[]) => Error
 
+/** The users' classes, whichever copy of this package they were registered with. */
+const registered = oncePerProcess('error-classes', () => new Map<string, Error>())
+/** The ids of all classes; those of each copy's own errors among them, which tasks may throw. */
+const ids = oncePerProcess('error-ids', () => new WeakMap<object, string>())
+/** Built-in classes, and this copy's own: what its errors come back as. */
 const prototypes = new Map<string, Error>()
-const ids = new Map<object, string>()
 
 /** Classes up the prototype chain that an error names; more than anyone inherits. */
 const MOST_CLASSES = 16
@@ -62,7 +67,9 @@ export function registerErrors(...classes: readonly ErrorClass[]): void {
     }
     if (errorClass.name === '') throw new TypeError('registerErrors needs classes that have a name')
     // Built-in classes and ours are known already, whatever else bears their name.
-    if (!ids.has(prototype) || ids.get(prototype)?.startsWith('user:')) add(`user:${errorClass.name}`, prototype)
+    if (ids.get(prototype)?.startsWith('user:') === false) continue
+    registered.set(`user:${errorClass.name}`, prototype)
+    ids.set(prototype, `user:${errorClass.name}`)
   }
 }
 
@@ -88,10 +95,10 @@ function idOfUnknown(prototype: object): string | undefined {
 
 /** A new error of the first class that is known here, without running a user's constructor. */
 export function createError(classIds: readonly string[], name: string, message: string): Error {
-  const known = classIds.find((id) => prototypes.has(id))
+  const known = classIds.find((id) => prototypes.has(id) || registered.has(id))
   // The name of a DOMException is in an internal slot that only its constructor sets.
   if (known === 'DOMException') return new DOMException(message, name)
   const error = new Error(message)
-  const prototype = known === undefined ? undefined : prototypes.get(known)
+  const prototype = known === undefined ? undefined : (prototypes.get(known) ?? registered.get(known))
   return prototype === undefined ? error : Object.setPrototypeOf(error, prototype)
 }

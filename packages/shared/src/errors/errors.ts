@@ -3,6 +3,8 @@
  * what led to it as `cause`. Errors of tasks are not here: they come back as what the task threw.
  */
 
+import { acceptCopies, brandClass } from './error-brand.js'
+
 /** What every {@link PoolError} may be given beside its message. */
 export interface PoolErrorOptions {
   /** What led to this error. */
@@ -179,6 +181,11 @@ export class ModuleError extends PoolError {
     super('ERR_POOL_MODULE', message, details)
     assignDefined(this, { module: details.module })
   }
+
+  /** Printed once: the message has the reason and its place already, and the causes would say them again. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `${this.stack} { code: '${this.code}' }`
+  }
 }
 
 /** What was read from Redis is not what this version writes: damaged, foreign, or from a newer version. */
@@ -196,8 +203,6 @@ function assignDefined(target: object, details: Readonly<Record<string, unknown>
   }
 }
 
-// The names stand on the prototypes, as the built-in classes have it: no own property that clutters inspection. They are
-// written out, for a minifier renames classes.
 for (const [name, { prototype }] of Object.entries({
   PoolError,
   PoolStateError,
@@ -214,5 +219,6 @@ for (const [name, { prototype }] of Object.entries({
   ModuleError,
   ProtocolError,
 })) {
-  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true })
+  brandClass(name, prototype)
 }
+acceptCopies(PoolError)

@@ -1,3 +1,5 @@
+import { acceptCopies, brandClass } from './error-brand.js'
+
 const OPENING = '\n"""\n'
 const CLOSING = '\n"""'
 
@@ -43,11 +45,8 @@ export class RemoteTraceback extends Error {
   }
 }
 
-Object.defineProperty(RemoteTraceback.prototype, 'name', {
-  value: 'RemoteTraceback',
-  writable: true,
-  configurable: true,
-})
+brandClass('RemoteTraceback', RemoteTraceback.prototype)
+acceptCopies(RemoteTraceback)
 
 function quote(text: string): string {
   return OPENING + text + CLOSING

@@ -37,6 +37,11 @@ export interface CallHeader {
   readonly timeout: number
   /** How items that fail are tried again; absent: they are not. */
   readonly retry?: Retry
+  /**
+   * The mark of the module whose definition of the task is meant, where the id alone does not say it: its client's own
+   * worker processes know several, or are just loading it.
+   */
+  readonly module?: string
 }
 
 export interface Retry {
@@ -75,6 +80,7 @@ export function formatChunk(call: CallHeader, payload: Payload): string | Buffer
     s: call.spec ? 1 : undefined,
     t: call.timeout === 0 ? undefined : call.timeout,
     r: call.retry,
+    u: call.module,
     e: encodingMark(payload),
   })
   const body = bodyOf(payload)
@@ -91,7 +97,9 @@ export function parseChunk(data: Buffer): Chunk {
   checkVersion(header, 'a chunk')
   const timeout = header.t ?? 0
   const retry = header.r
-  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout)
+  const module = header.u
+  const isMark = module === undefined || typeof module === 'string'
+  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark
   if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
@@ -101,6 +109,7 @@ export function parseChunk(data: Buffer): Chunk {
     spec: header.s === 1,
     timeout,
     ...(retry !== undefined && { retry }),
+    ...(module !== undefined && { module }),
     payload: payloadOf(header, data.subarray(end + 1)),
   }
 }

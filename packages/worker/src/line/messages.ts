@@ -26,9 +26,11 @@ export interface WorkerConfig {
   /** The descriptor of the record of what it has in hand. */
   readonly hand: number
   readonly modules: readonly string[]
+  /** Modules that the Pool began to use later: what is wrong with one concerns the calls of its tasks only. */
+  readonly late: readonly string[]
   readonly eager?: EagerSpec
-  /** A Pool's own worker: more modules may follow. */
-  readonly local: boolean
+  /** The client whose Pool's own worker this is: more modules may follow. */
+  readonly client?: string
   /** Pools whose initializer has failed for good on this host, by client. */
   readonly brokenInitializers: readonly (readonly [clientId: string, error: WireError])[]
 }

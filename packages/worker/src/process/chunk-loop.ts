@@ -47,8 +47,8 @@ export interface ChunkLoopParts {
   readonly channel: SupervisorChannel
   /** Tells which chunk is in hand. */
   readonly hand: HandWriter
-  /** The task of this id, when this worker has it. */
-  readonly findTask: (taskId: string) => Promise<TaskFunction | undefined>
+  /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
+  readonly findTask: (taskId: string, clientId: string, module: string | undefined) => Promise<TaskFunction | undefined>
   readonly log: (error: unknown) => void
 }
 
@@ -129,7 +129,7 @@ export class ChunkLoop {
       const chunk = parseChunk(taken.data)
       const broken = initializer.brokenBy(id.clientId)
       if (broken !== undefined) throw broken
-      const task = await this.#parts.findTask(taken.taskId)
+      const task = await this.#parts.findTask(taken.taskId, id.clientId, chunk.module)
       if (task === undefined) return await this.#passOn(taken)
       if (chunk.spec) {
         const spec = await this.#insist(() => initializer.ensure(id.clientId), isOfThePool)

@@ -1,5 +1,6 @@
 /** What a running task can ask about itself. AsyncLocalStorage carries it, so that task signatures stay plain. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { oncePerProcess } from '@poolmq/shared'
 
 /** The task that is running; see {@link currentTask}. */
 export interface TaskContext {
@@ -15,7 +16,7 @@ export interface TaskContext {
   readonly signal: AbortSignal
 }
 
-export const taskContext = new AsyncLocalStorage<TaskContext>()
+export const taskContext = oncePerProcess('task-context', () => new AsyncLocalStorage<TaskContext>())
 
 /**
  * The task that is running in this worker process (Python has no counterpart but `multiprocessing.current_process()`).

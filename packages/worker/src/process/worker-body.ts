@@ -19,7 +19,7 @@ import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
-import { loadModules } from './module-loader.js'
+import { TaskModules } from './module-loader.js'
 
 /**
  * How often, 50 ms apart, it is looked for a module that a local Pool has just begun to use and that is on its way. Looks
@@ -37,7 +37,7 @@ function logFailure(error: unknown): void {
 export class WorkerBody {
   readonly #channel: SupervisorChannel
   readonly #go = new Deferred()
-  #loading: Promise<void> = Promise.resolve()
+  readonly #modules = new TaskModules()
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
   #ending = false
@@ -58,10 +58,9 @@ export class WorkerBody {
         this.#go.resolve()
         break
       case 'load':
-        this.#loading = Promise.all([this.#loading, loadModules(message.modules)]).then(() => undefined)
+        this.#modules.load(message.modules)
         this.#nextLoad.resolve()
         this.#nextLoad = new Deferred()
-        this.#loading.catch((error: unknown) => this.#fail(error))
         break
       case 'drain':
         this.drain()
@@ -90,7 +89,11 @@ export class WorkerBody {
 
   async #run(config: WorkerConfig): Promise<void> {
     const keys = new PoolKeys(config.pool)
-    const [link] = await Promise.all([RedisLink.open(unpackDescriptor(config.connection)), loadModules(config.modules)])
+    const [link] = await Promise.all([
+      RedisLink.open(unpackDescriptor(config.connection)),
+      this.#modules.start(config.modules),
+    ])
+    this.#modules.load(config.late)
     const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
     const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId) =>
       this.#channel.send({ type: 'initialized', clientId }),
@@ -117,7 +120,8 @@ export class WorkerBody {
       initializer,
       channel: this.#channel,
       hand: new HandWriter(config.hand),
-      findTask: (taskId) => this.#findTask(taskId, config.local),
+      findTask: (taskId, clientId, module) =>
+        clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
       log: logFailure,
     })
     await this.#loop.run()
@@ -125,14 +129,31 @@ export class WorkerBody {
   }
 
   /**
-   * A local Pool may define tasks after it has started its worker processes: their module is on its way then, and is
-   * waited for. Other workers know from the beginning what they will ever know.
+   * A local Pool may define tasks after it has started its worker processes, or define them anew: their module is on its
+   * way then, and is waited for. Other workers know from the beginning what they will ever know.
    */
-  async #findTask(taskId: string, local: boolean): Promise<TaskFunction | undefined> {
+  async #findTask(taskId: string, { client }: WorkerConfig): Promise<TaskFunction | undefined> {
     for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
-      await this.#loading
+      await this.#modules.settled()
       const task = findTask(taskId)
-      if (task !== undefined || !local || looks === loadLooks) return task
+      if (task !== undefined || client === undefined || looks === loadLooks) return task
+    }
+  }
+
+  /**
+   * The task of a call of the Pool whose own this process is: it was told of every module that can define it.
+   *
+   * @param module - the mark of the module that is meant, when the id alone does not say it
+   * @throws ModuleError when that module does not load.
+   */
+  async #findOwnTask(taskId: string, module: string | undefined): Promise<TaskFunction | undefined> {
+    for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
+      await this.#modules.settled()
+      const isThere = module === undefined || (await this.#modules.has(module))
+      const task = findTask(taskId, module)
+      const failure = task === undefined ? await this.#modules.failure() : undefined
+      if (failure !== undefined) throw failure
+      if ((isThere && task !== undefined) || looks === loadLooks) return task
     }
   }
 

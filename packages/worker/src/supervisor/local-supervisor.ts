@@ -31,7 +31,7 @@ const supervisor = new Supervisor({
   processes: start.processes,
   threads: start.threads,
   connection: undefined,
-  local: true,
+  client: start.clientId,
   started,
 })
 supervisor.ready.then(

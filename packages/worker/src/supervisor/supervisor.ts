@@ -15,8 +15,10 @@ import {
   Deferred,
   decodeError,
   explainFailure,
+  ModuleError,
   PoolKeys,
   PoolTerminatedError,
+  parseConnectionOption,
   RedisLink,
   randomId,
   type WireError,
@@ -56,8 +58,8 @@ export interface SupervisorOptions {
   /** URLs of the task modules. */
   readonly modules: readonly string[]
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
-  /** A Pool's own supervisor: more modules may follow. @defaultValue false */
-  readonly local?: boolean
+  /** The client whose Pool's own supervisor this is: more modules may follow. @defaultValue none: a host of its own */
+  readonly client?: string
   /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
   readonly lockDuration?: number
   /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
@@ -77,10 +79,13 @@ export class Supervisor implements HealthSource {
   readonly #log = createLogger('supervisor')
   readonly #slots = new Set<WorkerSlot>()
   readonly #initializerFailures = new InitializerFailures()
-  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'brokenInitializers'>>()
+  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'late' | 'brokenInitializers'>>()
   readonly #firstReady = new Deferred()
   readonly #ended = new Deferred<unknown>()
-  #modules: string[]
+  /** Modules that have become known since. */
+  readonly #late: string[] = []
+  /** What every worker process must load to start. */
+  readonly #modules: string[]
   #duties: SupervisorDuties | undefined
   #link: RedisLink | undefined
   #failedStarts = 0
@@ -132,6 +137,11 @@ export class Supervisor implements HealthSource {
   async start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
     const { pool, lockDuration = 10_000 } = this.#options
     try {
+      if (this.#options.client === undefined && parseConnectionOption(connection).kind === 'embedded') {
+        throw new ConnectionError(
+          `no Redis is given to serve pool ${pool} from: set connection or REDIS_URL (a host cannot share an embedded one)`,
+        )
+      }
       const link = await RedisLink.open(connection)
       if (this.#withdrawn) return await link.close()
       this.#link = link
@@ -141,7 +151,7 @@ export class Supervisor implements HealthSource {
         pool,
         connection: packDescriptor(link.descriptor),
         lockDuration,
-        local: this.#options.local === true,
+        ...(this.#options.client !== undefined && { client: this.#options.client }),
         ...(eager && { eager }),
       })
       const keys = new PoolKeys(pool)
@@ -169,16 +179,16 @@ export class Supervisor implements HealthSource {
 
   /** Makes more task modules known to all worker processes. */
   load(modules: readonly string[]): void {
-    const fresh = modules.filter((url) => !this.#modules.includes(url))
+    const fresh = modules.filter((url) => !this.#modules.includes(url) && !this.#late.includes(url))
     if (fresh.length === 0) return
-    this.#modules.push(...fresh)
+    this.#late.push(...fresh)
     for (const slot of this.#slots) slot.send({ type: 'load', modules: fresh })
   }
 
   /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
   async drain(): Promise<void> {
     // A host that has not reached Redis yet has nothing to finish; a Pool's own processes still run their initializer.
-    if (this.#link === undefined && this.#options.local !== true) return await this.stop()
+    if (this.#link === undefined && this.#options.client === undefined) return await this.stop()
     await this.#end('drain', this.#options.drainTimeout ?? 30_000)
   }
 
@@ -226,6 +236,7 @@ export class Supervisor implements HealthSource {
         ...(await this.#config.promise),
         token,
         modules: this.#modules,
+        late: this.#late,
         brokenInitializers: this.#initializerFailures.broken,
       }),
       onReady: () => {
@@ -247,6 +258,14 @@ export class Supervisor implements HealthSource {
     await this.#duties?.recover(loss)
   }
 
+  /** A Pool's module that does not load concerns the calls of its tasks only: worker processes start without it. */
+  #setAside(module: string | undefined): boolean {
+    if (module === undefined) return false
+    const at = this.#modules.indexOf(module)
+    if (at >= 0) this.#late.push(...this.#modules.splice(at, 1))
+    return this.#late.includes(module)
+  }
+
   /** Milliseconds to wait before the next start; undefined when there is to be none. */
   #failedStart(reason: WireError | string, killed: boolean): number | undefined {
     const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
@@ -255,6 +274,7 @@ export class Supervisor implements HealthSource {
       this.#log.warn({ err: error }, 'a worker process cannot reach Redis; another is started')
       return 1000
     }
+    if (this.#options.client !== undefined && error instanceof ModuleError && this.#setAside(error.module)) return 0
     this.#failedStarts++
     // A module that does not load will not load the next time either. What was killed from outside (the OOM killer), on a
     // host that has served, says nothing about the next one: giving up would leave the pool without this host.
