@@ -241,7 +241,7 @@ const steps: Record<string, Step> = {
   'taking a lease': { run: () => lease('1', '{}'), scripts: ['renewLease'], leaves: [] },
   'renewing a lease that has lapsed': { run: () => lease('0', '{}'), scripts: ['renewLease'], leaves: [] },
   'ordering a call to be stopped': {
-    run: () => orderStop(link.client, [keys.stops], [`${client}.0`, 60_000]),
+    run: () => orderStop(link.client, [keys.stops], [`${client}.0`]),
     scripts: ['orderStop'],
     leaves: [],
   },

@@ -4,7 +4,7 @@
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
 import { keyLife, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
-import { type ChunkStore, expireKeys, renewLease } from '@poolmq/worker'
+import { type ChunkStore, expireKeys, orderStop, renewLease } from '@poolmq/worker'
 
 /** Milliseconds that the lease lasts after a renewal. */
 const leaseDuration = 45_000
@@ -55,6 +55,7 @@ export class ClientLease {
     this.#released = true
     clearInterval(this.#timer)
     const { link, keys, clientId } = this.#options
+    await orderStop(link.client, [keys.stops], [clientId])
     await link.client.multi().del(keys.results(clientId), keys.spec(clientId)).zrem(keys.clients, clientId).exec()
   }
 

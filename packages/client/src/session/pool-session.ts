@@ -44,8 +44,6 @@ export interface PoolSessionOptions {
 const outageLimit = 60_000
 /** Milliseconds that the last words to Redis may take. */
 const farewellLimit = 5000
-/** Milliseconds that the order to stop a call's running chunks stands: hosts look every second. */
-const stopOrder = 60_000
 
 export class PoolSession {
   readonly #options: PoolSessionOptions
@@ -112,7 +110,7 @@ export class PoolSession {
   async stopCall(number: number): Promise<void> {
     const { keys, clientId } = this.#options
     const call = `${clientId}.${number}`
-    await untilAnswered(() => orderStop(this.#link.client, [keys.stops], [call, stopOrder]))
+    await untilAnswered(() => orderStop(this.#link.client, [keys.stops], [call]))
     await untilAnswered(() => this.#store.dropWaiting(`${call}.`))
   }
 

@@ -9,7 +9,7 @@
  * | `poolmq:{name}:clients` | sorted set | clients by the end of their lease |
  * | `poolmq:{name}:hosts` | hash | presence records of supervisors; each carries the end of its lease |
  * | `poolmq:{name}:spec:ID` | string | initializer, its arguments, maxTasksPerChild; renewed with the client's lease |
- * | `poolmq:{name}:stops` | sorted set | calls whose running chunks are to be stopped, by the end of that order |
+ * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
  */
 export class PoolKeys {
   /** BullMQ's queue name. */

@@ -28,7 +28,7 @@ import { liveHosts } from '../queue/presence.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
 import { type Initializer, InitializerFailure } from './initializer.js'
 import { Recycling } from './recycling.js'
-import { RunningChunk } from './running-chunk.js'
+import { type Abort, RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
 
 /** Milliseconds that a chunk which cannot be run here and now is put off. */
@@ -72,15 +72,14 @@ export class ChunkLoop {
 
   /** The running chunk is not wanted any more: its task is told, and the supervisor sees to its end. */
   cancel(jobId: string): void {
-    if (this.#running?.jobId === jobId) this.#running.abort(new CancelledError('the call was cancelled'))
+    if (this.#running?.jobId === jobId) this.#running.abort(new CancelledError('the call was cancelled'), 'drop')
   }
 
   /** As `drain`, and the running task is aborted. True when it need not be waited for. */
   abort(): boolean {
     this.#draining = true
-    return (
-      this.#running === undefined || !this.#running.abort(new CancelledError('the worker process is being stopped'))
-    )
+    const reason = new CancelledError('the worker process is being stopped')
+    return this.#running === undefined || !this.#running.abort(reason, 'give back')
   }
 
   /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */
@@ -113,6 +112,8 @@ export class ChunkLoop {
     try {
       const outcome = await this.#outcome(taken, this.#running)
       if (outcome === undefined) return undefined
+      const { aborted } = this.#running
+      if (aborted !== undefined) return await this.#leave(taken, aborted.then)
       this.#askForSuccessor()
       return await this.#deliver(taken, outcome)
     } finally {
@@ -180,8 +181,8 @@ export class ChunkLoop {
   }
 
   /**
-   * Leaves a chunk for later: another worker must take it, or its client, whose lease has lapsed, may come back and
-   * write its spec again. Chunks of clients that are gone are dropped when they are watched or delivered.
+   * Leaves a chunk for later: another worker must take it. One whose client has no lease is dropped: if that client lives, it
+   * writes its spec again and misses the chunk.
    */
   async #putOff(taken: TakenChunk): Promise<undefined> {
     const { link, keys, store, token } = this.#parts
@@ -190,8 +191,16 @@ export class ChunkLoop {
       await this.#insist(() => store.putOff(taken.jobId, token, putOffPause))
     } else {
       await this.#insist(() => store.dropHeld(taken.jobId, token))
-      await this.#insist(() => store.dropWaiting(`${clientId}.`))
     }
+  }
+
+  /**
+   * What becomes of a chunk whose tasks were told to end. Whatever they have thrown or returned since is no outcome: it is
+   * run elsewhere when this process was to end, and is not run again when nobody wants it.
+   */
+  async #leave({ jobId }: TakenChunk, how: Abort['then']): Promise<undefined> {
+    const { store, token } = this.#parts
+    await this.#insist<unknown>(() => (how === 'drop' ? store.dropHeld(jobId, token) : store.giveBack(jobId, token)))
   }
 
   /**
@@ -202,27 +211,20 @@ export class ChunkLoop {
     await this.#insist(() => this.#parts.store.dropHeld(taken.jobId, this.#parts.token))
   }
 
+  /**
+   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk. A
+   * chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process.
+   */
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
-    const { store } = this.#parts
-    const entry = formatOutcome(taken.jobId, outcome)
-    const { delivered, next } = await this.#complete(taken, entry)
-    if (!delivered) {
-      // The client's lease has ended: what it left waiting is nobody's.
-      const clientId = parseChunkId(taken.jobId)?.clientId
-      if (clientId !== undefined) await this.#insist(() => store.dropWaiting(`${clientId}.`))
-    }
-    return next
-  }
-
-  /** A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process. */
-  async #complete(taken: TakenChunk, entry: readonly (string | Buffer)[]): ReturnType<ChunkQueue['complete']> {
     const { queue, store, token, log } = this.#parts
+    const entry = formatOutcome(taken.jobId, outcome)
     try {
-      return await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
+      const { next } = await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
+      return next
     } catch (error) {
       log(error)
       await this.#insist(() => store.dropHeld(taken.jobId, token), isRefusal).catch(log)
-      return { delivered: true, next: undefined }
+      return undefined
     }
   }
 

@@ -4,12 +4,18 @@
  */
 import type { TaskContext } from './task-context.js'
 
+export interface Abort {
+  readonly reason: unknown
+  /** What is done with the chunk: nobody wants it, or only this process may not run it. */
+  readonly then: 'drop' | 'give back'
+}
+
 export class RunningChunk implements TaskContext {
   #index = 0
   attempt = 1
   /** The running item's, made when its task asks for it. */
   #controller: AbortController | undefined
-  #aborted: { readonly reason: unknown } | undefined
+  #aborted: Abort | undefined
 
   constructor(
     readonly pool: string,
@@ -28,7 +34,7 @@ export class RunningChunk implements TaskContext {
   }
 
   /** Why the whole chunk is to end, once it is. */
-  get aborted(): { readonly reason: unknown } | undefined {
+  get aborted(): Abort | undefined {
     return this.#aborted
   }
 
@@ -44,8 +50,8 @@ export class RunningChunk implements TaskContext {
   }
 
   /** No item of the chunk is wanted any more. True when the running task has its signal and may be ending by itself. */
-  abort(reason: unknown): boolean {
-    this.#aborted ??= { reason }
+  abort(reason: unknown, then: Abort['then']): boolean {
+    this.#aborted ??= { reason, then }
     this.#controller?.abort(reason)
     return this.#controller !== undefined
   }

@@ -31,11 +31,17 @@ if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[2]) end
 if ARGV[3] == '1' then redis.call('XADD', KEYS[1], '*', 'client', ARGV[1]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 
-/** Orders hosts to stop what runs of a call. KEYS: stops. ARGV: call, milliseconds that the order stands. */
+/** Milliseconds that an order to stop stands: hosts look every second. */
+const orderLife = 60_000
+
+/**
+ * Orders hosts to stop what runs of a call that was cancelled, or of a client that has left. KEYS: stops. ARGV: `CLIENT.CALL`,
+ * or the client.
+ */
 const orderStopLua = `${serverNow}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+redis.call('ZADD', KEYS[1], now + ${orderLife}, ARGV[1])
+return redis.call('PEXPIRE', KEYS[1], ${orderLife})`
 
 /** Sets a field of the queue's meta data. KEYS: meta. ARGV: field, value. */
 const noteMetaLua = `

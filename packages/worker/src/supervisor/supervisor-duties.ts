@@ -17,7 +17,7 @@ import {
 import type { Log } from '../logger.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import type { Loss } from '../queue/loss-ledger.js'
-import { sweepPool } from '../queue/pool-scripts.js'
+import { orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { showHost } from '../queue/presence.js'
 import { LockKeeper } from './lock-keeper.js'
 import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
@@ -34,6 +34,11 @@ export interface SupervisorDutiesOptions {
 
 /** Milliseconds between two looks at the clients of running chunks. */
 const watchInterval = 1000
+/**
+ * Looks in a row at which a client's result stream must be missing before the client is taken for gone. One that lives makes
+ * it anew within 5 s when Redis has lost it; where that is not enough, it sends its chunks again.
+ */
+const looksUntilGone = 10
 /** Milliseconds after which Redis has read what a dead process has sent. */
 const lastWords = 100
 /** Milliseconds that Redis has to take the presence when somebody asks whether it does. */
@@ -48,6 +53,8 @@ export class SupervisorDuties {
   #presence: () => Omit<Presence, 'expires'> = () => ({ host: hostname(), pid: process.pid, processes: 0, tasks: [] })
   /** The presence that is being shown because somebody asked. */
   #showing: Promise<string[]> | undefined
+  /** How often in a row the stream of a client whose chunks run has been missing. */
+  #missing = new Map<string, number>()
   #ended = false
 
   constructor(options: SupervisorDutiesOptions) {
@@ -141,8 +148,9 @@ export class SupervisorDuties {
   }
 
   /**
-   * Stops what runs for nobody: of clients whose lease is gone (a client's result stream is its lease), and of calls that
-   * were cancelled. It asks, rather than being told, so that no message can be missed.
+   * Stops what runs for nobody: of calls that were cancelled and clients that have left, which stand in a record, and of
+   * clients whose result stream is missing for long (it is their lease). It asks, rather than being told, so that no message
+   * can be missed.
    */
   async #watchClients(): Promise<void> {
     const { slots, store } = this.#options
@@ -166,12 +174,18 @@ export class SupervisorDuties {
     const calls = [...new Set([...running.values()].map((id) => `${id.clientId}.${id.call}`))]
     if (clients.length === 0) return { clients: new Set(), calls: new Set() }
     const pipeline = link.client.pipeline()
-    for (const clientId of clients) pipeline.exists(keys.results(clientId))
+    for (const clientId of clients) pipeline.exists(keys.results(clientId)).zscore(keys.stops, clientId)
     for (const call of calls) pipeline.zscore(keys.stops, call)
     const replies = (await pipeline.exec()) ?? []
+    const isOrder = (reply: (typeof replies)[number] | undefined) => typeof reply?.[1] === 'string'
+    // A Redis that was emptied has neither streams nor orders: that a stream is missing now says little.
+    const missing = clients.filter((_, i) => replies[2 * i]?.[0] === null && replies[2 * i]?.[1] === 0)
+    this.#missing = new Map(missing.map((clientId) => [clientId, (this.#missing.get(clientId) ?? 0) + 1]))
+    const left = clients.filter((_, i) => isOrder(replies[2 * i + 1]))
+    const gone = missing.filter((clientId) => (this.#missing.get(clientId) ?? 0) >= looksUntilGone)
     return {
-      clients: new Set(clients.filter((_, i) => replies[i]?.[0] === null && replies[i]?.[1] === 0)),
-      calls: new Set(calls.filter((_, i) => typeof replies[clients.length + i]?.[1] === 'string')),
+      clients: new Set([...left, ...gone]),
+      calls: new Set(calls.filter((_, i) => isOrder(replies[2 * clients.length + i]))),
     }
   }
 
@@ -179,6 +193,7 @@ export class SupervisorDuties {
   async removeClient(clientId: string): Promise<void> {
     const { link, keys, store } = this.#options
     await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
+    await orderStop(link.client, [keys.stops], [clientId])
     await store.dropAll(`${clientId}.`)
   }
 
