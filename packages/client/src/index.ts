@@ -31,7 +31,15 @@ export {
   type WorkerLostDetails,
   WorkerLostError,
 } from '@poolmq/shared'
-export { currentTask, type TaskContext } from '@poolmq/worker'
+export {
+  type CallInfo,
+  currentTask,
+  type HostInfo,
+  Monitor,
+  type MonitorOptions,
+  type PoolStats,
+  type TaskContext,
+} from '@poolmq/worker'
 export type {
   ApplyAsyncOptions,
   ApplyOptions,

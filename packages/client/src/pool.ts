@@ -17,7 +17,7 @@ import {
   type TaskRef,
   taskInfo,
 } from '@poolmq/shared'
-import { currentTask } from '@poolmq/worker'
+import { type CallInfo, currentTask, type HostInfo, type PoolStats } from '@poolmq/worker'
 import {
   type ApplyAsyncOptions,
   type ApplyOptions,
@@ -236,6 +236,25 @@ export class Pool {
     return this.#engine.shutdown('stop')
   }
 
+  /** The pool's work in chunks, and how many do it: of a named pool, everybody's. @throws ConnectionError when Redis is not to be had. */
+  async stats(): Promise<PoolStats> {
+    return await this.#engine.look((view) => view.stats())
+  }
+
+  /** The hosts that serve the pool; of a private pool, its own supervisor. @throws ConnectionError when Redis is not to be had. */
+  async hosts(): Promise<HostInfo[]> {
+    return await this.#engine.look((view) => view.hosts())
+  }
+
+  /**
+   * The open calls of the pool, oldest first: of a named pool, those of all its producers that answer within a second.
+   *
+   * @throws ConnectionError when Redis is not to be had.
+   */
+  async calls(): Promise<CallInfo[]> {
+    return await this.#engine.look(async (view) => (await view.calls()).calls)
+  }
+
   /** `await using`: terminates the pool, as Python's `with` does, unless it was closed: then its work is waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (this.#state === 'CLOSE' ? this.join() : this.terminate())
@@ -273,7 +292,7 @@ export class Pool {
     const chunk = encodeCall(kwds === undefined ? args : [...args, kwds])
     const callback = options.callback as ((value: unknown) => unknown) | undefined
     const one = { ...options, callback: callback && (([value]: unknown[]) => callback(value)) }
-    const kind = { mode: 'each', spread: true } as const
+    const kind = { method, mode: 'each', spread: true } as const
     return startMap(this, this.#engine, info, kind, [chunk], one as ParsedOptions, ([value]) => value)
   }
 
@@ -290,7 +309,7 @@ export class Pool {
     const size = (options.chunkSize as number | undefined) ?? defaultChunkSize(input.length, this.#engine.workers)
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
-    const kind = { mode: 'first', spread: method.startsWith('star') } as const
+    const kind = { method, mode: 'first', spread: method.startsWith('star') } as const
     return startMap(this, this.#engine, info, kind, chunks, options, (values) => values)
   }
 
@@ -304,7 +323,7 @@ export class Pool {
     const info = taskInfo(task)
     const options = parseCallOptions(method, given)
     const input = toInput(method, items)
-    const kind = { spread: method.startsWith('istar'), ordered: !method.endsWith('Unordered') }
+    const kind = { method, spread: method.startsWith('istar'), ordered: !method.endsWith('Unordered') }
     return startImap(this, this.#engine, info, kind, input, options, this.#feeders)
   }
 }

@@ -2,7 +2,7 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The open calls stand in one
  * map (open-calls); there is no promise, listener or timer for a single chunk.
  */
-import { type CallHeader, decodeError, type Outcome, ProtocolError } from '@poolmq/shared'
+import { type CallHeader, type CallReport, decodeError, type Outcome, ProtocolError } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
@@ -39,9 +39,28 @@ export interface PendingChunk {
   sent: boolean
 }
 
+/** Names of errors that are counted apart. */
+const mostNames = 50
+
+/** What an error is called; a class of the user's may have a name that cannot be read. */
+function nameOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.name).slice(0, 100) : typeof error
+  } catch {
+    return 'unreadable'
+  }
+}
+
 export class Call {
   /** Chunks sent, by index, until their outcome is there: what a second outcome of the same chunk does not find. */
   readonly pending = new Map<number, PendingChunk>()
+  /** Items that have ended. */
+  done = 0
+  /** Those of them that have failed, by the names of their errors. */
+  readonly failures = new Map<string, number>()
+  /** Items of the whole call; undefined while its input is still being read. */
+  total: number | undefined
+  readonly #opened = performance.now()
   /** Called when the call has ended, however. */
   onEnd: (() => void) | undefined
 
@@ -49,11 +68,36 @@ export class Call {
   constructor(
     readonly owner: unknown,
     readonly number: number,
+    readonly method: string,
     readonly taskId: string,
     readonly header: CallHeader,
     readonly priority: number,
     readonly collector: Collector,
   ) {}
+
+  /** One more of its chunks has ended: what those hear who ask how far it is. */
+  count(result: ChunkResult): void {
+    this.done += result.values.length
+    for (const error of result.failures.values()) {
+      const known = nameOf(error)
+      const name = this.failures.size < mostNames || this.failures.has(known) ? known : 'others'
+      this.failures.set(name, (this.failures.get(name) ?? 0) + 1)
+    }
+  }
+
+  /** How far it is. */
+  get report(): CallReport {
+    return {
+      number: this.number,
+      method: this.method,
+      task: this.taskId,
+      done: this.done,
+      failures: Object.fromEntries(this.failures),
+      total: this.total ?? null,
+      pending: this.pending.size,
+      age: Math.round(performance.now() - this.#opened),
+    }
+  }
 }
 
 /** Puts a worker's outcome and the items that were never sent together again. */

@@ -10,6 +10,7 @@ import { ImapIterator, type ImapResults } from './imap-iterator.js'
 import { ProgressReporter } from './progress-reporter.js'
 
 export interface ImapKind {
+  readonly method: string
   /** Items are argument lists. */
   readonly spread: boolean
   readonly ordered: boolean
@@ -61,7 +62,13 @@ export function startImap<R>(
     },
   }
   const progress = new ProgressReporter(options.onProgress)
-  const call = engine.call(owner, task, { mode: 'each', spread: kind.spread }, options, progress.before(collector))
+  const call = engine.call(
+    owner,
+    task,
+    { method: kind.method, mode: 'each', spread: kind.spread },
+    options,
+    progress.before(collector),
+  )
   const feeder = new ImapFeeder({
     input,
     sizer,
@@ -75,6 +82,7 @@ export function startImap<R>(
     onEnd: (chunks, items, ending) => {
       total = chunks
       progress.total = items
+      call.total = items
       feeders.delete(feeder)
       iterator.inputEnded(chunks, ending)
       endWhenDone()

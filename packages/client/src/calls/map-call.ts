@@ -43,6 +43,7 @@ export function startMap<T>(
   const progress = new ProgressReporter(options.onProgress)
   progress.total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   const call = engine.call(owner, task, kind, options, progress.before(collector))
+  call.total = progress.total
   if (chunks.length === 0) {
     if (callbacks.callback === undefined) settle({ value: [] })
     else queueMicrotask(() => collector.end())

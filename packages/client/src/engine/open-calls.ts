@@ -2,9 +2,8 @@
  * The calls of a client that are not over. What is heard of a chunk finds its call here, once; a call that ends is
  * forgotten, with what nobody waits for any more. The process is kept alive by open calls and by nothing else.
  */
-import { decodeList, type OutcomeEntry, parseChunkId } from '@poolmq/shared'
+import { type CallReport, decodeList, type OutcomeEntry, type ProcessAnchor, parseChunkId } from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
-import type { ProcessAnchor } from './process-anchor.js'
 
 /** Chunks that a map waits for at least when it is far from its end. */
 const farFromEnd = 32
@@ -78,7 +77,19 @@ export class OpenCalls {
   }
 
   deliver(call: Call, index: number, result: ChunkResult): void {
-    if (this.has(call)) call.collector.take(index, result)
+    if (!this.has(call)) return
+    call.count(result)
+    call.collector.take(index, result)
+  }
+
+  /** How far each call is. */
+  get reports(): CallReport[] {
+    return [...this.#calls.values()].map((call) => call.report)
+  }
+
+  /** The open call of this number. */
+  find(number: number): Call | undefined {
+    return this.#calls.get(number)
   }
 
   /** The call has all it waited for, or nobody waits for it any more. */

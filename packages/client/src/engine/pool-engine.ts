@@ -4,8 +4,10 @@
  * result-reader, client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in
  * pool.ts.
  */
+import { hostname } from 'node:os'
 import {
   CancelledError,
+  type ClientOrder,
   ConnectionError,
   type ConnectionOption,
   formatChunk,
@@ -13,11 +15,12 @@ import {
   NestedPoolError,
   PoolKeys,
   type PoolSpec,
+  ProcessAnchor,
   randomId,
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
-import { currentTask, type NewChunk } from '@poolmq/worker'
+import { currentTask, type NewChunk, type PoolView } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
@@ -29,7 +32,6 @@ import { Breakdown } from './breakdown.js'
 import { Census } from './census.js'
 import { LocalWorkers } from './local-workers.js'
 import { OpenCalls } from './open-calls.js'
-import { ProcessAnchor } from './process-anchor.js'
 
 export interface PoolEngineOptions {
   /** The pool's name; undefined for a private pool. */
@@ -106,7 +108,7 @@ export class PoolEngine {
     this.#refuseNesting()
     const module = this.#local?.load(task)
     const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module)
-    const call = new Call(owner, this.#nextCall++, task.id, header, options.priority ?? 0, collector)
+    const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, collector)
     this.calls.add(call)
     if (kind.mode === 'each') this.#pace.hurry()
     // A handle must exist before it can fail.
@@ -145,6 +147,17 @@ export class PoolEngine {
     this.calls.failAll(error)
   }
 
+  /** Looks at the pool as an onlooker does. @throws ConnectionError when Redis is not to be had. */
+  async look<T>(look: (view: PoolView) => Promise<T>): Promise<T> {
+    const holder = {}
+    this.#anchor.hold(holder)
+    try {
+      return await look((await this.#session).view)
+    } finally {
+      this.#anchor.release(holder)
+    }
+  }
+
   /** Ends the local worker processes and leaves nothing in Redis. */
   shutdown(how: 'drain' | 'stop'): Promise<void> {
     // A stop overtakes a drain that is under way.
@@ -167,6 +180,7 @@ export class PoolEngine {
         this.#census.start(link)
       },
       onEntry: (entry) => this.calls.hear(entry),
+      onOrder: (order) => this.#obey(order),
       onFailed: (error) => this.#break(error),
       onOutage: (error) => this.#suspend(error),
     })
@@ -192,6 +206,17 @@ export class PoolEngine {
     }
     signal.addEventListener('abort', cancel, { once: true })
     call.onEnd = () => signal.removeEventListener('abort', cancel)
+  }
+
+  /** What an onlooker asks of this client. */
+  #obey(order: ClientOrder): void {
+    if (order.type === 'report') {
+      const report = { host: hostname(), pid: process.pid, calls: this.calls.reports }
+      this.#session.then((session) => session.report(report)).catch(() => undefined) // who looks on asks again
+      return
+    }
+    const call = this.calls.find(order.call)
+    if (call !== undefined) this.calls.fail(call, new CancelledError('The call was cancelled by an operator'))
   }
 
   #unsent(chunks: readonly NewChunk[], cause: unknown): void {
@@ -241,6 +266,8 @@ export class PoolEngine {
 
 /** How a method's chunks are to be run. */
 export interface CallKind {
+  /** The method that was called: for those who ask what is open. */
+  readonly method: string
   readonly mode: 'first' | 'each'
   /** Items are argument lists. */
   readonly spread: boolean

@@ -4,9 +4,12 @@
  */
 import {
   assertServer,
+  type ClientOrder,
+  type ClientReport,
   ConnectionError,
   type ConnectionOption,
   explainFailure,
+  formatClientReport,
   formatSpec,
   type OutcomeEntry,
   type PoolKeys,
@@ -16,7 +19,7 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, type NewChunk, orderStop, sweepPool } from '@poolmq/worker'
+import { ChunkStore, type NewChunk, orderStop, PoolView, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import { ClientLease } from './client-lease.js'
 import type { ReadingPace } from './reading-pace.js'
@@ -34,6 +37,8 @@ export interface PoolSessionOptions {
   /** Redis is there. */
   readonly onLink: (link: RedisLink) => void
   readonly onEntry: (entry: OutcomeEntry) => void
+  /** An onlooker asks something of this client. */
+  readonly onOrder: (order: ClientOrder) => void
   /** Redis is out of reach for good. */
   readonly onFailed: (error: ConnectionError) => void
   /** Redis has been out of reach, or has refused to write, for too long; undefined: it is back. */
@@ -44,6 +49,8 @@ export interface PoolSessionOptions {
 const outageLimit = 60_000
 /** Milliseconds that the last words to Redis may take. */
 const farewellLimit = 5000
+/** Milliseconds that an answer to an onlooker lives. */
+const answerLife = 5000
 
 export class PoolSession {
   readonly #options: PoolSessionOptions
@@ -57,12 +64,12 @@ export class PoolSession {
   #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, pending, pace, onEntry, onFailed } = options
+    const { keys, clientId, spec, pending, pace, onEntry, onOrder, onFailed } = options
     this.#options = options
     this.#link = link
     this.#store = new ChunkStore(link, keys)
     const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
-    this.#reader = new ResultReader(link, keys.results(clientId), pace, onEntry, refused)
+    this.#reader = new ResultReader(link, keys.results(clientId), pace, { onEntry, onOrder, onRefused: refused })
     const add = (chunks: readonly NewChunk[]) => this.add(chunks)
     this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
     this.#lease = new ClientLease({
@@ -99,6 +106,17 @@ export class PoolSession {
       // A user with too few rights is let in, and refused at the first command.
       throw explainFailure(error, link.descriptor)
     }
+  }
+
+  /** The pool as an onlooker sees it. */
+  get view(): PoolView {
+    return new PoolView(this.#link, this.#options.keys)
+  }
+
+  /** Answers an onlooker. */
+  async report(report: ClientReport): Promise<void> {
+    const { keys, clientId } = this.#options
+    await this.#link.client.set(keys.calls(clientId), formatClientReport(report), 'PX', answerLife)
   }
 
   /** Adds chunks to the queue, in order. */
@@ -144,7 +162,7 @@ export class PoolSession {
     const counted = ['wait', 'active', 'prioritized', 'delayed']
     const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
     const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
-    const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops]
+    const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops, keys.orders]
     if (isPrivate) {
       await this.#link.client.del(...all)
     } else {

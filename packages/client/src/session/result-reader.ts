@@ -3,7 +3,7 @@
  * reconnect loses nothing and repeats at most what was read and not yet trimmed. It trims what it has handed on.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type OutcomeEntry, parseOutcome, type RedisLink } from '@poolmq/shared'
+import { type ClientOrder, type OutcomeEntry, parseOrder, parseOutcome, type RedisLink } from '@poolmq/shared'
 import type { ReadingPace } from './reading-pace.js'
 
 /** Entries read at once: bounds what is held in memory beside what is handed on. */
@@ -15,33 +15,29 @@ const entryOverhead = 200
 /** Milliseconds that a read waits in Redis before it is asked again. */
 const block = 2000
 
+/** Who is told what stands in the stream. */
+export interface ResultListener {
+  readonly onEntry: (entry: OutcomeEntry) => void
+  readonly onOrder: (order: ClientOrder) => void
+  /** Redis will not let this client read, now or later. */
+  readonly onRefused: (error: unknown) => void
+}
+
 export class ResultReader {
   readonly #link: RedisLink
   readonly #stream: string
-  readonly #onEntry: (entry: OutcomeEntry) => void
+  readonly #listener: ResultListener
   readonly #client: ReturnType<RedisLink['duplicate']>
   readonly #pace: ReadingPace
   #cursor = '0'
   #untrimmed = 0
   #closed = false
 
-  readonly #onRefused: (error: unknown) => void
-
-  /**
-   * @param onRefused - told when Redis will not let this client read, now or later
-   */
-  constructor(
-    link: RedisLink,
-    stream: string,
-    pace: ReadingPace,
-    onEntry: (entry: OutcomeEntry) => void,
-    onRefused: (error: unknown) => void,
-  ) {
+  constructor(link: RedisLink, stream: string, pace: ReadingPace, listener: ResultListener) {
     this.#pace = pace
-    this.#onRefused = onRefused
     this.#link = link
     this.#stream = stream
-    this.#onEntry = onEntry
+    this.#listener = listener
     this.#client = link.duplicate()
   }
 
@@ -71,7 +67,8 @@ export class ResultReader {
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
-        if (error instanceof Error && /^(NOPERM|WRONGTYPE)\b/.test(error.message)) return this.#onRefused(error)
+        if (error instanceof Error && /^(NOPERM|WRONGTYPE)\b/.test(error.message))
+          return this.#listener.onRefused(error)
         await delay(50)
       }
     }
@@ -92,10 +89,17 @@ export class ResultReader {
     for (const [id, fields] of entries) {
       this.#cursor = id.toString()
       const entry = parseOutcome(fields)
-      if (entry !== undefined) this.#onEntry(entry)
+      if (entry !== undefined) this.#listener.onEntry(entry)
+      else this.#obey(fields)
       this.#untrimmed += fields.reduce((sum, field) => sum + field.length, entryOverhead)
     }
     if (this.#untrimmed > trimAfter) this.#trim()
+  }
+
+  /** The first entry of the stream is neither an outcome nor an order. */
+  #obey(fields: readonly Buffer[]): void {
+    const order = parseOrder(fields)
+    if (order !== undefined) this.#listener.onOrder(order)
   }
 
   /** Housekeeping: if it fails, the next one does it. */

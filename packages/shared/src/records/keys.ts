@@ -9,6 +9,8 @@
  * | `poolmq:{name}:clients` | sorted set | clients by the end of their lease |
  * | `poolmq:{name}:hosts` | hash | presence records of supervisors; each carries the end of its lease |
  * | `poolmq:{name}:spec:ID` | string | initializer, its arguments, maxTasksPerChild; renewed with the client's lease |
+ * | `poolmq:{name}:calls:CLIENT` | string | a client's open calls, written when an onlooker asks; lives for seconds |
+ * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor; lives for a minute |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
  */
 export class PoolKeys {
@@ -19,16 +21,22 @@ export class PoolKeys {
   readonly clients: string
   readonly hosts: string
   readonly stops: string
+  readonly orders: string
 
   constructor(readonly pool: string) {
     this.prefix = `poolmq:{${pool}}`
     this.clients = `${this.prefix}:clients`
     this.hosts = `${this.prefix}:hosts`
     this.stops = `${this.prefix}:stops`
+    this.orders = `${this.prefix}:orders`
   }
 
   results(clientId: string): string {
     return `${this.prefix}:results:${clientId}`
+  }
+
+  calls(clientId: string): string {
+    return `${this.prefix}:calls:${clientId}`
   }
 
   spec(specId: string): string {

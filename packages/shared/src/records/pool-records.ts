@@ -23,6 +23,10 @@ export interface Presence {
   /** Worker processes (or threads) that take chunks. */
   readonly processes: number
   readonly tasks: readonly string[]
+  /** A Pool's own: it ends with its Pool. */
+  readonly local?: boolean
+  /** The version of PoolMQ that it runs. */
+  readonly version?: string
   /** Milliseconds since 1970, by Redis's clock, at which the record is void unless renewed. */
   readonly expires: number
 }

@@ -2,9 +2,11 @@
  * The command `poolmq`: reads its arguments, runs what was asked, and ends with an exit code that says how it went. Each
  * command has a file of its own; this one has what they share: usage, errors, the way out.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { packageVersion } from '../package-version.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
+import { addLookCommands } from './look-commands.js'
+import { addSteerCommands } from './steer-commands.js'
 import { addWorkerCommand } from './worker-command.js'
 
 const epilogue = `
@@ -23,9 +25,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     // What is wrong is told once, below, and followed by the usage of the command that was meant.
     .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
-  addWorkerCommand(program, (ended) => {
+  const end = (ended: number) => {
     code = ended
-  })
+  }
+  addWorkerCommand(program, end)
+  addLookCommands(program, end)
+  addSteerCommands(program, end)
   try {
     if (args.length === 0) throw new UsageError('no command given')
     if (asksForVersion(args)) return print(`${packageVersion()}\n`)
@@ -57,9 +62,4 @@ function asksForVersion(args: readonly string[]): boolean {
 function print(text: string): number {
   process.stdout.write(text)
   return exitCode.done
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

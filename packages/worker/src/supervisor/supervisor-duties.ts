@@ -30,6 +30,8 @@ export interface SupervisorDutiesOptions {
   readonly lockDuration: number
   readonly slots: ReadonlySet<WorkerSlot>
   readonly log: Log
+  /** An operator wants this host to drain and end. */
+  readonly onDrain: (() => void) | undefined
 }
 
 /** Milliseconds between two looks at the clients of running chunks. */
@@ -76,6 +78,7 @@ export class SupervisorDuties {
       await link.client.ping()
       for (const slot of slots) slot.checkHearing()
     })
+    if (this.#options.onDrain !== undefined) this.#every(watchInterval, 'looking for orders', () => this.#takeOrders())
     this.#every(watchInterval, 'watching memory', async () => {
       for (const slot of slots) slot.checkMemory()
     })
@@ -168,6 +171,17 @@ export class SupervisorDuties {
     }
   }
 
+  /** What an operator asks of this host stands in a key, so that it is found whenever it can be looked for. */
+  async #takeOrders(): Promise<void> {
+    const { link, keys, id, log, onDrain } = this.#options
+    const order = await link.client.hget(keys.orders, id)
+    if (order === null) return
+    await link.client.hdel(keys.orders, id)
+    if (order !== 'drain') return log.warn({ order }, 'an order that this version does not know')
+    log.warn('an operator has asked this host to drain')
+    onDrain?.()
+  }
+
   async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<{ clients: Set<string>; calls: Set<string> }> {
     const { link, keys } = this.#options
     const clients = [...new Set([...running.values()].map((id) => id.clientId))]
@@ -206,7 +220,7 @@ export class SupervisorDuties {
     const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
     try {
       await link.client.hdel(keys.hosts, id)
-      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops], [])
+      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops, keys.orders], [])
     } catch (error) {
       log.info({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }

@@ -27,6 +27,7 @@ import {
 import type { EagerSpec, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
 import { createLogger } from '../logger.js'
+import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
 import { InitializerFailures } from './initializer-failures.js'
@@ -166,6 +167,8 @@ export class Supervisor implements HealthSource {
         lockDuration,
         slots: this.#slots,
         log: this.#log,
+        // A Pool's own supervisor ends with its Pool.
+        onDrain: this.#options.local === true ? undefined : () => void this.drain(),
       })
       this.#duties.start(() => this.#presence())
     } catch (reason) {
@@ -225,7 +228,15 @@ export class Supervisor implements HealthSource {
 
   #presence() {
     const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
-    return { host: hostname(), pid: process.pid, processes: this.#slots.size, tasks }
+    const local = this.#options.local === true && { local: true }
+    return {
+      host: hostname(),
+      pid: process.pid,
+      processes: this.#slots.size,
+      tasks,
+      version: packageVersion(),
+      ...local,
+    }
   }
 
   #startSlot(started: StartedWorker | undefined): void {

@@ -1,0 +1,90 @@
+/** `poolmq status`, `hosts`, `calls`: what a pool looks like now. */
+import type { Command } from 'commander'
+import type { CallInfo, HostInfo } from '../monitor/pool-view.js'
+import { exitCode } from './exit-code.js'
+import { lookAt, type MonitorFlags, monitorCommand } from './monitor-command.js'
+import { duration, type OutputFlags, outputFlag, printList, printOne, table } from './output.js'
+
+export function addLookCommands(program: Command, end: (code: number) => void): void {
+  monitorCommand(program, 'status', 'the work of a pool, its hosts and its calls')
+    .addOption(outputFlag())
+    .addHelpText(
+      'after',
+      '\nExits with 3 when nobody serves the pool.\n\nExample:\n  poolmq status --pool sums -o json',
+    )
+    .action(async (flags: MonitorFlags & OutputFlags) => end(await status(flags)))
+
+  monitorCommand(program, 'hosts', 'the hosts that serve a pool')
+    .addOption(outputFlag())
+    .addHelpText('after', '\nExits with 3 when there is none.')
+    .action(async (flags: MonitorFlags & OutputFlags) =>
+      end(
+        await lookAt(flags, async (monitor) => {
+          const hosts = await monitor.hosts()
+          printList(flags.output, hosts, () => hostTable(hosts))
+          return hosts.length > 0 ? exitCode.done : exitCode.nobody
+        }),
+      ),
+    )
+
+  monitorCommand(program, 'calls', 'the open calls of all producers, oldest first')
+    .addOption(outputFlag())
+    .action(async (flags: MonitorFlags & OutputFlags) =>
+      end(
+        await lookAt(flags, async (monitor) => {
+          const calls = await monitor.calls()
+          printList(flags.output, calls, () => callTable(calls))
+          return exitCode.done
+        }),
+      ),
+    )
+}
+
+async function status(flags: MonitorFlags & OutputFlags): Promise<number> {
+  return await lookAt(flags, async (monitor) => {
+    const [stats, hosts, calls] = await Promise.all([monitor.stats(), monitor.hosts(), monitor.calls()])
+    const oldest = stats.oldestWaiting === null ? '' : `, the oldest for ${duration(stats.oldestWaiting)}`
+    printOne(flags.output, { pool: monitor.name, ...stats, hosts, calls }, () =>
+      [
+        `Pool ${monitor.name}${stats.paused ? ' (paused)' : ''}: ${stats.processes} worker processes on ${stats.hosts} hosts, ${stats.clients} producers`,
+        `Chunks: ${stats.waiting} wait${oldest}, ${stats.running} run, ${stats.delayed} are put off`,
+        '',
+        hosts.length === 0 ? 'Nobody serves the pool.' : hostTable(hosts),
+        '',
+        calls.length === 0 ? 'No call is open.' : callTable(calls),
+      ].join('\n'),
+    )
+    return hosts.length > 0 ? exitCode.done : exitCode.nobody
+  })
+}
+
+export function hostTable(hosts: readonly HostInfo[]): string {
+  return table(
+    ['host', 'pid', 'id', 'processes', 'version', 'tasks'],
+    hosts.map((host) => [
+      host.host,
+      host.pid,
+      host.local === true ? `${host.id} (a Pool's own)` : host.id,
+      host.processes,
+      host.version ?? '-',
+      host.tasks.length > 3
+        ? `${host.tasks.slice(0, 3).join(' ')} and ${host.tasks.length - 3} more`
+        : host.tasks.join(' '),
+    ]),
+  )
+}
+
+export function callTable(calls: readonly CallInfo[]): string {
+  return table(
+    ['call', 'task', 'method', 'done', 'failed', 'age', 'producer'],
+    calls.map((call) => [
+      call.id,
+      call.task,
+      call.method,
+      `${call.done}/${call.total ?? '?'}`,
+      Object.values(call.failures).reduce((sum, count) => sum + count, 0),
+      duration(call.age),
+      `${call.host}:${call.pid}`,
+    ]),
+  )
+}

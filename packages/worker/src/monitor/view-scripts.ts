@@ -1,0 +1,50 @@
+/** The scripts of those who look on: they change nothing but whether chunks are taken. */
+import type { Cluster, Redis } from 'ioredis'
+import { type Client, script } from '../queue/chunk-scripts.js'
+
+/**
+ * Milliseconds for which the oldest waiting chunk has been waiting, by Redis's clock; -1 when none waits. Within a priority
+ * the first is the oldest, so one of each priority is looked at.
+ * KEYS: wait, prioritized. ARGV: prefix of job keys.
+ */
+const oldestWaitingLua = `
+local call, heads = redis.call, {}
+heads[1] = call('LINDEX', KEYS[1], -1) or nil
+local from = '-inf'
+for _ = 1, 100 do
+  local head = call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if not head[1] then break end
+  heads[#heads + 1] = head[1]
+  from = string.format('%.0f', (math.floor(tonumber(head[2]) / 0x100000000) + 1) * 0x100000000)
+end
+local time, oldest = call('TIME'), -1
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, id in ipairs(heads) do
+  local added = tonumber(redis.pcall('HGET', ARGV[1] .. id, 'timestamp'))
+  if added then oldest = math.max(oldest, now - added, 0) end
+end
+return oldest`
+
+/** As BullMQ pauses a queue: takers find the mark, and nobody is woken. KEYS: meta, marker. ARGV: milliseconds to live. */
+const pauseLua = `
+redis.call('HSET', KEYS[1], 'paused', '1')
+redis.call('DEL', KEYS[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])`
+
+/** KEYS: meta, marker, wait, prioritized. ARGV: milliseconds to live. */
+const resumeLua = `
+redis.call('HDEL', KEYS[1], 'paused')
+if redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 then
+  redis.call('ZADD', KEYS[2], 0, '0')
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+end`
+
+export const oldestWaiting = script(oldestWaitingLua, (reply) => (Number(reply) < 0 ? null : Number(reply)))
+export const pauseQueue = script(pauseLua, () => undefined)
+export const resumeQueue = script(resumeLua, () => undefined)
+
+/** Milliseconds since 1970, by Redis's clock. */
+export async function redisTime(client: Redis | Cluster): Promise<number> {
+  const [seconds, microseconds] = (await (client as Client & { time(): Promise<[number, number]> }).time()).map(Number)
+  return (seconds as number) * 1000 + Math.floor((microseconds as number) / 1000)
+}
