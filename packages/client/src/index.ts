@@ -1,5 +1,6 @@
 /** `@poolmq/client`: Python's `multiprocessing.Pool` for TypeScript, with workers on any number of machines. */
 export {
+  type CallReport,
   CancelledError,
   type ClusterConnectionOptions,
   ConnectionError,

@@ -63,7 +63,7 @@ export class Monitor {
     return await this.#look((view) => view.drain(host))
   }
 
-  /** Lets no chunk be taken until {@link resume}; what runs goes on. Forgotten when nobody uses the pool any more. */
+  /** Lets no chunk be taken until {@link Monitor.resume}; what runs goes on. Forgotten when nobody uses the pool any more. */
   async pause(): Promise<void> {
     await this.#look((view) => view.pause())
   }

@@ -27,7 +27,7 @@ export interface PoolStats {
   readonly delayed: number
   /** Milliseconds for which the oldest waiting chunk has been waiting; null when none waits. */
   readonly oldestWaiting: number | null
-  /** No chunk is taken: see {@link PoolView.pause}. */
+  /** No chunk is taken: see {@link Monitor.pause}. */
   readonly paused: boolean
   /** Hosts that serve the pool. */
   readonly hosts: number
@@ -129,7 +129,7 @@ export class PoolView {
    * Has a call cancelled by its producer: its handle rejects with CancelledError, what waits of it is removed and what
    * runs is stopped. False when its producer is gone.
    *
-   * @param id - `CLIENT.NUMBER`, from {@link calls}
+   * @param id - `CLIENT.NUMBER`, from {@link PoolView.calls}
    */
   async cancel(id: string): Promise<boolean> {
     const [, client, number] = /^([\w-]+)\.(\d+)$/.exec(id) ?? []
