@@ -73,17 +73,6 @@ export class Monitor {
     await this.#look((view) => view.resume())
   }
 
-  /** The connection, for those who must know more than a view tells. @internal */
-  async link(): Promise<RedisLink> {
-    this.#link ??= RedisLink.open(this.#connection, { name: 'poolmq-monitor' })
-    try {
-      return await this.#link
-    } catch (error) {
-      this.#link = undefined // the next one who asks tries again
-      throw error
-    }
-  }
-
   /** Closes its connection. An instance that was passed in stays open. */
   async close(): Promise<void> {
     await (await this.#link?.catch(() => undefined))?.close()
@@ -100,10 +89,20 @@ export class Monitor {
     const holder = {}
     this.#anchor.hold(holder)
     try {
-      this.#view ??= new PoolView(await this.link(), new PoolKeys(this.name))
+      this.#view ??= new PoolView(await this.#open(), new PoolKeys(this.name))
       return await look(this.#view)
     } finally {
       this.#anchor.release(holder)
+    }
+  }
+
+  async #open(): Promise<RedisLink> {
+    this.#link ??= RedisLink.open(this.#connection, { name: 'poolmq-monitor' })
+    try {
+      return await this.#link
+    } catch (error) {
+      this.#link = undefined // the next one who asks tries again
+      throw error
     }
   }
 }

@@ -10,12 +10,11 @@ import {
   formatOrder,
   keyLife,
   type PoolKeys,
-  type Presence,
   parseClientReport,
-  parsePresence,
   type RedisLink,
 } from '@poolmq/shared'
-import { oldestWaiting, pauseQueue, redisTime, resumeQueue } from './view-scripts.js'
+import { liveHosts } from '../queue/presence.js'
+import { oldestWaiting, pauseQueue, resumeQueue } from './view-scripts.js'
 
 /** The work of a pool, in chunks, and who does it. */
 export interface PoolStats {
@@ -38,9 +37,21 @@ export interface PoolStats {
 }
 
 /** A host that serves a pool: its supervisor. */
-export interface HostInfo extends Omit<Presence, 'expires'> {
+export interface HostInfo {
   /** The supervisor's id. */
   readonly id: string
+  /** The host's name. */
+  readonly host: string
+  /** The supervisor's process id. */
+  readonly pid: number
+  /** Its worker processes (or threads). */
+  readonly processes: number
+  /** Ids of the tasks that it knows. */
+  readonly tasks: readonly string[]
+  /** A Pool's own: it ends with its Pool. */
+  readonly local?: boolean
+  /** The version of PoolMQ that it runs. */
+  readonly version?: string
 }
 
 /** An open call of a pool. */
@@ -96,16 +107,7 @@ export class PoolView {
 
   /** The hosts that serve the pool, by name; one that is lost is among them until its lease is over. */
   async hosts(): Promise<HostInfo[]> {
-    const [records, now] = await Promise.all([
-      this.#link.client.hgetall(this.#keys.hosts),
-      redisTime(this.#link.client),
-    ])
-    const hosts = Object.entries(records).flatMap(([id, text]) => {
-      const presence = parsePresence(text, now)
-      if (presence === undefined) return []
-      const { expires: _, ...rest } = presence
-      return [{ id, ...rest }]
-    })
+    const hosts = (await liveHosts(this.#link, this.#keys)).map(({ expires: _, ...host }) => host)
     return hosts.sort((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
   }
 

@@ -1,13 +1,13 @@
 /** The scripts of those who look on: they change nothing but whether chunks are taken. */
-import type { Cluster, Redis } from 'ioredis'
-import { type Client, script } from '../queue/chunk-scripts.js'
+import { script } from '../queue/chunk-scripts.js'
+import { serverNow } from '../queue/server-clock.js'
 
 /**
  * Milliseconds for which the oldest waiting chunk has been waiting, by Redis's clock; -1 when none waits. Within a priority
  * the first is the oldest, so one of each priority is looked at.
  * KEYS: wait, prioritized. ARGV: prefix of job keys.
  */
-const oldestWaitingLua = `
+const oldestWaitingLua = `${serverNow}
 local call, heads = redis.call, {}
 heads[1] = call('LINDEX', KEYS[1], -1) or nil
 local from = '-inf'
@@ -17,8 +17,7 @@ for _ = 1, 100 do
   heads[#heads + 1] = head[1]
   from = string.format('%.0f', (math.floor(tonumber(head[2]) / 0x100000000) + 1) * 0x100000000)
 end
-local time, oldest = call('TIME'), -1
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local oldest = -1
 for _, id in ipairs(heads) do
   local added = tonumber(redis.pcall('HGET', ARGV[1] .. id, 'timestamp'))
   if added then oldest = math.max(oldest, now - added, 0) end
@@ -42,9 +41,3 @@ end`
 export const oldestWaiting = script(oldestWaitingLua, (reply) => (Number(reply) < 0 ? null : Number(reply)))
 export const pauseQueue = script(pauseLua, () => undefined)
 export const resumeQueue = script(resumeLua, () => undefined)
-
-/** Milliseconds since 1970, by Redis's clock. */
-export async function redisTime(client: Redis | Cluster): Promise<number> {
-  const [seconds, microseconds] = (await (client as Client & { time(): Promise<[number, number]> }).time()).map(Number)
-  return (seconds as number) * 1000 + Math.floor((microseconds as number) / 1000)
-}

@@ -17,7 +17,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)`
 
 /** All presence records, and the time. KEYS: hosts. */
 const presencesLua = `${serverNow}
-return { string.format('%.0f', now), redis.call('HVALS', KEYS[1]) }`
+return { string.format('%.0f', now), redis.call('HGETALL', KEYS[1]) }`
 
 /**
  * Says that a client is there, until its lease ends, and what its spec is; with '1', makes its stream as well. It goes after
@@ -66,7 +66,9 @@ return redis.call('DEL', unpack(KEYS))`
 
 export const showPresence = script(showPresenceLua, Number)
 export const presences = script(presencesLua, (reply) => {
-  const [now, records] = reply as [string, string[]]
+  const [now, fields] = reply as [string, string[]]
+  const records = new Map<string, string>()
+  for (let i = 0; i + 1 < fields.length; i += 2) records.set(fields[i] as string, fields[i + 1] as string)
   return { now: Number(now), records }
 })
 export const renewLease = script(renewLeaseLua, Number)
