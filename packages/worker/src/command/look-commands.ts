@@ -58,7 +58,7 @@ async function status(flags: MonitorFlags & OutputFlags): Promise<number> {
   })
 }
 
-export function hostTable(hosts: readonly HostInfo[]): string {
+function hostTable(hosts: readonly HostInfo[]): string {
   return table(
     ['host', 'pid', 'id', 'processes', 'version', 'tasks'],
     hosts.map((host) => [
@@ -74,7 +74,7 @@ export function hostTable(hosts: readonly HostInfo[]): string {
   )
 }
 
-export function callTable(calls: readonly CallInfo[]): string {
+function callTable(calls: readonly CallInfo[]): string {
   return table(
     ['call', 'task', 'method', 'done', 'failed', 'age', 'producer'],
     calls.map((call) => [
