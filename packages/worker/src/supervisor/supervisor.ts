@@ -168,7 +168,7 @@ export class Supervisor implements HealthSource {
         slots: this.#slots,
         log: this.#log,
         // A Pool's own supervisor ends with its Pool.
-        onDrain: this.#options.local === true ? undefined : () => void this.drain(),
+        onDrain: this.#options.client !== undefined ? undefined : () => void this.drain(),
       })
       this.#duties.start(() => this.#presence())
     } catch (reason) {
@@ -228,7 +228,7 @@ export class Supervisor implements HealthSource {
 
   #presence() {
     const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
-    const local = this.#options.local === true && { local: true }
+    const local = this.#options.client !== undefined && { local: true }
     return {
       host: hostname(),
       pid: process.pid,
