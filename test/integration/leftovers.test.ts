@@ -122,6 +122,35 @@ describe('of a pool with the embedded Redis', () => {
     expect(run.complaints.length, run.stderr).toBeLessThanOrEqual(4)
     expect(scratch.names().filter((name) => name.startsWith('poolmq-'))).toEqual([])
   })
+
+  test.each([
+    ['SIGINT', 'busy', 'SIGINT'],
+    ['SIGTERM', 'busy', 'SIGTERM'],
+    ['process.exit()', 'exit', undefined],
+    ['an uncaught error', 'throw', undefined],
+  ] as const)('%s: nobody holds its output (`node x | tail` would wait)', async (_how, ending, signal) => {
+    const times: number[] = []
+    for (let i = 0; i < 2; i++) {
+      using scratch = new Scratch()
+      await using run = new ProgramRun([program, ending, scratch.latch('started').path], {
+        env: { TMPDIR: scratch.directory, POOLMQ_LOG: 'silent' },
+      })
+      await run.says('BUSY')
+      if (signal !== undefined) run.kill(signal)
+      await run.exit(limit)
+      const ended = performance.now()
+      await run.silent(limit)
+      times.push(performance.now() - ended)
+      await until(
+        'nothing is left',
+        () => [...run.processes()],
+        (left) => left.length === 0,
+        limit,
+      )
+    }
+    // It takes some 20 ms, and took 6 s each time.
+    expect(Math.min(...times)).toBeLessThan(3000)
+  })
 })
 
 test('of a pool that was dropped, in a program that goes on: a warning says so', async () => {

@@ -24,6 +24,7 @@ export class ProgramRun implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #mark = `POOLMQ_TEST_MARK=${randomUUID()}`
   readonly #ended: Promise<unknown>
+  readonly #silent: Promise<unknown>
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
     const [program = process.execPath, ...first] = options.command ?? [process.execPath]
@@ -42,6 +43,7 @@ export class ProgramRun implements AsyncDisposable {
       this.stderr += text
     })
     this.#ended = once(this.#child, 'exit')
+    this.#silent = once(this.#child, 'close')
   }
 
   /** The program's lines on standard error. */
@@ -69,18 +71,27 @@ export class ProgramRun implements AsyncDisposable {
 
   /** Its exit code, or the signal that ended it. Rejects when it does not end by itself in time. */
   async exit(limit = 30_000): Promise<number | NodeJS.Signals> {
+    await this.#within(limit, this.#ended, 'did not end')
+    return this.#child.exitCode ?? (this.#child.signalCode as NodeJS.Signals)
+  }
+
+  /** Resolves when nobody can say anything more in its name: it has ended, and no other process holds its output. */
+  async silent(limit = 30_000): Promise<void> {
+    await this.#within(limit, this.#silent, 'has left its output open')
+  }
+
+  async #within(limit: number, promise: Promise<unknown>, what: string): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       const give = () =>
-        reject(new Error(`the program did not end within ${limit} ms; it said ${this.stdout}${this.stderr}`))
+        reject(new Error(`the program ${what} within ${limit} ms; it said ${this.stdout}${this.stderr}`))
       timer = setTimeout(give, limit)
     })
     try {
-      await Promise.race([this.#ended, late])
+      await Promise.race([promise, late])
     } finally {
       clearTimeout(timer)
     }
-    return this.#child.exitCode ?? (this.#child.signalCode as NodeJS.Signals)
   }
 
   /** The command lines of the processes that are left of it, by pid: its own, and those of its descendants. */

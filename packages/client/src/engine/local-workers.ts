@@ -5,10 +5,10 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import {
-  type ConnectionDescriptor,
   decodeError,
   isReloaded,
   moduleMark,
+  type RedisLink,
   type TaskInfo,
   WorkerLostError,
   within,
@@ -50,9 +50,10 @@ export class LocalWorkers {
     ;[this.#child, this.#exited] = this.#spawn()
   }
 
-  /** Tells where Redis is. */
-  start(connection: ConnectionDescriptor, eager: EagerSpec | undefined): void {
-    this.#orders = { type: 'start', connection: packDescriptor(connection), ...(eager && { eager }) }
+  /** Tells where Redis is, before anything is written there: whenever this process ends, somebody is to remove it. */
+  start(link: RedisLink, eager: EagerSpec | undefined): void {
+    const connection = packDescriptor(link.descriptor)
+    this.#orders = { type: 'start', connection, embedded: link.isEmbedded, ...(eager && { eager }) }
     this.#send(this.#orders)
   }
 
@@ -70,8 +71,11 @@ export class LocalWorkers {
     return isLate || isReloaded(id) ? moduleMark(url) : undefined
   }
 
-  /** Ends the supervisor and its worker processes: `drain` after the chunks in hand, `stop` now. */
-  async end(how: 'drain' | 'stop'): Promise<void> {
+  /**
+   * Ends the supervisor and its worker processes: `drain` after the chunks in hand, `stop` now, `abandon` at once, as this
+   * process itself can say nothing to Redis any more.
+   */
+  async end(how: 'drain' | 'stop' | 'abandon'): Promise<void> {
     this.#ending = true
     this.#send({ type: how })
     if (how === 'drain') return this.#exited

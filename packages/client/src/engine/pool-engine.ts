@@ -176,7 +176,7 @@ export class PoolEngine {
       pending: () => this.calls.sent(),
       pace: this.#pace,
       onLink: (link) => {
-        this.#local?.start(link.descriptor, spec && { clientId: this.clientId, spec })
+        this.#local?.start(link, spec && { clientId: this.clientId, spec })
         this.#census.start(link)
       },
       onEntry: (entry) => this.calls.hear(entry),
@@ -253,10 +253,12 @@ export class PoolEngine {
       this.#submitter.clear()
       const session = await this.#session.catch(() => undefined)
       this.#census.stop()
+      if (session?.isLost === true) return await this.#local?.end('abandon')
       // First the lease: with it, every host knows that this client's chunks are nobody's.
       await session?.release()
-      // Without Redis the local supervisor has never been told where it is, and waits.
-      await this.#local?.end(session === undefined ? 'stop' : how)
+      // Without Redis the local supervisor has never been told where it is, and waits; and of a pool that is broken
+      // nobody waits for what still runs.
+      await this.#local?.end(session === undefined || this.#breakdown.reason !== undefined ? 'stop' : how)
       await session?.close(this.#options.name === undefined)
     } finally {
       this.#anchor.release(holder)

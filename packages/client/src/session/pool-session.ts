@@ -34,7 +34,7 @@ export interface PoolSessionOptions {
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
   readonly pace: ReadingPace
-  /** Redis is there. */
+  /** Redis is there, and nothing of this client in it yet. */
   readonly onLink: (link: RedisLink) => void
   readonly onEntry: (entry: OutcomeEntry) => void
   /** An onlooker asks something of this client. */
@@ -59,6 +59,7 @@ export class PoolSession {
   readonly #lease: ClientLease
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
+  #isLost = false
   #outage: NodeJS.Timeout | undefined
   /** When Redis began to refuse what it is asked. */
   #refusedSince: number | undefined
@@ -86,7 +87,15 @@ export class PoolSession {
     })
     link.on('lost', () => this.#lost())
     link.on('restored', () => this.#restored())
-    link.on('failed', onFailed)
+    link.on('failed', (error) => {
+      this.#isLost = true
+      onFailed(error)
+    })
+  }
+
+  /** Redis is out of reach for good: nothing more can be said to it. */
+  get isLost(): boolean {
+    return this.#isLost
   }
 
   /** @throws ConnectionError when Redis is not to be had, or not one that can run a pool. */

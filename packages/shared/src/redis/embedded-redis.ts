@@ -4,12 +4,13 @@
  * when the last one lets go, and the next one starts another.
  *
  * It never outlives the process: a shell holds one end of a pipe of ours, and when the pipe ends, for whatever reason
- * (SIGKILL too), it kills the server and removes the directory. It never keeps the process alive either.
+ * (SIGKILL too), it kills the server and removes the directory. It makes the directory as well, so that there is none
+ * before there is somebody to remove it. It never keeps the process alive either.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -21,15 +22,19 @@ const POLL_INTERVAL = 2
 // Linux allows 107 bytes, macOS 103.
 const LONGEST_SOCKET_PATH = 100
 const MOST_OUTPUT = 4000
+/** The exit code of a keeper that could not make its directory. */
+const NO_DIRECTORY = 73
 
 // The shell ignores the signals of a group stop, so that it is there to clean up after the server.
 const KEEPER = `
 trap '' TERM INT HUP
+PATH=$PATH:/usr/bin:/bin
 directory=$1; shift
+mkdir -m 700 -- "$directory" 2>&1 || exit 73
 exec 3<&0
 "$@" </dev/null 3<&- 2>&1 &
 server=$!
-{ read -r _ <&3; kill -9 $server; } 2>/dev/null &
+{ read -r _ <&3; kill -9 $server; rm -rf -- "$directory"; } 2>/dev/null &
 watcher=$!
 wait $server; status=$?
 kill -9 $watcher 2>/dev/null
@@ -65,7 +70,7 @@ export class EmbeddedRedis {
       '/bin/sh',
       ['-c', KEEPER, 'poolmq-redis', directory, program, ...serverArguments(this.path, directory)],
       {
-        cwd: directory,
+        cwd: '/',
         detached: true,
         stdio: ['pipe', 'pipe', 'ignore'],
       },
@@ -112,14 +117,12 @@ export class EmbeddedRedis {
   static async #start(): Promise<EmbeddedRedis> {
     const program = findRedisProgram()
     if (program === undefined) throw new ConnectionError(noRedis)
-    const directory = await mkdtemp(join(socketRoot(), 'poolmq-'))
-    const server = new EmbeddedRedis(program, directory)
+    const server = new EmbeddedRedis(program, join(socketRoot(), directoryName()))
     try {
       await server.#untilReachable(program)
       return server
     } catch (error) {
       await server.#stop()
-      await rm(directory, { recursive: true, force: true })
       throw error
     }
   }
@@ -144,6 +147,10 @@ export class EmbeddedRedis {
       // `close`, not `exit`: what the server said last is then read.
       const [code, signal] = (await once(this.#keeper, 'close')) as [number | null, NodeJS.Signals | null]
       if (this.#stopping) return undefined
+      if (code === NO_DIRECTORY) {
+        const message = `The embedded Redis needs a directory of its own, and ${socketRoot()} does not take one: set TMPDIR to a directory that can be written.`
+        return new ConnectionError(`${message}${this.#said()}`)
+      }
       return new ConnectionError(
         `The embedded Redis (${program}) ended with ${signal ?? `exit code ${code}`}.${this.#said()}`,
       )
@@ -207,8 +214,11 @@ function serverArguments(path: string, directory: string): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
 }
 
+/** Nobody knows it before it is there, so nobody can be there first. */
+const directoryName = () => `poolmq-${randomBytes(9).toString('base64url')}`
+
 function socketRoot(): string {
-  const fits = (root: string) => Buffer.byteLength(join(root, 'poolmq-XXXXXX', 'redis.sock')) <= LONGEST_SOCKET_PATH
+  const fits = (root: string) => Buffer.byteLength(join(root, directoryName(), 'redis.sock')) <= LONGEST_SOCKET_PATH
   return fits(tmpdir()) ? tmpdir() : '/tmp'
 }
 

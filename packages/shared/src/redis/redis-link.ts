@@ -126,6 +126,11 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     return this.#lastError
   }
 
+  /** The server ends with this process, and all its data with it. */
+  get isEmbedded(): boolean {
+    return this.#embedded !== undefined
+  }
+
   /** For how many milliseconds the connection for commands has been lost; 0 while it is there. */
   get lostFor(): number {
     return this.#lostAt === undefined ? 0 : performance.now() - this.#lostAt

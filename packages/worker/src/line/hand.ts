@@ -5,12 +5,15 @@
  *
  * A look may see half of a change. That is harmless: whatever is done with a job id is done under the lock's token.
  */
-import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Bytes of a record. An id that does not fit is not ours: its chunk fails before it runs. */
 const size = 128
+
+/** Linux's `O_TMPFILE`, which Node does not name: a file that never has a name, so that none can be left. */
+const unnamed = process.platform === 'linux' ? 0o20_000_000 | constants.O_DIRECTORY : undefined
 
 /** Makes the record; returns its descriptor. @throws Error when there is no place for it. */
 export function openHand(): number {
@@ -18,7 +21,7 @@ export function openHand(): number {
   let failure: unknown
   for (const place of places) {
     try {
-      return openWithoutName(join(place, `poolmq-${process.pid}-${process.hrtime.bigint()}`))
+      return openWithoutName(place)
     } catch (error) {
       failure = error
     }
@@ -28,10 +31,9 @@ export function openHand(): number {
   })
 }
 
-function openWithoutName(path: string): number {
-  const descriptor = openSync(path, 'wx+', 0o600)
+function openWithoutName(place: string): number {
+  const descriptor = openUnnamed(place) ?? openAndUnlink(place)
   try {
-    unlinkSync(path)
     // It takes its room now: that the disk is full later does not matter.
     writeSync(descriptor, Buffer.alloc(size), 0, size, 0)
     return descriptor
@@ -39,6 +41,22 @@ function openWithoutName(path: string): number {
     closeSync(descriptor)
     throw error
   }
+}
+
+function openUnnamed(place: string): number | undefined {
+  if (unnamed === undefined) return undefined
+  try {
+    return openSync(place, constants.O_RDWR | unnamed, 0o600)
+  } catch {
+    return undefined // not every file system can; if it is the place that cannot be used, the other way tells
+  }
+}
+
+function openAndUnlink(place: string): number {
+  const path = join(place, `poolmq-${process.pid}-${process.hrtime.bigint()}`)
+  const descriptor = openSync(path, 'wx+', 0o600)
+  unlinkSync(path)
+  return descriptor
 }
 
 export class HandWriter {

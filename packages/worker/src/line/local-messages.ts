@@ -12,10 +12,18 @@ export interface LocalStart {
 }
 
 export type ToLocalSupervisor =
-  | { readonly type: 'start'; readonly connection: string; readonly eager?: EagerSpec }
+  | {
+      readonly type: 'start'
+      readonly connection: string
+      /** Redis ends with the Pool's process: nothing in it needs to be removed. */
+      readonly embedded: boolean
+      readonly eager?: EagerSpec
+    }
   | { readonly type: 'load'; readonly modules: readonly string[] }
   | { readonly type: 'drain' }
   | { readonly type: 'stop' }
+  /** As if the Pool's process were gone: it has lost its Redis for good. */
+  | { readonly type: 'abandon' }
 
 export type FromLocalSupervisor =
   | { readonly type: 'ready' }

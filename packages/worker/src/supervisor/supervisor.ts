@@ -93,9 +93,14 @@ export class Supervisor implements HealthSource {
   /** A worker process has been ready: all that one needs is there. */
   #served = false
   #failure: unknown
+  /** The Pool whose own supervisor this is ends as well. */
+  #clientEnds = false
   #ending = false
   /** Its last words to Redis are being said. */
   #withdrawn = false
+  /** They have been said. */
+  #over = false
+  #opening: Promise<void> = Promise.resolve()
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -135,7 +140,12 @@ export class Supervisor implements HealthSource {
    *
    * @throws ConnectionError when Redis is not to be had, or too old.
    */
-  async start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
+  start(connection = this.#options.connection, eager?: EagerSpec): Promise<void> {
+    this.#opening = this.#open(connection, eager)
+    return this.#opening
+  }
+
+  async #open(connection: SupervisorOptions['connection'], eager?: EagerSpec): Promise<void> {
     const { pool, lockDuration = 10_000 } = this.#options
     try {
       if (this.#options.client === undefined && parseConnectionOption(connection).kind === 'embedded') {
@@ -144,7 +154,7 @@ export class Supervisor implements HealthSource {
         )
       }
       const link = await RedisLink.open(connection)
-      if (this.#withdrawn) return await link.close()
+      if (this.#over) return await link.close()
       this.#link = link
       const warning = await assertServer(link)
       if (warning !== undefined) this.#log.warn(warning)
@@ -158,7 +168,6 @@ export class Supervisor implements HealthSource {
       const keys = new PoolKeys(pool)
       const store = new ChunkStore(link, keys, lockDuration)
       await store.prepare()
-      if (this.#withdrawn) return await link.close()
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,
@@ -170,7 +179,7 @@ export class Supervisor implements HealthSource {
         // A Pool's own supervisor ends with its Pool.
         onDrain: this.#options.client !== undefined ? undefined : () => void this.drain(),
       })
-      this.#duties.start(() => this.#presence())
+      if (!this.#withdrawn) this.#duties.start(() => this.#presence())
     } catch (reason) {
       const error = this.#link === undefined ? reason : explainFailure(reason, this.#link.descriptor)
       this.#config.reject(error)
@@ -188,24 +197,31 @@ export class Supervisor implements HealthSource {
     for (const slot of this.#slots) slot.send({ type: 'load', modules: fresh })
   }
 
-  /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
-  async drain(): Promise<void> {
+  /**
+   * Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back.
+   *
+   * @param clientEnds - the Pool whose own supervisor this is ends as well: what it has left in Redis is removed
+   */
+  async drain(clientEnds = false): Promise<void> {
+    this.#clientEnds = clientEnds
     // A host that has not reached Redis yet has nothing to finish; a Pool's own processes still run their initializer.
     if (this.#link === undefined && this.#options.client === undefined) return await this.stop()
     await this.#end('drain', this.#options.drainTimeout ?? 30_000)
   }
 
-  /** Stops running tasks and gives their chunks back. */
-  async stop(): Promise<void> {
+  /** Stops running tasks and gives their chunks back; `clientEnds` as for {@link drain}. */
+  async stop(clientEnds = false): Promise<void> {
+    this.#clientEnds = clientEnds
     await this.#end('stop', stopGrace)
   }
 
-  /** Stops, and removes what this client has left in Redis: its process is gone. */
-  async abandon(clientId: string): Promise<void> {
-    await this.#end('stop', 0, () => this.#duties?.removeClient(clientId))
+  /** Stops at once: the process of the Pool whose own supervisor this is has gone. */
+  async abandon(): Promise<void> {
+    this.#clientEnds = true
+    await this.#end('stop', 0)
   }
 
-  async #end(how: 'drain' | 'stop', grace: number, last?: () => Promise<void> | undefined): Promise<void> {
+  async #end(how: 'drain' | 'stop', grace: number): Promise<void> {
     if (this.#withdrawn) return
     this.#ending = true
     this.#firstReady.reject(new PoolTerminatedError('the supervisor was ended before it was ready'))
@@ -213,10 +229,20 @@ export class Supervisor implements HealthSource {
     if (this.#withdrawn) return // a second order has overtaken the first
     this.#withdrawn = true
     // Redis may be out of reach: what can not be withdrawn in time lapses by itself.
-    await within(withdrawTimeout, Promise.resolve(last?.()))
-    await within(withdrawTimeout, Promise.resolve(this.#duties?.end()))
+    await within(withdrawTimeout, this.#withdraw())
+    this.#over = true
     await this.#link?.close()
     this.#ended.resolve(this.#failure)
+  }
+
+  async #withdraw(): Promise<void> {
+    const { client } = this.#options
+    if (this.#clientEnds && client !== undefined) {
+      // It has begun to use Redis when this host was told where that is.
+      await this.#opening.catch(() => undefined)
+      await this.#duties?.removeClient(client)
+    }
+    await this.#duties?.end()
   }
 
   async #giveUp(error: unknown): Promise<void> {

@@ -45,6 +45,8 @@ export interface WorkerSlotOptions {
 const cancelGrace = 500
 /** Milliseconds that a task whose time is over has to end by itself. */
 const lateGrace = 1000
+/** Milliseconds that a killed process takes to end; a thread that waits in the system may never. */
+const killGrace = 2000
 /** Milliseconds that giving chunks back may take at the end; Redis may be out of reach, and then their locks lapse. */
 const recoverGrace = 2000
 
@@ -134,7 +136,7 @@ export class WorkerSlot {
     const gone = Promise.all(occupants.map((occupant) => occupant.gone.promise))
     await within(grace, gone)
     for (const occupant of occupants) occupant.handle.kill()
-    await gone
+    await within(killGrace, gone)
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
