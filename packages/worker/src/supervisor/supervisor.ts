@@ -209,7 +209,7 @@ export class Supervisor implements HealthSource {
     await this.#end('drain', this.#options.drainTimeout ?? 30_000)
   }
 
-  /** Stops running tasks and gives their chunks back; `clientEnds` as for {@link drain}. */
+  /** Stops running tasks and gives their chunks back; `clientEnds` as for `drain`. */
   async stop(clientEnds = false): Promise<void> {
     this.#clientEnds = clientEnds
     await this.#end('stop', stopGrace)
