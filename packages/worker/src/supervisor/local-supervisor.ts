@@ -73,10 +73,10 @@ line.onMessage((message) => {
       supervisor.load(message.modules)
       break
     case 'drain':
-      void supervisor.drain(true)
+      void supervisor.endWithClient('drain')
       break
     case 'stop':
-      void supervisor.stop(true)
+      void supervisor.endWithClient('stop')
       break
     case 'abandon':
       abandon()

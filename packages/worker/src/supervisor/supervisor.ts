@@ -197,22 +197,22 @@ export class Supervisor implements HealthSource {
     for (const slot of this.#slots) slot.send({ type: 'load', modules: fresh })
   }
 
-  /**
-   * Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back.
-   *
-   * @param clientEnds - the Pool whose own supervisor this is ends as well: what it has left in Redis is removed
-   */
-  async drain(clientEnds = false): Promise<void> {
-    this.#clientEnds = clientEnds
+  /** Lets running chunks end, for `drainTimeout` at most; what is not done by then is given back. */
+  async drain(): Promise<void> {
     // A host that has not reached Redis yet has nothing to finish; a Pool's own processes still run their initializer.
     if (this.#link === undefined && this.#options.client === undefined) return await this.stop()
     await this.#end('drain', this.#options.drainTimeout ?? 30_000)
   }
 
-  /** Stops running tasks and gives their chunks back; `clientEnds` as for `drain`. */
-  async stop(clientEnds = false): Promise<void> {
-    this.#clientEnds = clientEnds
+  /** Stops running tasks and gives their chunks back. */
+  async stop(): Promise<void> {
     await this.#end('stop', stopGrace)
+  }
+
+  /** The Pool whose own supervisor this is ends as well: what it has left in Redis is removed. */
+  async endWithClient(how: 'drain' | 'stop'): Promise<void> {
+    this.#clientEnds = true
+    await this[how]()
   }
 
   /** Stops at once: the process of the Pool whose own supervisor this is has gone. */
