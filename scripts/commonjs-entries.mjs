@@ -12,11 +12,20 @@ export function writeCommonjsEntries() {
     for (const entry of Object.values(manifest.exports)) {
       if (entry.require === undefined) continue
       const file = resolve(directory, entry.import.default)
-      write(resolve(directory, entry.require.default), `module.exports = require('./${basename(file)}')\n`)
+      write(resolve(directory, entry.require.default), entryText(basename(file)))
       declare(file.replace(/\.js$/, '.d.ts'), done)
     }
   }
 }
+
+/**
+ * Jest runs modules in a context with a `require` of its own, which knows no ES modules before Node.js 24.9. Its globals are
+ * the real ones: by way of them, ours are loaded as Node loads them, once for all test files of a process.
+ */
+const entryText = (file) => `const outside = () => URL.constructor('return process')().getBuiltinModule('module')
+module.exports =
+  typeof jest === 'undefined' ? require('./${file}') : outside().createRequire(__filename)('./${file}')
+`
 
 /** The declarations of one file, and of all that it refers to. */
 function declare(file, done) {

@@ -333,7 +333,8 @@ function refuseInWorkerModule(): void {
   if (!isWorker() || currentTask() !== undefined) return
   throw new NestedPoolError(
     'a Pool was made by a module that worker processes import, outside of a task: define tasks in a module of their ' +
-      'own, or make the Pool only where isWorker() is false',
+      'own, or make the Pool only where isWorker() is false. Where a bundler has put both into one file, let it keep ' +
+      'the task module apart: an entry of its own, with code splitting',
   )
 }
 

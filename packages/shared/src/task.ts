@@ -5,6 +5,8 @@
  * implementation. On the wire goes the id (`namespace.key`) only. The module's URL stays in the process: the local
  * worker processes that a Pool starts import it; remote workers import the modules of their own command line.
  */
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { addTask, type TaskFunction } from './task-table.js'
 
 /** What a process knows of a task. */
@@ -42,7 +44,8 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
 /**
  * Names functions as tasks.
  *
- * @param url - `import.meta.url` of the module that calls it. Worker processes started by a Pool import this module.
+ * @param module - `import.meta.url` of the module that calls it, in CommonJS `__filename`. Worker processes started by a
+ *   Pool import this module.
  * @param namespace - letters, digits, `_`, `$`, `-`; with the key it makes the id, unique among a worker's modules.
  * @param functions - an object of plain functions, sync or async. They are returned as they are, and stay callable. In a
  *   worker, `this` is that object. Of an instance of a class, the tasks are its methods, inherited ones too, each bound to it.
@@ -54,12 +57,15 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
  * ```
  */
 export function defineTasks<const T extends Record<string, TaskFunction>>(
-  url: string,
+  module: string,
   namespace: string,
   functions: T,
 ): Tasks<T> {
+  const url = typeof module === 'string' && isAbsolute(module) ? pathToFileURL(module).href : module
   if (typeof url !== 'string' || !URL.canParse(url)) {
-    throw new TypeError(`defineTasks: the first argument must be import.meta.url, got ${String(url)}`)
+    throw new TypeError(
+      `defineTasks: the first argument must be import.meta.url (in CommonJS __filename), got ${String(url)}`,
+    )
   }
   if (typeof namespace !== 'string' || !namePattern.test(namespace)) {
     throw new TypeError(`defineTasks: the namespace must match ${namePattern}, got ${JSON.stringify(namespace)}`)

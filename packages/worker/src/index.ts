@@ -2,7 +2,7 @@
  * `@poolmq/worker`: serves pools on a host. The command `poolmq worker` is all that most hosts need; a program of one's
  * own can run a supervisor from `@poolmq/worker/supervisor`.
  */
-import { fileURLToPath } from 'node:url'
+import { ownProgram } from '@poolmq/shared'
 
 export {
   defineTasks,
@@ -34,5 +34,15 @@ export { orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
 export { type LiveHost, liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'
 
-/** The program that a Pool forks for its local worker processes. */
-export const localSupervisorProgram = fileURLToPath(new URL('./supervisor/local-supervisor.js', import.meta.url))
+/**
+ * The program that a Pool starts for its local worker processes.
+ *
+ * @throws ModuleError when a bundler has parted us from it
+ */
+export const localSupervisorProgram = () =>
+  ownProgram(
+    '@poolmq/worker',
+    'dist/supervisor/local-supervisor.js',
+    './supervisor/local-supervisor.js',
+    import.meta.url,
+  )

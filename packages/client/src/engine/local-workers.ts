@@ -84,7 +84,7 @@ export class LocalWorkers {
   }
 
   #spawn(): [ChildProcess, Promise<void>] {
-    const started = startProgram(localSupervisorProgram, [JSON.stringify(this.#start)], {
+    const started = startProgram(localSupervisorProgram(), [JSON.stringify(this.#start)], {
       execPath: process.execPath,
       execArgv: inheritedExecArgv(),
     })

@@ -81,7 +81,7 @@ export class EmbeddedRedis {
       this.#output = (this.#output + chunk.toString()).slice(-MOST_OUTPUT)
     })
     this.#keeper.unref()
-    for (const pipe of [stdin, stdout]) (pipe as Socket | null)?.unref()
+    for (const pipe of [stdin, stdout]) (pipe as Partial<Socket> | null)?.unref?.() // Bun has none, and needs none
     this.ended = this.#untilEnded(program)
   }
 
@@ -166,7 +166,7 @@ export class EmbeddedRedis {
   async #stop(): Promise<void> {
     this.#stopping = true
     this.#keeper.ref()
-    ;(this.#keeper.stdout as Socket | null)?.ref()
+    ;(this.#keeper.stdout as Partial<Socket> | null)?.ref?.()
     this.#keeper.stdin?.end()
     await this.ended
   }

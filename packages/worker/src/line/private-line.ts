@@ -3,7 +3,7 @@
  * `process.disconnect`) belongs to user code and to the libraries that it loads: what they say there is none of ours, and
  * what we say is none of theirs. Messages are lines of JSON.
  */
-import { Socket } from 'node:net'
+import { connect, type NetConnectOpts, Socket } from 'node:net'
 
 /** The descriptor of the line in a process that was started with one: the one after Node's own channel. */
 const lineInChild = 4
@@ -31,7 +31,7 @@ export class PrivateLine<Heard, Said> {
 
   /** The line to the process that has started this one. */
   static toParent<Heard, Said>(onClose: () => void): PrivateLine<Heard, Said> {
-    return new PrivateLine(new Socket({ fd: lineInChild, readable: true, writable: true }), onClose)
+    return new PrivateLine(openDescriptor(lineInChild), onClose)
   }
 
   get isOpen(): boolean {
@@ -51,7 +51,7 @@ export class PrivateLine<Heard, Said> {
 
   /** It does not keep this process alive. */
   unref(): void {
-    this.#socket.unref()
+    ;(this.#socket as Partial<Socket>).unref?.() // in Bun a pipe to a child has none, and keeps no process alive
   }
 
   #hear(text: string): void {
@@ -65,6 +65,12 @@ export class PrivateLine<Heard, Said> {
     }
     if (start < text.length) this.#begun.push(text.slice(start))
   }
+}
+
+/** Bun takes a descriptor where Node takes an address, and ignores it where Node takes it. */
+function openDescriptor(fd: number): Socket {
+  if (process.versions.bun !== undefined) return connect({ fd } as unknown as NetConnectOpts)
+  return new Socket({ fd, readable: true, writable: true })
 }
 
 /** A message; undefined for what is none: something else in that process has taken the descriptor for its own. */

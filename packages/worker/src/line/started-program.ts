@@ -49,10 +49,8 @@ export function startProgram(program: URL | string, args: readonly string[], sta
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...(start.extra === undefined ? [] : [start.extra])],
   })
   const [, , , unheard, socket] = (child.stdio ?? []) as unknown as Socket[]
-  unheard
-    ?.on('error', () => undefined)
-    .resume()
-    .unref()
+  unheard?.on('error', () => undefined).resume()
+  ;(unheard as Partial<Socket> | undefined)?.unref?.()
   return { child, socket: child.pid === undefined ? undefined : socket }
 }
 

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ModuleError } from '@poolmq/shared'
+import { loadingAdvice } from './loading-advice.js'
 
 /** Milliseconds that the search for a syntax error may take. */
 const searchLimit = 10_000
@@ -23,10 +24,13 @@ export async function importFailure(url: string, cause: unknown): Promise<Module
   const missing = reason.includes(fileURLToPath(import.meta.url)) // the importer is this package: the module itself is not there
   const what = missing ? 'Node finds no such file' : reason
   const where = place === undefined || missing ? '' : ` (at ${place})`
-  const error = new ModuleError(`the task module ${shorten(url)} does not load: ${what}${where}`, {
-    module: url,
-    cause,
-  })
+  const error = new ModuleError(
+    `the task module ${shorten(url)} does not load: ${what}${where}${loadingAdvice(cause)}`,
+    {
+      module: url,
+      cause,
+    },
+  )
   error.stack = [`${error.name}: ${error.message}`, ...frames.filter((frame) => /^\s+at /.test(frame))].join('\n')
   return error
 }

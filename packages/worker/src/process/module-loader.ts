@@ -74,7 +74,8 @@ async function loadModule(url: string): Promise<void> {
   }
   if (taskIds().length > before || definesTasks(url) || (await definesTasksAlone(url))) return
   throw new ModuleError(
-    `the task module ${url} defines no tasks; it must call defineTasks(import.meta.url, namespace, { … })`,
+    `the task module ${url} defines no tasks; it must call defineTasks(import.meta.url, namespace, { … }), in CommonJS ` +
+      'defineTasks(__filename, …)',
     { module: url },
   )
 }

@@ -3,11 +3,10 @@
  * it (schedulers, other drivers, PostgreSQL), five times as much, in every worker process at its start. This file is
  * the only one that knows where they are; our version range of BullMQ is narrow for its sake.
  */
-import { createRequire } from 'node:module'
+import { requireOwn } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 
-const require = createRequire(import.meta.url)
-const load = (name: string) => require(`bullmq/dist/cjs/classes/${name}`) as typeof bullmq
+const load = (name: string) => requireOwn(`bullmq/dist/cjs/classes/${name}`, import.meta.url) as typeof bullmq
 
 export const { RedisQueueBackend } = load('redis-queue-backend')
 export const { RedisConnection } = load('redis-connection')
