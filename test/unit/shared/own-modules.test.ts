@@ -20,8 +20,8 @@ test('a bundle beside node_modules finds the installed program', () => {
 
 test('a bundle on its own says what to tell the bundler', () => {
   for (const ask of [
-    () => ownProgram('@poolmq/worker', program, './not-there.js', nowhere),
-    () => requireOwn('ioredis', nowhere),
+    () => ownProgram('@poolmq/nothing', program, './not-there.js', nowhere),
+    () => requireOwn('no-such-dependency', nowhere),
   ]) {
     expect(ask).toThrow(ModuleError)
     expect(ask).toThrow(/bundle\.js.*--external:@poolmq\/\*.*serverExternalPackages/)
