@@ -6,13 +6,14 @@
 import { requireOwn } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 
-const load = (name: string) => requireOwn(`bullmq/dist/cjs/classes/${name}`, import.meta.url) as typeof bullmq
+const load = (path: string) => requireOwn(`bullmq/dist/cjs/${path}`, import.meta.url)
+const loadClass = (name: string) => load(`classes/${name}`) as typeof bullmq
 
-export const { RedisQueueBackend } = load('redis-queue-backend')
-export const { RedisConnection } = load('redis-connection')
-export const { QueueKeys } = load('queue-keys')
+export const { RedisQueueBackend } = loadClass('redis-queue-backend')
+export const { RedisConnection } = loadClass('redis-connection')
+export const { QueueKeys } = loadClass('queue-keys')
 
 /** The script that takes a job. */
-export const { moveToActive } = require('bullmq/dist/cjs/scripts/moveToActive-11') as {
+export const { moveToActive } = load('scripts/moveToActive-11') as {
   readonly moveToActive: { readonly content: string; readonly keys: number }
 }
