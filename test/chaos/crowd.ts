@@ -21,6 +21,8 @@ export interface CrowdOptions {
   readonly random: Random
   /** Milliseconds for which calls are made and faults inflicted. */
   readonly duration: number
+  /** Calls that a producer has open at a time. */
+  readonly lanes: number
   /** Milliseconds. @defaultValue the command's own */
   readonly lease?: number | undefined
   /** Milliseconds that a process is stopped for, from and to. */
@@ -72,7 +74,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   static async start(options: CrowdOptions): Promise<Crowd> {
-    const { redisProgram, lease = 10_000, random, duration } = options
+    const { redisProgram, lease = 10_000, random, duration, lanes } = options
     const crowd = new Crowd(options, await RedisServer.start(redisProgram, durable))
     const names = Array.from({ length: pools }, () => uniqueName('crowd'))
     for (let i = 0; i < machines; i++) {
@@ -82,7 +84,7 @@ export class Crowd implements AsyncDisposable {
     await Promise.all(crowd.#supervisors.map((host) => host.serves()))
     for (const pool of names) {
       for (let i = 0; i < producersOfPool; i++) {
-        const plan = planFor(pool, `producer-${i}`, random, duration)
+        const plan = planFor(pool, `producer-${i}`, random, duration, lanes)
         const file = join(crowd.#directory.path, `${pool}-${i}.json`)
         writeFileSync(file, JSON.stringify(plan))
         crowd.#producers.push(new ProgramRun([fixture('crowd-producer'), crowd.#redis.url, file]))
@@ -220,7 +222,7 @@ export class Crowd implements AsyncDisposable {
 
 const parseReport = (line: string): CallReport => JSON.parse(line) as CallReport
 
-function planFor(pool: string, client: string, random: Random, duration: number): ProducerPlan {
+function planFor(pool: string, client: string, random: Random, duration: number, lanes: number): ProducerPlan {
   const methods = [
     'map',
     'imap',
@@ -245,7 +247,7 @@ function planFor(pool: string, client: string, random: Random, duration: number)
     pool,
     client,
     duration,
-    lanes: 2,
+    lanes,
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild }),
     calls: Array.from({ length: 200 }, call),
   }

@@ -36,7 +36,7 @@ beforeEach(() => {
 afterAll(() => link.close())
 
 /** The keys that BullMQ, or a script, makes anew whenever they are missing. */
-const remade = ['marker', 'events', 'meta', 'pc', 'id', 'suspects']
+const remade = ['marker', 'events', 'meta', 'pc', 'id', 'suspects', 'elders']
 const gone = (...suffixes: string[]) => link.client.del(...suffixes.map((suffix) => keys.chunk(suffix)))
 const lapsed = (index: number) => gone(`${id(index)}:lock`)
 
@@ -69,7 +69,7 @@ const steps: Record<string, Step> = {
   'adding chunks': {
     run: () => store.add([chunk(0), chunk(1, 5)]),
     scripts: ['addChunks'],
-    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', id(0), id(1)],
+    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', 'elders', id(0), id(1)],
   },
   'taking a chunk': {
     given: () => store.add([chunk(0), chunk(1)]),
@@ -153,6 +153,12 @@ const steps: Record<string, Step> = {
     scripts: ['putOff'],
     leaves: ['delayed', 'marker', id(0)],
   },
+  'putting one with a priority off': {
+    given: () => held(chunk(0, 2)),
+    run: () => store.putOff(id(0), token, 60_000),
+    scripts: ['putOff'],
+    leaves: ['delayed', 'marker', 'elders', id(0)],
+  },
   'giving a chunk back': {
     given: () => held(chunk(0)),
     run: () => store.giveBack(id(0), token),
@@ -163,7 +169,7 @@ const steps: Record<string, Step> = {
     given: () => held(chunk(0, 4)),
     run: () => store.giveBack(id(0), token),
     scripts: ['giveBack'],
-    leaves: ['prioritized', 'marker', id(0)],
+    leaves: ['prioritized', 'marker', 'elders', id(0)],
   },
   'suspecting that a holder is lost': {
     given: async () => {

@@ -3,12 +3,16 @@
  * in the queue nor in the result stream was lost by Redis (a fail-over, a restart without persistence, a flush), and is
  * added again as it was: the same call as the first time, and harmless if it was not lost after all.
  */
+
+import { setTimeout as delay } from 'node:timers/promises'
 import { keyLife, type RedisLink } from '@poolmq/shared'
 import type { ChunkStore } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import type { ResultReader } from './result-reader.js'
 
 const interval = 5000
+/** Milliseconds between two looks at how far the reader has come. */
+const pollInterval = 20
 /** Chunks compared at once. */
 const batch = 500
 
@@ -70,7 +74,7 @@ export class Reconciler {
       if (looked.length >= batch) await look()
     }
     await look()
-    if (missing.length > 0 && !(await this.#readerIsUpToDate())) return
+    if (missing.length > 0 && !(await this.#heardAllUntilNow())) return
     const waitsStill = (chunk: PendingChunk) => chunk.call.pending.get(chunk.index) === chunk
     const still = missing.filter(waitsStill)
     // Twice in a row: a chunk that is on its way into the queue is not lost.
@@ -88,10 +92,21 @@ export class Reconciler {
     return chunks.filter((chunk) => missing.has(chunk.jobId))
   }
 
-  /** Whether all that is in the stream now has been handed on: an outcome that is there is no loss. */
-  async #readerIsUpToDate(): Promise<boolean> {
+  /**
+   * Resolves when all that is in the stream now has been handed on: an outcome that is there is no loss. More may come
+   * meanwhile, as it always does to a busy client. False when that takes too long, and another look is due.
+   */
+  async #heardAllUntilNow(): Promise<boolean> {
     const [last] = await this.#link.client.xrevrange(this.#stream, '+', '-', 'COUNT', 1)
-    return last === undefined || isAtLeast(this.#reader.cursor, last[0])
+    if (last === undefined) return true
+    for (
+      const end = performance.now() + interval;
+      performance.now() < end;
+      await delay(pollInterval, undefined, { ref: false })
+    ) {
+      if (isAtLeast(this.#reader.cursor, last[0])) return true
+    }
+    return false
   }
 }
 

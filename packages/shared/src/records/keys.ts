@@ -49,7 +49,7 @@ export class PoolKeys {
   }
 }
 
-/** The keys of one queue other than its jobs: BullMQ's, and the last two ours. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last three ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -71,6 +71,7 @@ export const queueKeySuffixes = [
   'de',
   'lapse-check',
   'suspects',
+  'elders',
 ] as const
 
 /** Milliseconds that the keys of a queue and what all clients of a pool share live after somebody has looked after them. */

@@ -11,11 +11,11 @@ export type Client = Redis | Cluster
 /**
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
- * KEYS: wait, prioritized, priority counter, marker, meta, job counter. ARGV: prefix, milliseconds, then id, name, data, priority,
+ * KEYS: wait, prioritized, priority counter, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, then id, name, data, priority,
  * id, name, data, priority, …
  */
 const addChunksLua = `${serverNow}
-local wait, prioritized, counter, marker, meta, jobs = unpack(KEYS)
+local wait, prioritized, counter, marker, meta, jobs, delayed, elders = unpack(KEYS)
 local call, prefix, life, added = redis.call, ARGV[1], ARGV[2], 0
 for i = 3, #ARGV, 4 do
   local id, priority = ARGV[i], ARGV[i + 3]
@@ -26,7 +26,9 @@ for i = 3, #ARGV, 4 do
     if priority == '0' then
       call('LPUSH', wait, id)
     else
+      if call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
       call('ZADD', prioritized, priority * 0x100000000 + call('INCR', counter) % 0x100000000, id)
+      call('RPUSH', elders, id)
     end
     added = added + 1
   end
@@ -65,35 +67,38 @@ return dropped`
 
 /**
  * Gives back a chunk that is held under ARGV[2], to be taken next, as BullMQ does; but it wakes a worker for a chunk with a
- * priority as well. KEYS: active, wait, prioritized, marker, job, lock. ARGV: id, token.
+ * priority as well. KEYS: active, wait, prioritized, marker, elders, job, lock. ARGV: id, token.
  */
 const giveBackLua = `
-if redis.call('GET', KEYS[6]) ~= ARGV[2] then return 0 end
-redis.call('DEL', KEYS[6])
+if redis.call('GET', KEYS[7]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[7])
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-local priority = tonumber(redis.call('HGET', KEYS[5], 'priority')) or 0
+local priority = tonumber(redis.call('HGET', KEYS[6], 'priority')) or 0
 if priority > 0 then
   redis.call('ZADD', KEYS[3], priority * 0x100000000, ARGV[1])
+  redis.call('LPUSH', KEYS[5], ARGV[1])
 else
   redis.call('RPUSH', KEYS[2], ARGV[1])
 end
 redis.call('ZADD', KEYS[4], 0, '0')
-for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
+for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
 /**
  * Puts a chunk that is held under ARGV[2] off for ARGV[3] milliseconds, into BullMQ's state for that, from where its script
- * that takes the next one fetches it. KEYS: active, delayed, marker, job, lock. ARGV: id, token, milliseconds.
+ * that takes the next one fetches it. KEYS: active, delayed, marker, elders, job, lock. ARGV: id, token,
+ * milliseconds.
  */
 const putOffLua = `
-if redis.call('GET', KEYS[5]) ~= ARGV[2] then return 0 end
-redis.call('DEL', KEYS[5])
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 or redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
+if redis.call('GET', KEYS[6]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[6])
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 or redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
 ${serverNow}
-redis.call('HSET', KEYS[4], 'delay', ARGV[3])
+redis.call('HSET', KEYS[5], 'delay', ARGV[3])
 redis.call('ZADD', KEYS[2], (now + ARGV[3]) * 0x1000, ARGV[1])
 redis.call('ZADD', KEYS[3], redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2] / 0x1000, '1')
-for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
+if (tonumber(redis.call('HGET', KEYS[5], 'priority')) or 0) > 0 then redis.call('LPUSH', KEYS[4], ARGV[1]) end
+for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */

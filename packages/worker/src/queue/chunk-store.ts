@@ -51,7 +51,7 @@ export class ChunkStore {
 
   /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
   async add(chunks: readonly NewChunk[]): Promise<void> {
-    const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id']
+    const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id', 'delayed', 'elders']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
     const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
@@ -94,7 +94,7 @@ export class ChunkStore {
 
   /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */
   async giveBack(jobId: string, token: string): Promise<boolean> {
-    const keys = ['active', 'wait', 'prioritized', 'marker', jobId, `${jobId}:lock`]
+    const keys = ['active', 'wait', 'prioritized', 'marker', 'elders', jobId, `${jobId}:lock`]
     return (
       (await giveBack(
         this.#link.client,
@@ -106,7 +106,9 @@ export class ChunkStore {
 
   /** Puts a chunk off for so many milliseconds, unless it is not held under this token any more. */
   async putOff(jobId: string, token: string, pause: number): Promise<void> {
-    const keys = ['active', 'delayed', 'marker', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
+    const keys = ['active', 'delayed', 'marker', 'elders', jobId, `${jobId}:lock`].map((suffix) =>
+      this.#pool.chunk(suffix),
+    )
     await putOff(this.#link.client, keys, [jobId, token, pause])
   }
 

@@ -6,6 +6,7 @@
 import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { moveToActive } from './bullmq-backend.js'
+import { isForElder, promoteElder } from './elder-chunks.js'
 import { serverNow } from './server-clock.js'
 
 /**
@@ -18,7 +19,7 @@ const command = 'poolmqTake'
 
 /**
  * KEYS: wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, priority counter, marker. ARGV: prefix, a
- * time of the host's, BullMQ's options.
+ * time of the host's, BullMQ's options, '1' for an elder.
  *
  * What is not there is not renewed unless something was taken: who only looks does not keep what others have left. A hash
  * without a life is one that BullMQ's has made of a chunk that was gone.
@@ -26,6 +27,9 @@ const command = 'poolmqTake'
 const lua = `
 ${serverNow}
 ARGV[2] = now
+local prefix = ARGV[1]
+if ARGV[4] == '1' then ${promoteElder}
+end
 local function take()
 ${moveToActive.content}
 end
@@ -35,7 +39,7 @@ for _, i in ipairs({ 1, 2, 3, 4, 7, 9, 10, 11 }) do
   if taken or redis.call('PTTL', KEYS[i]) == -1 then redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 end
 if taken then
-  local job = ARGV[1] .. taken
+  local job = prefix .. taken
   if redis.call('PTTL', job) == -1 then redis.call('PEXPIRE', job, ${keyLife}) end
   redis.call('XTRIM', KEYS[4], 'MAXLEN', '~', 10)
 elseif reply[4] > 0 then
@@ -47,5 +51,5 @@ export function defineTake(client: Redis | Cluster): TakeChunk {
   if (!(command in client)) client.defineCommand(command, { numberOfKeys: moveToActive.keys, lua })
   // As bytes: a payload need not be text.
   const run = (client as unknown as { poolmqTakeBuffer: TakeChunk }).poolmqTakeBuffer
-  return (args) => (run as (...all: unknown[]) => Promise<unknown[]>).apply(client, [...args])
+  return (args) => (run as (...all: unknown[]) => Promise<unknown[]>).apply(client, [...args, isForElder() ? '1' : '0'])
 }

@@ -2,6 +2,7 @@
 import { Deferred, randomId, type WireError } from '@poolmq/shared'
 import type { RecyclingLimits } from '../line/messages.js'
 import { Deadline } from './deadline.js'
+import { isStopped } from './process-state.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export interface ItemOfChunk {
@@ -32,12 +33,16 @@ export interface Occupant {
   lastTold: number
   /** Looks in a row at which it had told nothing since the one before. */
   silences: number
+  /** Looks in a row at which it was stopped. */
+  stops: number
   /** Milliseconds before its replacement starts. */
   pause: number
 }
 
 /** Looks at which a worker process without a chunk, or with one that is over, may have told nothing. */
 const mostSilences = 3
+/** Looks, five of which a lease has, at which a process may have been stopped. */
+const mostStops = 5
 
 export function newOccupant(handle: WorkerHandle): Occupant {
   return {
@@ -57,6 +62,7 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     over: undefined,
     lastTold: 0,
     silences: 0,
+    stops: 0,
     pause: 0,
   }
 }
@@ -72,4 +78,13 @@ export function isDeaf(occupant: Occupant): boolean {
   occupant.lastTold = told
   occupant.silences = isSilent ? occupant.silences + 1 : 0
   return occupant.silences >= mostSilences
+}
+
+/**
+ * Asked at intervals: a process that has been stopped for a lease works no more than one that has died, and as long as its
+ * supervisor holds its lease nobody else would have its chunk. Counted as well: if the whole host stood still, so did we.
+ */
+export function isAtAStand(occupant: Occupant): boolean {
+  occupant.stops = isStopped(occupant.handle.pid) ? occupant.stops + 1 : 0
+  return occupant.stops >= mostStops
 }

@@ -79,6 +79,9 @@ export class SupervisorDuties {
       for (const slot of slots) slot.checkHearing()
     })
     if (this.#options.onDrain !== undefined) this.#every(watchInterval, 'looking for orders', () => this.#takeOrders())
+    this.#every(lockDuration / 5, 'looking for stopped worker processes', async () => {
+      for (const slot of slots) slot.checkStanding()
+    })
     this.#every(watchInterval, 'watching memory', async () => {
       for (const slot of slots) slot.checkMemory()
     })

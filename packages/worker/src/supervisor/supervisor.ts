@@ -283,6 +283,7 @@ export class Supervisor implements HealthSource {
         this.#duties?.announceSoon()
       },
       onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
+      onStopped: (pid) => this.#log.warn({ pid }, 'a worker process was stopped and not continued; it is replaced'),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
       onInitialized: (clientId) => this.#initializerFailures.succeeded(clientId),

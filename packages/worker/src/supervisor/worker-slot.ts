@@ -7,7 +7,7 @@
 import { type WireError, within } from '@poolmq/shared'
 import type { FromWorker, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
-import { type ItemOfChunk, isDeaf, newOccupant, type Occupant } from './occupant.js'
+import { type ItemOfChunk, isAtAStand, isDeaf, newOccupant, type Occupant } from './occupant.js'
 import { residentMemory } from './resident-memory.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
 
@@ -34,6 +34,8 @@ export interface WorkerSlotOptions {
   readonly onReady: () => void
   /** A worker process has stopped looking for chunks, and is being replaced. */
   readonly onDeaf: (pid: number) => void
+  /** A worker process has been stopped, and not continued, and is being replaced. */
+  readonly onStopped: (pid: number) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
@@ -203,10 +205,21 @@ export class WorkerSlot {
   /** Called at intervals, each time that this host has had an answer from Redis. A deaf worker process is replaced. */
   checkHearing(): void {
     const occupant = this.#current
-    if (!isDeaf(occupant) || occupant.leaving) return
+    if (!isDeaf(occupant)) return
     this.#options.onDeaf(occupant.handle.pid)
     occupant.leaving = true
     occupant.handle.kill()
+  }
+
+  /** Called five times in a lease. A process that has been stopped for as long is replaced, and its chunk given back. */
+  checkStanding(): void {
+    if (this.#options.threads) return
+    for (const occupant of [this.#current, this.#successor]) {
+      if (occupant === undefined || !isAtAStand(occupant)) continue
+      this.#options.onStopped(occupant.handle.pid)
+      occupant.leaving = true
+      occupant.handle.kill()
+    }
   }
 
   #limitItem(occupant: Occupant, { jobId, index }: ItemOfChunk, limit: number): void {

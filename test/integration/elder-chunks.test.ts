@@ -1,0 +1,96 @@
+// In a pool that is always busy with what is more urgent, a chunk that has waited for long has its turn all the same.
+import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
+import { ChunkStore, type NewChunk } from '@poolmq/worker'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
+import { uniqueName } from '../support/pool-name.js'
+
+const token = 'holder'
+const client = randomId()
+const id = (index: number) => formatChunkId(client, 0, index)
+const chunk = (index: number, priority: number): NewChunk => ({
+  jobId: id(index),
+  taskId: 'ns.task',
+  data: 'data',
+  priority,
+})
+
+let link: RedisLink
+let keys: PoolKeys
+let queue: ChunkQueue
+let store: ChunkStore
+beforeAll(async () => {
+  link = await RedisLink.open(inject('redisUrl'))
+})
+beforeEach(() => {
+  keys = new PoolKeys(uniqueName('elders'))
+  queue = new ChunkQueue(link, keys)
+  store = new ChunkStore(link, keys)
+})
+afterAll(() => link.close())
+
+const elders = () => link.client.lrange(keys.chunk('elders'), 0, -1)
+/** As if it had been added a minute earlier. */
+const age = async (...indexes: number[]) => {
+  for (const index of indexes) {
+    const added = Number(await link.client.hget(keys.chunk(id(index)), 'timestamp'))
+    await link.client.hset(keys.chunk(id(index)), 'timestamp', added - 60_000)
+  }
+}
+
+/** Two ways to take so many chunks; one in 16 may be an elder, so in 300 there is one but for 4 times in a thousand million. */
+const ways: Record<string, (count: number) => Promise<(string | undefined)[]>> = {
+  'one by one': async (count) => {
+    const taken = []
+    for (let i = 0; i < count; i++) taken.push((await queue.take(token))?.jobId)
+    return taken
+  },
+  'each with the end of the one before': async (count) => {
+    const taken = [(await queue.take(token))?.jobId]
+    for (let i = 1; i < count; i++) {
+      const { next } = await queue.complete(taken.at(-1) as string, token, ['j', 'x'], true)
+      taken.push(next?.jobId)
+    }
+    return taken
+  },
+}
+
+describe.each(Object.entries(ways))('chunks are taken %s:', (_way, take) => {
+  test('the least urgent, when it has waited for long, before 300 others are over', async () => {
+    await store.add([chunk(0, 9)])
+    await age(0)
+    await store.add(Array.from({ length: 310 }, (_, i) => chunk(i + 1, i % 2)))
+    expect(await take(300)).toContain(id(0))
+  })
+
+  test('one that has not waited for long keeps its place', async () => {
+    await store.add([chunk(0, 9), ...Array.from({ length: 310 }, (_, i) => chunk(i + 1, i % 2))])
+    expect(await take(300)).not.toContain(id(0))
+  })
+
+  test('of several the one that has waited longest, also when it was given back or put off meanwhile', async () => {
+    await store.add([chunk(0, 9), chunk(1, 8), chunk(2, 7)])
+    await age(0, 1, 2)
+    expect((await queue.take(token))?.jobId).toBe(id(2))
+    expect((await queue.take(token))?.jobId).toBe(id(1))
+    await store.putOff(id(1), token, 1)
+    await store.giveBack(id(2), token)
+    await store.add(Array.from({ length: 310 }, (_, i) => chunk(i + 3, 0)))
+    expect(await take(300)).toEqual(expect.arrayContaining([id(0), id(1), id(2)]))
+  })
+})
+
+test('those that are gone, in whatever way, are passed over and forgotten', async () => {
+  await store.add(Array.from({ length: 50 }, (_, i) => chunk(i, 1)))
+  await ways['one by one']?.(40)
+  await store.dropWaiting(`${client}.`)
+  await store.add([chunk(100, 1)])
+  expect(await elders()).toEqual([id(100)])
+})
+
+test('without priorities there is no list', async () => {
+  await store.add([chunk(0, 0)])
+  await queue.take(token)
+  await store.giveBack(id(0), token)
+  expect(await elders()).toEqual([])
+})
