@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../package-version.js'
+import { addCallCommands } from './call-commands.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
 import { addLookCommands } from './look-commands.js'
 import { addSteerCommands } from './steer-commands.js'
@@ -31,6 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addWorkerCommand(program, end)
   addLookCommands(program, end)
   addSteerCommands(program, end)
+  addCallCommands(program, end)
   try {
     if (args.length === 0) throw new UsageError('no command given')
     if (asksForVersion(args)) return print(`${packageVersion()}\n`)
