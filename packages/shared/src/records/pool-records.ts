@@ -27,6 +27,9 @@ export interface Presence {
   readonly local?: boolean
   /** The version of PoolMQ that it runs. */
   readonly version?: string
+  /** The host's clock when it showed itself, and Redis's: milliseconds since 1970. For those who look for a wrong clock. */
+  readonly clock?: number
+  readonly at?: number
   /** Milliseconds since 1970, by Redis's clock, at which the record is void unless renewed. */
   readonly expires: number
 }

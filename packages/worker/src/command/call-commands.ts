@@ -23,7 +23,12 @@ export function addCallCommands(program: Command, end: (code: number) => void): 
     .requiredOption('--out <file>', 'where the results go, a line for an item; - is standard output')
     .option('--spread', 'each line is an array: the arguments of one call')
     .addOption(
-      flag('--chunk-size <n>', 'items in a chunk (default: by how long they run)', 'POOLMQ_CHUNK_SIZE', count('--chunk-size')),
+      flag(
+        '--chunk-size <n>',
+        'items in a chunk (default: by how long they run)',
+        'POOLMQ_CHUNK_SIZE',
+        count('--chunk-size'),
+      ),
     )
     .addHelpText('after', mapHelp)
     .action(async (task: string, flags: CallFlags & MapFlags) =>
@@ -47,9 +52,16 @@ Examples:
 function callCommand(program: Command, name: string, description: string): Command {
   return monitorCommand(program, name, description)
     .addOption(flag('--timeout <ms>', 'milliseconds that an item may run', 'POOLMQ_TIMEOUT', count('--timeout')))
-    .addOption(flag('--retries <n>', 'tries after the first for an item that fails', 'POOLMQ_RETRIES', count('--retries', 0)))
     .addOption(
-      flag('--wait <ms>', 'milliseconds to wait for a host when none serves the pool', 'POOLMQ_WAIT', count('--wait', 0)).default(0),
+      flag('--retries <n>', 'tries after the first for an item that fails', 'POOLMQ_RETRIES', count('--retries', 0)),
+    )
+    .addOption(
+      flag(
+        '--wait <ms>',
+        'milliseconds to wait for a host when none serves the pool',
+        'POOLMQ_WAIT',
+        count('--wait', 0),
+      ).default(0),
     )
 }
 
@@ -63,7 +75,8 @@ async function withPool(
   const client: ClientPackage = await loadClient()
   const ref = taskOf(client, task)
   const pool = new client.Pool({ name, connection: redis })
-  const onSignal = (signal: NodeJS.Signals) => void pool.terminate().then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  const onSignal = (signal: NodeJS.Signals) =>
+    void pool.terminate().then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   try {
     if (!(await until(flags.wait, async () => (await pool.hosts()).length > 0))) {

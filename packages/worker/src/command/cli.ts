@@ -2,12 +2,15 @@
  * The command `poolmq`: reads its arguments, runs what was asked, and ends with an exit code that says how it went. Each
  * command has a file of its own; this one has what they share: usage, errors, the way out.
  */
+import { ProcessAnchor } from '@poolmq/shared'
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../package-version.js'
 import { addCallCommands } from './call-commands.js'
+import { addDoctorCommand } from './doctor-command.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
 import { addLookCommands } from './look-commands.js'
 import { addSteerCommands } from './steer-commands.js'
+import { addTopCommand } from './top-command.js'
 import { addWorkerCommand } from './worker-command.js'
 
 const epilogue = `
@@ -32,7 +35,12 @@ export async function main(args: readonly string[]): Promise<number> {
   addWorkerCommand(program, end)
   addLookCommands(program, end)
   addSteerCommands(program, end)
+  addTopCommand(program, end)
+  addDoctorCommand(program, end)
   addCallCommands(program, end)
+  // Connections to Redis keep no process alive; a command that waits for an answer does.
+  const anchor = new ProcessAnchor()
+  anchor.hold(program)
   try {
     if (args.length === 0) throw new UsageError('no command given')
     if (asksForVersion(args)) return print(`${packageVersion()}\n`)
@@ -47,6 +55,8 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     process.stderr.write(`poolmq: ${error instanceof Error ? error.message : String(error)}\n`)
     return error instanceof CommandFailure ? error.code : exitCode.failed
+  } finally {
+    anchor.release(program)
   }
 }
 

@@ -27,8 +27,8 @@ const name = '@poolmq/client'
 export async function loadClient(): Promise<ClientPackage> {
   for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
     try {
-      const path = createRequire(from).resolve(name)
-      return (await import(pathToFileURL(path).href)) as ClientPackage
+      const manifest = createRequire(from).resolve(`${name}/package.json`)
+      return (await import(new URL('dist/index.js', pathToFileURL(manifest)).href)) as ClientPackage
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
     }

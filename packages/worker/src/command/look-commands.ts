@@ -1,5 +1,6 @@
 /** `poolmq status`, `hosts`, `calls`: what a pool looks like now. */
 import type { Command } from 'commander'
+import type { Monitor } from '../monitor/monitor.js'
 import type { CallInfo, HostInfo } from '../monitor/pool-view.js'
 import { exitCode } from './exit-code.js'
 import { lookAt, type MonitorFlags, monitorCommand } from './monitor-command.js'
@@ -42,20 +43,25 @@ export function addLookCommands(program: Command, end: (code: number) => void): 
 
 async function status(flags: MonitorFlags & OutputFlags): Promise<number> {
   return await lookAt(flags, async (monitor) => {
-    const [stats, hosts, calls] = await Promise.all([monitor.stats(), monitor.hosts(), monitor.calls()])
-    const oldest = stats.oldestWaiting === null ? '' : `, the oldest for ${duration(stats.oldestWaiting)}`
-    printOne(flags.output, { pool: monitor.name, ...stats, hosts, calls }, () =>
-      [
-        `Pool ${monitor.name}${stats.paused ? ' (paused)' : ''}: ${stats.processes} worker processes on ${stats.hosts} hosts, ${stats.clients} producers`,
-        `Chunks: ${stats.waiting} wait${oldest}, ${stats.running} run, ${stats.delayed} are put off`,
-        '',
-        hosts.length === 0 ? 'Nobody serves the pool.' : hostTable(hosts),
-        '',
-        calls.length === 0 ? 'No call is open.' : callTable(calls),
-      ].join('\n'),
-    )
-    return hosts.length > 0 ? exitCode.done : exitCode.nobody
+    const { hosts, value, text } = await statusText(monitor)
+    printOne(flags.output, value, () => text)
+    return hosts > 0 ? exitCode.done : exitCode.nobody
   })
+}
+
+/** One look at all: for programs, and for people. */
+export async function statusText(monitor: Monitor): Promise<{ hosts: number; value: object; text: string }> {
+  const [stats, hosts, calls] = await Promise.all([monitor.stats(), monitor.hosts(), monitor.calls()])
+  const oldest = stats.oldestWaiting === null ? '' : `, the oldest for ${duration(stats.oldestWaiting)}`
+  const lines = [
+    `Pool ${monitor.name}${stats.paused ? ' (paused)' : ''}: ${stats.processes} worker processes on ${stats.hosts} hosts, ${stats.clients} producers`,
+    `Chunks: ${stats.waiting} wait${oldest}, ${stats.running} run, ${stats.delayed} are put off`,
+    '',
+    hosts.length === 0 ? 'Nobody serves the pool.' : hostTable(hosts),
+    '',
+    calls.length === 0 ? 'No call is open.' : callTable(calls),
+  ]
+  return { hosts: hosts.length, value: { pool: monitor.name, ...stats, hosts, calls }, text: lines.join('\n') }
 }
 
 function hostTable(hosts: readonly HostInfo[]): string {

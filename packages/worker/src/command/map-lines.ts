@@ -104,7 +104,10 @@ class Progress {
 
   private constructor(total: number | undefined) {
     if (!process.stderr.isTTY) return
-    const format = total === undefined ? '{items} items, {failed} failed' : '{bar} {percentage} % | {items} items, {failed} failed | {eta_formatted}'
+    const format =
+      total === undefined
+        ? '{items} items, {failed} failed'
+        : '{bar} {percentage} % | {items} items, {failed} failed | {eta_formatted}'
     this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: false, hideCursor: true })
     this.#bar.start(total ?? 0, 0, this.#state)
   }

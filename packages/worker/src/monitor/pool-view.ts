@@ -107,7 +107,9 @@ export class PoolView {
 
   /** The hosts that serve the pool, by name; one that is lost is among them until its lease is over. */
   async hosts(): Promise<HostInfo[]> {
-    const hosts = (await liveHosts(this.#link, this.#keys)).map(({ expires: _, ...host }) => host)
+    const hosts = (await liveHosts(this.#link, this.#keys)).map(
+      ({ expires: _expires, clock: _clock, at: _at, ...host }) => host,
+    )
     return hosts.sort((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
   }
 

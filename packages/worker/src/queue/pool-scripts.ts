@@ -11,7 +11,7 @@ import { serverNow } from './server-clock.js'
  * milliseconds.
  */
 const showPresenceLua = `${serverNow}
-local record = string.sub(ARGV[2], 1, -2) .. ',"expires":' .. string.format('%.0f', now + ARGV[3]) .. '}'
+local record = string.sub(ARGV[2], 1, -2) .. string.format(',"at":%.0f,"expires":%.0f}', now, now + ARGV[3])
 redis.call('HSET', KEYS[1], ARGV[1], record)
 return redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)`
 

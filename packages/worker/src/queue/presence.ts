@@ -22,7 +22,7 @@ export async function showHost(
   link: RedisLink,
   keys: PoolKeys,
   id: string,
-  presence: Omit<Presence, 'expires'>,
+  presence: Omit<Presence, 'expires' | 'at'>,
   milliseconds: number,
 ): Promise<void> {
   await showPresence(link.client, [keys.hosts], [id, formatPresence(presence), milliseconds])

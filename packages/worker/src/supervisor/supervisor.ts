@@ -261,6 +261,7 @@ export class Supervisor implements HealthSource {
       processes: this.#slots.size,
       tasks,
       version: packageVersion(),
+      clock: Date.now(),
       ...local,
     }
   }
