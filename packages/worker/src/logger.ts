@@ -6,6 +6,9 @@ export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+/** Characters that wait to be written while there is no room; what is more is dropped. */
+const mostUnwritten = 65_536
+
 /**
  * Logs as JSON lines on standard error. `POOLMQ_LOG` sets the level: `trace`, `debug`, `info`, `warn` (the default),
  * `error`, `fatal`, `silent`. pino is loaded with the first line that is written: most processes write none.
@@ -28,7 +31,9 @@ export function createLogger(role: string): Log {
 function open(role: string, level: string): Logger {
   const make = createRequire(import.meta.url)('pino') as typeof pino
   const serializers = { err: (error: unknown) => withoutArguments(make.stdSerializers.err(error as Error)) }
-  return make({ name: `poolmq-${role}`, level, serializers }, make.destination({ dest: 2, sync: true }))
+  const destination = make.destination({ dest: 2, sync: true, maxLength: mostUnwritten })
+  destination.on('error', () => undefined) // nobody reads it, or the disk is full: a log ends no process
+  return make({ name: `poolmq-${role}`, level, serializers }, destination)
 }
 
 /** An error of Redis carries the command that it refused: scripts of kilobytes, and the user's data, which no log is for. */

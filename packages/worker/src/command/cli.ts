@@ -4,6 +4,7 @@
  */
 import { ProcessAnchor } from '@poolmq/shared'
 import { Command, CommanderError } from 'commander'
+import { bearClosedOutput } from '../closed-output.js'
 import { packageVersion } from '../package-version.js'
 import { addCallCommands } from './call-commands.js'
 import { addDoctorCommand } from './doctor-command.js'
@@ -19,6 +20,9 @@ Each flag can be given by the environment variable that stands beside it; the fl
 
 /** Runs the command; resolves with its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  bearClosedOutput()
+  // Of the other commands, output is all that they do: who reads it no more has seen enough.
+  if (args[0] !== 'worker') process.stdout.on('error', () => process.exit(exitCode.done))
   let code: number = exitCode.done
   const program = new Command('poolmq')
     .description("PoolMQ: Python's multiprocessing.Pool for TypeScript, with workers on any number of hosts.")

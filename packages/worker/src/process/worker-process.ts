@@ -2,6 +2,7 @@
  * The program of a worker process. Its supervisor forks it; it ends with it. The line to the supervisor is listened to
  * from the first moment, as it may close while the rest is still being loaded.
  */
+import { bearClosedOutput } from '../closed-output.js'
 import type { FromWorker, SupervisorChannel, ToWorker } from '../line/messages.js'
 import { PrivateLine } from '../line/private-line.js'
 import type { WorkerBody } from './worker-body.js'
@@ -36,6 +37,7 @@ function exitWhenSent(): void {
 
 // Ctrl-C reaches the whole process group; the supervisor decides what it means. SIGTERM to this process alone: drain.
 process.on('SIGINT', () => undefined)
+bearClosedOutput()
 process.on('SIGTERM', () => {
   if (body === undefined) isDraining = true
   else body.drain()

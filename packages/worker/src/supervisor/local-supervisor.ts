@@ -5,6 +5,7 @@
  * left to somebody who knows.
  */
 import { closeSync, openSync } from 'node:fs'
+import { bearClosedOutput } from '../closed-output.js'
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from '../line/local-messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { PrivateLine } from '../line/private-line.js'
@@ -24,6 +25,7 @@ let abandon = (): void => {
 const line = PrivateLine.toParent<ToLocalSupervisor, FromLocalSupervisor>(() => abandon())
 // Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
 process.on('SIGINT', () => undefined)
+bearClosedOutput()
 let isDraining = false
 let drain = (): void => {
   isDraining = true

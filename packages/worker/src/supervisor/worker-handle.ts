@@ -4,6 +4,7 @@
  */
 import { closeSync } from 'node:fs'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { passOn } from '../closed-output.js'
 import { HandReader, openHand } from '../line/hand.js'
 import type { FromWorker, ToWorker } from '../line/messages.js'
 import {
@@ -137,7 +138,10 @@ function threadHandle(listener: WorkerListener): WorkerHandle {
 
 function startWorker(hand: HandReader): Worker {
   try {
-    return new Worker(new URL('../process/worker-thread.js', import.meta.url))
+    const thread = new Worker(new URL('../process/worker-thread.js', import.meta.url), { stdout: true, stderr: true })
+    passOn(thread.stdout, process.stdout)
+    passOn(thread.stderr, process.stderr)
+    return thread
   } catch (error) {
     hand.close()
     throw error
