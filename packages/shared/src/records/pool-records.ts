@@ -30,6 +30,8 @@ export interface Presence {
   /** The host's clock when it showed itself, and Redis's: milliseconds since 1970. For those who look for a wrong clock. */
   readonly clock?: number
   readonly at?: number
+  /** The initializers that have run in its worker processes, by what stands for them. */
+  readonly specs?: readonly string[]
   /** Milliseconds since 1970, by Redis's clock, at which the record is void unless renewed. */
   readonly expires: number
 }
@@ -77,7 +79,9 @@ export function parsePresence(text: string, now: number): Presence | undefined {
       isCount(record.processes) &&
       isSize(record.expires) &&
       Array.isArray(record.tasks) &&
-      record.tasks.every((task) => typeof task === 'string')
+      record.tasks.every((task) => typeof task === 'string') &&
+      (record.specs === undefined ||
+        (Array.isArray(record.specs) && record.specs.every((key) => typeof key === 'string')))
     return fits && record.expires > now ? record : undefined
   } catch (error) {
     if (error instanceof ProtocolError) return undefined

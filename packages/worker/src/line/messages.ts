@@ -35,13 +35,19 @@ export interface WorkerConfig {
   readonly brokenInitializers: readonly (readonly [clientId: string, error: WireError])[]
 }
 
+/** A chunk that a worker process takes over from the one that had its seat, under whose token it is held. */
+export interface Heir {
+  readonly jobId: string
+  readonly token: string
+}
+
 export type ToWorker =
   | { readonly type: 'config'; readonly config: WorkerConfig }
   /** Take chunks from now on. */
-  | { readonly type: 'go' }
+  | { readonly type: 'go'; readonly heir?: Heir }
   | { readonly type: 'load'; readonly modules: readonly string[] }
-  /** Finish the chunk in hand and exit. */
-  | { readonly type: 'drain' }
+  /** Finish the chunk in hand and exit; with `heir`, leave the misfit in hand to the process that takes the seat. */
+  | { readonly type: 'drain'; readonly heir?: boolean }
   /** Abort the running task if it is of this chunk; the supervisor kills a process that goes on with it. */
   | { readonly type: 'cancel'; readonly jobId: string }
   /** Abort the running task and exit; the supervisor kills a process that does not in time. */
@@ -65,7 +71,10 @@ export type FromWorker =
   | { readonly type: 'item'; readonly jobId: string; readonly index: number; readonly limit: number }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
-  | { readonly type: 'initialized'; readonly clientId: string }
+  /** The chunk in hand needs a process in which no other initializer has run; it is kept until one is there, or undefined. */
+  | { readonly type: 'misfit'; readonly jobId: string | undefined }
+  /** The initializer of this process has run; `key` stands for it and its arguments. */
+  | { readonly type: 'initialized'; readonly clientId: string; readonly key: string }
   | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }
 
 /** One end of the line between a supervisor and a worker process or thread. */

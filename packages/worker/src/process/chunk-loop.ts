@@ -11,7 +11,6 @@ import {
   isRefusal,
   type Outcome,
   type PoolKeys,
-  type PoolSpec,
   ProtocolError,
   parseChunk,
   parseChunkId,
@@ -20,13 +19,14 @@ import {
   taskIds,
 } from '@poolmq/shared'
 import type { HandWriter } from '../line/hand.js'
-import type { SupervisorChannel } from '../line/messages.js'
+import type { Heir, SupervisorChannel } from '../line/messages.js'
 import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import { LossLedger } from '../queue/loss-ledger.js'
 import { liveHosts } from '../queue/presence.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
-import { type Initializer, InitializerFailure } from './initializer.js'
+import { type Initializer, InitializerFailure, type KnownSpec } from './initializer.js'
+import { Misfits } from './misfits.js'
 import { Recycling } from './recycling.js'
 import { type Abort, RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
@@ -57,16 +57,25 @@ export class ChunkLoop {
   readonly #recycling = new Recycling()
   #replacing = false
   #draining = false
+  readonly #misfits: Misfits
+  /** What was taken instead of a misfit. */
+  #swapped: TakenChunk | undefined
   /** Set while a chunk is in hand. */
   #running: RunningChunk | undefined
 
   constructor(parts: ChunkLoopParts) {
     this.#parts = parts
+    this.#misfits = new Misfits({ ...parts, insist: (action) => this.#insist(action) })
   }
 
-  /** No chunk is taken any more. True when none is in hand, so that the process can exit at once. */
-  drain(): boolean {
+  /**
+   * No chunk is taken any more. True when none is in hand, so that the process can exit at once.
+   *
+   * @param heir - the process that takes this one's seat knows of the misfit in hand
+   */
+  drain(heir: boolean): boolean {
     this.#draining = true
+    this.#misfits.drain(heir)
     return this.#running === undefined
   }
 
@@ -83,8 +92,9 @@ export class ChunkLoop {
   }
 
   /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */
-  async run(): Promise<void> {
-    let next: TakenChunk | undefined
+  async run(heir: Heir | undefined): Promise<void> {
+    const { queue, token } = this.#parts
+    let next = heir && (await this.#insist(() => queue.takeOver(heir, token)))
     while (!this.#draining || next !== undefined) {
       next ??= await this.#wait()
       if (next !== undefined) next = await this.#process(next)
@@ -107,11 +117,13 @@ export class ChunkLoop {
 
   async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
     const { hand, pool } = this.#parts
+    const isSwapped = taken === this.#swapped
+    this.#swapped = undefined
     this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
     hand.write(taken.jobId)
     try {
-      const outcome = await this.#outcome(taken, this.#running)
-      if (outcome === undefined) return undefined
+      const outcome = await this.#outcome(taken, this.#running, isSwapped)
+      if (outcome === undefined) return this.#swapped
       const { aborted } = this.#running
       if (aborted !== undefined) return await this.#leave(taken, aborted.then)
       this.#askForSuccessor()
@@ -121,7 +133,7 @@ export class ChunkLoop {
     }
   }
 
-  async #outcome(taken: TakenChunk, running: RunningChunk): Promise<Outcome | undefined> {
+  async #outcome(taken: TakenChunk, running: RunningChunk, isSwapped: boolean): Promise<Outcome | undefined> {
     const { store, initializer } = this.#parts
     try {
       const id = parseChunkId(taken.jobId)
@@ -135,8 +147,13 @@ export class ChunkLoop {
       if (chunk.spec) {
         const spec = await this.#insist(() => initializer.ensure(id.clientId), isOfThePool)
         if (spec === undefined) return await this.#putOff(taken)
-        this.#limit(spec)
+        if (spec.key !== undefined && !initializer.isSuited(spec)) {
+          this.#swapped = await this.#misfits.leave(taken, spec.key)
+          return undefined
+        }
+        this.#limit(spec.limits)
       }
+      this.#misfits.ran(isSwapped)
       this.#startChunk()
       const losses = new LossLedger(taken.fields)
       if (losses.updates.size > 0) await this.#insist(() => store.noteFields(taken.jobId, losses.updates))
@@ -153,7 +170,7 @@ export class ChunkLoop {
     }
   }
 
-  #limit(spec: PoolSpec): void {
+  #limit(spec: KnownSpec['limits']): void {
     if (!this.#recycling.limit(spec)) return
     this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
   }

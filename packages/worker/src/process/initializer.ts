@@ -1,8 +1,10 @@
 /**
  * Runs the initializer of a pool once in this worker process, before the first chunk of that pool, and knows the pools
- * whose initializer has failed for good on this host. It never retries in the same process: like Python's, a worker
- * process whose initializer threw is given up, and its supervisor starts another, three times at most.
+ * whose initializer has failed for good on this host. One initializer leaves its state in a process: a pool of another
+ * needs another process. Pools whose initializer and arguments are the same share one. It never retries in the same
+ * process: like Python's, a worker process whose initializer threw is given up, and its supervisor starts another.
  */
+import { createHash } from 'node:crypto'
 import {
   decodeError,
   decodePayload,
@@ -15,6 +17,7 @@ import {
   UnknownTaskError,
   type WireError,
 } from '@poolmq/shared'
+import { Recent } from './recent.js'
 
 export class InitializerFailure extends Error {
   constructor(
@@ -25,19 +28,30 @@ export class InitializerFailure extends Error {
   }
 }
 
+/** What a pool asks of the worker processes that run its chunks, without what only its initializer needs. */
+export interface KnownSpec {
+  readonly limits: Omit<PoolSpec, 'initializer'>
+  /** Stands for the initializer and its arguments; undefined: there is none, and any process will do. */
+  readonly key: string | undefined
+}
+
+/** Clients whose specs are remembered: a host may see many in its life, and each can be read again. */
+const remembered = 100
+
 export class Initializer {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
   readonly #broken: ReadonlyMap<string, WireError>
-  readonly #specs = new Map<string, Promise<PoolSpec>>()
-
-  readonly #onInitialized: (clientId: string) => void
+  readonly #onInitialized: (clientId: string, key: string) => void
+  readonly #specs = new Recent<string, KnownSpec>(remembered)
+  /** The initializer of this process. */
+  #run: { readonly key: string; readonly done: Promise<void> } | undefined
 
   constructor(
     link: RedisLink,
     keys: PoolKeys,
     broken: readonly (readonly [string, WireError])[],
-    onInitialized: (clientId: string) => void,
+    onInitialized: (clientId: string, key: string) => void,
   ) {
     this.#onInitialized = onInitialized
     this.#link = link
@@ -58,24 +72,42 @@ export class Initializer {
     )
   }
 
+  /** The clients that are known to be served by this process as it is. */
+  get suited(): string[] {
+    const key = this.#run?.key
+    return key === undefined ? [] : this.#specs.keysOf((spec) => spec.key === key)
+  }
+
   /**
    * Sees to it that the client's initializer has run in this process; returns the client's spec. Undefined when the
-   * spec is gone with its client.
+   * spec is gone with its client. Where another initializer has run before, `isSuited` tells.
    *
    * @throws InitializerFailure when the initializer throws.
    */
-  async ensure(clientId: string, given?: PoolSpec): Promise<PoolSpec | undefined> {
-    let running = this.#specs.get(clientId)
-    if (running === undefined) {
-      const spec = given ?? (await this.#read(clientId))
-      if (spec === undefined) return undefined
-      running = initialize(clientId, spec).then(() => {
-        this.#onInitialized(clientId)
-        return spec
-      })
-      this.#specs.set(clientId, running)
+  async ensure(clientId: string, given?: PoolSpec): Promise<KnownSpec | undefined> {
+    const known = this.#specs.get(clientId) ?? (await this.#meet(clientId, given))
+    if (known !== undefined && this.#run?.key === known.key) await this.#run?.done
+    return known
+  }
+
+  /** Whether this process may run the chunks of a pool. */
+  isSuited({ key }: KnownSpec): boolean {
+    return key === undefined || this.#run?.key === key
+  }
+
+  /** The initializer of the first pool that has one is this process's. */
+  async #meet(clientId: string, given: PoolSpec | undefined): Promise<KnownSpec | undefined> {
+    const spec = given ?? (await this.#read(clientId))
+    if (spec === undefined) return undefined
+    const { initializer, ...limits } = spec
+    const key = initializer && keyOf(initializer)
+    if (initializer !== undefined && key !== undefined && this.#run === undefined) {
+      const done = initialize(clientId, initializer).then(() => this.#onInitialized(clientId, key))
+      this.#run = { key, done }
     }
-    return running
+    const known = { limits, key }
+    this.#specs.set(clientId, known)
+    return known
   }
 
   async #read(clientId: string): Promise<PoolSpec | undefined> {
@@ -84,9 +116,15 @@ export class Initializer {
   }
 }
 
-async function initialize(clientId: string, spec: PoolSpec): Promise<void> {
-  const { initializer } = spec
-  if (initializer === undefined) return
+/** The same for the same initializer with the same arguments, whoever asks for it. */
+function keyOf({ task, args }: NonNullable<PoolSpec['initializer']>): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([task, args.encoding]))
+    .update(args.text)
+  return hash.digest('base64url').slice(0, 16)
+}
+
+async function initialize(clientId: string, initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
   try {
     const task = findTask(initializer.task)
     if (task === undefined) {

@@ -13,7 +13,7 @@ export class Recycling {
   #age = Number.POSITIVE_INFINITY
 
   /** Takes a pool's limits; of several pools' the narrowest hold. True when there is something new for the supervisor. */
-  limit(spec: PoolSpec): boolean {
+  limit(spec: Omit<PoolSpec, 'initializer'>): boolean {
     const before = this.#memory
     this.#maxChunks = Math.min(this.#maxChunks, spec.maxTasksPerChild ?? Number.POSITIVE_INFINITY)
     this.#memory = Math.min(this.#memory, spec.maxMemoryPerChild ?? Number.POSITIVE_INFINITY)

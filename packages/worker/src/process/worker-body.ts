@@ -13,7 +13,7 @@ import {
   within,
 } from '@poolmq/shared'
 import { HandWriter } from '../line/hand.js'
-import type { SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
@@ -36,7 +36,7 @@ function logFailure(error: unknown): void {
 
 export class WorkerBody {
   readonly #channel: SupervisorChannel
-  readonly #go = new Deferred()
+  readonly #go = new Deferred<Heir | undefined>()
   readonly #modules = new TaskModules()
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
@@ -55,7 +55,7 @@ export class WorkerBody {
         this.#run(message.config).catch((error: unknown) => this.#fail(error))
         break
       case 'go':
-        this.#go.resolve()
+        this.#go.resolve(message.heir)
         break
       case 'load':
         this.#modules.load(message.modules)
@@ -63,7 +63,7 @@ export class WorkerBody {
         this.#nextLoad = new Deferred()
         break
       case 'drain':
-        this.drain()
+        this.drain(message.heir)
         break
       case 'cancel':
         this.#loop?.cancel(message.jobId)
@@ -75,10 +75,10 @@ export class WorkerBody {
   }
 
   /** Finish the chunk in hand, then exit. */
-  drain(): void {
+  drain(heir = false): void {
     this.#ending = true
     // A process that is still starting ends when it has started: its initializer runs, as Python's does.
-    if (this.#loop?.drain() === true || this.#waiting) this.#channel.exit(0)
+    if (this.#loop?.drain(heir) === true || this.#waiting) this.#channel.exit(0)
   }
 
   /** Exit as soon as the running task lets it; the supervisor sets the limit. */
@@ -95,8 +95,8 @@ export class WorkerBody {
     ])
     this.#modules.load(config.late)
     const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
-    const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId) =>
-      this.#channel.send({ type: 'initialized', clientId }),
+    const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId, key) =>
+      this.#channel.send({ type: 'initialized', clientId, key }),
     )
     const { eager } = config
     if (eager !== undefined && initializer.brokenBy(eager.clientId) === undefined) {
@@ -105,7 +105,7 @@ export class WorkerBody {
     this.#channel.send({ type: 'ready', tasks: taskIds() })
     if (this.#ending) this.#channel.exit(0)
     this.#waiting = true
-    await this.#go.promise
+    const heir = await this.#go.promise
     this.#waiting = false
     if (this.#ending) return
     const { pool, token } = config
@@ -124,7 +124,7 @@ export class WorkerBody {
         clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
       log: logFailure,
     })
-    await this.#loop.run()
+    await this.#loop.run(heir)
     this.#channel.exit(0)
   }
 

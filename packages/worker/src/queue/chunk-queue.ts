@@ -10,6 +10,7 @@ import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
 import { type CompleteChunk, defineComplete } from './complete-script.js'
+import { type Holder, swap, takeOver } from './swap-scripts.js'
 import { defineTake, type TakeChunk } from './take-script.js'
 
 /** A chunk that this process holds the lock of. */
@@ -33,6 +34,7 @@ export interface ChunkQueueOptions {
 const shortestWait = 0.002
 
 export class ChunkQueue extends RedisQueueBackend {
+  readonly #link: RedisLink
   readonly #pool: PoolKeys
   readonly #lockDuration: number
   readonly #take: TakeChunk
@@ -55,6 +57,7 @@ export class ChunkQueue extends RedisQueueBackend {
       { connection: {}, prefix: pool.prefix, lockDuration } as never,
       options.blocking === true ? connect(link.duplicate(), true) : undefined,
     )
+    this.#link = link
     this.#pool = pool
     this.#lockDuration = lockDuration
     this.#take = defineTake(link.client)
@@ -70,6 +73,20 @@ export class ChunkQueue extends RedisQueueBackend {
     const [fields, jobId, , delay] = (this.#taken ?? []) as unknown[]
     this.#delayedUntil = Number(delay) > 0 ? performance.now() + Number(delay) : undefined
     return takenChunk(fields, jobId)
+  }
+
+  /**
+   * Gives a chunk that is in hand back to the front of the queue, for the first of these clients' that comes soon after it;
+   * undefined, and the chunk still in hand, when there is none.
+   */
+  async swap(jobId: string, token: string, clients: readonly string[]): Promise<TakenChunk | undefined> {
+    if (clients.length === 0) return undefined
+    return takenChunk(...(await swap(this.#link, this.#pool, { jobId, token }, clients, this.#lockDuration)))
+  }
+
+  /** Takes a chunk over that another process has in hand; undefined when it has it no more. */
+  async takeOver(from: Holder, token: string): Promise<TakenChunk | undefined> {
+    return takenChunk(...(await takeOver(this.#link, this.#pool, from, token, this.#lockDuration)))
   }
 
   /**
@@ -117,7 +134,7 @@ export class ChunkQueue extends RedisQueueBackend {
   }
 }
 
-function takenChunk(hash: unknown, jobId: unknown): TakenChunk | undefined {
+function takenChunk(hash?: unknown, jobId?: unknown): TakenChunk | undefined {
   if (!Array.isArray(hash) || !Buffer.isBuffer(jobId)) return undefined
   const fields = new Map<string, string>()
   let data: Buffer | undefined

@@ -112,6 +112,11 @@ export class ChunkStore {
     await putOff(this.#link.client, keys, [jobId, token, pause])
   }
 
+  /** Whether a chunk is held under this token. */
+  async isHeld(jobId: string, token: string): Promise<boolean> {
+    return (await this.#link.client.get(this.#pool.chunk(`${jobId}:lock`))) === token
+  }
+
   /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */
   async heldBy(token: string): Promise<string[]> {
     const client = this.#link.client

@@ -26,6 +26,10 @@ export interface Occupant {
   done: boolean
   /** It leaves when its successor is ready. */
   retiring: boolean
+  /** What stands for the initializer that has run in it. */
+  spec: string | undefined
+  /** The chunk in hand that its successor is to take over, as another initializer has run here. */
+  misfit: string | undefined
   limits: RecyclingLimits
   failure: WireError | undefined
   /** The chunk in hand, if it is over: the process was held up before it could tell, or works in vain. */
@@ -57,6 +61,8 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     leaving: false,
     done: false,
     retiring: false,
+    spec: undefined,
+    misfit: undefined,
     limits: { memory: null },
     failure: undefined,
     over: undefined,

@@ -255,6 +255,7 @@ export class Supervisor implements HealthSource {
   #presence() {
     const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
     const local = this.#options.client !== undefined && { local: true }
+    const specs = [...new Set([...this.#slots].flatMap((slot) => slot.spec ?? []))]
     return {
       host: hostname(),
       pid: process.pid,
@@ -263,6 +264,7 @@ export class Supervisor implements HealthSource {
       version: packageVersion(),
       clock: Date.now(),
       ...local,
+      ...(specs.length > 0 && { specs }),
     }
   }
 
@@ -270,13 +272,17 @@ export class Supervisor implements HealthSource {
     const slot: WorkerSlot = new WorkerSlot({
       started,
       threads: this.#options.threads === true,
-      config: async (token) => ({
-        ...(await this.#config.promise),
-        token,
-        modules: this.#modules,
-        late: this.#late,
-        brokenInitializers: this.#initializerFailures.broken,
-      }),
+      config: async (token, fresh) => {
+        const { eager, ...config } = await this.#config.promise
+        return {
+          ...config,
+          ...(eager !== undefined && !fresh && { eager }),
+          token,
+          modules: this.#modules,
+          late: this.#late,
+          brokenInitializers: this.#initializerFailures.broken,
+        }
+      },
       onReady: () => {
         this.#failedStarts = 0
         this.#served = true
@@ -287,7 +293,10 @@ export class Supervisor implements HealthSource {
       onStopped: (pid) => this.#log.warn({ pid }, 'a worker process was stopped and not continued; it is replaced'),
       onLost: (loss) => this.#recover(loss),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
-      onInitialized: (clientId) => this.#initializerFailures.succeeded(clientId),
+      onInitialized: (clientId) => {
+        this.#initializerFailures.succeeded(clientId)
+        this.#duties?.announceSoon()
+      },
       onInitializerFailed: (clientId, error) => this.#initializerFailures.failed(clientId, error),
     })
     this.#slots.add(slot)

@@ -30,7 +30,8 @@ export interface WorkerSlotOptions {
   /** A worker process that was started already. */
   readonly started?: StartedWorker | undefined
   readonly threads: boolean
-  readonly config: (token: string) => Promise<Omit<WorkerConfig, 'hand'>>
+  /** @param fresh - without the initializer of a Pool's own worker processes: another's is to run in it */
+  readonly config: (token: string, fresh: boolean) => Promise<Omit<WorkerConfig, 'hand'>>
   readonly onReady: () => void
   /** A worker process has stopped looking for chunks, and is being replaced. */
   readonly onDeaf: (pid: number) => void
@@ -39,6 +40,7 @@ export interface WorkerSlotOptions {
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
+  /** The initializer of this client has run in a worker process. */
   readonly onInitialized: (clientId: string) => void
   readonly onInitializerFailed: (clientId: string, error: WireError) => number
 }
@@ -49,6 +51,10 @@ const cancelGrace = 500
 const lateGrace = 1000
 /** Milliseconds that a killed process takes to end; a thread that waits in the system may never. */
 const killGrace = 2000
+/** Milliseconds that a process has to end once its successor was told to take over what it has in hand. */
+const bequestGrace = 5000
+/** Milliseconds before the next try where a successor that somebody waits for has died. */
+const successorPause = 500
 /** Milliseconds that giving chunks back may take at the end; Redis may be out of reach, and then their locks lapse. */
 const recoverGrace = 2000
 
@@ -67,6 +73,11 @@ export class WorkerSlot {
 
   get isReady(): boolean {
     return this.#current.ready
+  }
+
+  /** What stands for the initializer that has run in the process of this seat. */
+  get spec(): string | undefined {
+    return this.#current.spec
   }
 
   /** The chunk in hand, and the token of its lock. */
@@ -106,15 +117,20 @@ export class WorkerSlot {
   #retire(occupant: Occupant): void {
     if (this.#ending || occupant !== this.#current || occupant.retiring) return
     occupant.retiring = true
-    this.#successor ??= this.#start(false)
+    this.#successor ??= this.#start(false, undefined, occupant.misfit !== undefined)
     this.#relieve()
   }
 
   #relieve(): void {
-    const occupant = this.#current
-    if (!occupant.retiring || this.#successor?.ready !== true || occupant.leaving) return
+    const [occupant, successor] = [this.#current, this.#successor]
+    if (!occupant.retiring || successor?.ready !== true || occupant.leaving) return
     occupant.leaving = true
-    occupant.handle.send({ type: 'drain' })
+    const { misfit, token } = occupant
+    if (misfit !== undefined) {
+      successor.handle.send({ type: 'go', heir: { jobId: misfit, token } })
+      occupant.deadline.set(bequestGrace, () => occupant.handle.kill())
+    }
+    occupant.handle.send({ type: 'drain', heir: misfit !== undefined })
   }
 
   /** Ends the process of a chunk that should not run any more, if it still does in so many milliseconds. */
@@ -142,14 +158,14 @@ export class WorkerSlot {
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
-  #start(go: boolean, started?: StartedWorker): Occupant {
+  #start(go: boolean, started?: StartedWorker, fresh = false): Occupant {
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
       onExit: (exit) => this.#left(occupant, exit),
     }
     const handle = this.#options.threads ? startThread(listener) : startProcess(listener, started)
     const occupant: Occupant = newOccupant(handle)
-    this.#options.config(occupant.token).then(
+    this.#options.config(occupant.token, fresh).then(
       (config) => {
         occupant.handle.send({ type: 'config', config: { ...config, hand: occupant.handle.handDescriptor } })
         if (go) occupant.handle.send({ type: 'go' })
@@ -186,7 +202,12 @@ export class WorkerSlot {
       case 'failed':
         occupant.failure = message.error
         break
+      case 'misfit':
+        occupant.misfit = message.jobId
+        if (message.jobId !== undefined) this.#retire(occupant)
+        break
       case 'initialized':
+        occupant.spec = message.key
         this.#options.onInitialized(message.clientId)
         break
       case 'initializer-failed':
@@ -240,6 +261,7 @@ export class WorkerSlot {
       // The current one finds no successor: the seat is filled when it leaves.
       this.#successor = undefined
       this.#current.retiring = false
+      if (this.#current.misfit !== undefined) setTimeout(() => this.#retire(this.#current), successorPause)
       return
     }
     this.#replace(occupant, exit)
@@ -247,7 +269,7 @@ export class WorkerSlot {
 
   #report(occupant: Occupant, exit: ProgramExit): void {
     const { token, item, cancelled, late } = occupant
-    const counts = !occupant.leaving && occupant.failure === undefined
+    const counts = !occupant.leaving && occupant.failure === undefined && occupant.misfit === undefined
     const recovery = this.#options
       .onLost({ token, pid: occupant.handle.pid, exit, counts, item, cancelled, late })
       .finally(() => this.#recovering.delete(recovery))

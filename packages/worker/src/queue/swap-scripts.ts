@@ -1,0 +1,83 @@
+/**
+ * Scripts for a chunk that the worker process which has it in hand cannot run, as another pool's initializer has run there:
+ * it goes to the front of the queue in exchange for one that the process can run, or to a process that was made for it.
+ */
+import { keyLife, type PoolKeys, type RedisLink } from '@poolmq/shared'
+import type { Cluster, Redis } from 'ioredis'
+
+/** Chunks at the front of the queue that are looked through. */
+const depth = 100
+
+/**
+ * The chunk in hand goes back to the front, and of those behind it the first of these clients is taken; neither, where there
+ * is none. One with a priority comes after all that have none: there is nothing to look through.
+ * Nor is one taken from a queue that is paused.
+ * KEYS: wait, active, marker, job, lock. ARGV: id, token, prefix, milliseconds of a lock, then clients.
+ */
+const swapLua = `
+local wait, active, marker, job, lock = unpack(KEYS)
+local id, token, prefix, call = ARGV[1], ARGV[2], ARGV[3], redis.call
+if call('GET', lock) ~= token or call('HGET', job, 'priority') ~= '0' or call('HEXISTS', prefix .. 'meta', 'paused') == 1 then return {} end
+local clients, found = {}, nil
+for i = 5, #ARGV do clients[ARGV[i]] = true end
+local front = call('LRANGE', wait, -${depth}, -1)
+for i = #front, 1, -1 do
+  if clients[string.match(front[i], '^[^.]*')] then found = front[i] break end
+end
+if not found or call('LREM', active, 1, id) == 0 then return {} end
+call('DEL', lock)
+call('LREM', wait, -1, found)
+call('RPUSH', wait, id)
+call('LPUSH', active, found)
+call('SET', prefix .. found .. ':lock', token, 'PX', ARGV[4])
+call('ZADD', marker, 0, '0')
+for i = 1, 3 do call('PEXPIRE', KEYS[i], ${keyLife}) end
+return { call('HGETALL', prefix .. found), found }`
+
+/** Takes a chunk over from who has it in hand and is ready to leave it. KEYS: job, lock. ARGV: its token, ours, milliseconds, id. */
+const takeOverLua = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {} end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return { redis.call('HGETALL', KEYS[1]), ARGV[4] }`
+
+/** A chunk's hash and its id; undefined when none was taken. */
+type Taken = readonly [hash?: unknown, jobId?: unknown]
+
+export interface Holder {
+  readonly jobId: string
+  readonly token: string
+}
+
+const commands = {
+  poolmqSwap: { numberOfKeys: 5, lua: swapLua },
+  poolmqTakeOver: { numberOfKeys: 2, lua: takeOverLua },
+}
+
+/** Runs one of them. As bytes: a payload need not be text. */
+async function run(client: Redis | Cluster, command: keyof typeof commands, args: readonly unknown[]): Promise<Taken> {
+  if (!(command in client)) client.defineCommand(command, commands[command])
+  const scripts = client as unknown as Record<`${keyof typeof commands}Buffer`, (...all: unknown[]) => Promise<Taken>>
+  return await scripts[`${command}Buffer`](...args)
+}
+
+export function swap(
+  { client }: RedisLink,
+  pool: PoolKeys,
+  { jobId, token }: Holder,
+  clients: readonly string[],
+  lockDuration: number,
+): Promise<Taken> {
+  const keys = ['wait', 'active', 'marker', jobId, `${jobId}:lock`].map((suffix) => pool.chunk(suffix))
+  return run(client, 'poolmqSwap', [...keys, jobId, token, pool.chunk(''), lockDuration, ...clients])
+}
+
+export function takeOver(
+  { client }: RedisLink,
+  pool: PoolKeys,
+  { jobId, token: theirs }: Holder,
+  token: string,
+  lockDuration: number,
+): Promise<Taken> {
+  const keys = [pool.chunk(jobId), pool.chunk(`${jobId}:lock`)]
+  return run(client, 'poolmqTakeOver', [...keys, theirs, token, lockDuration, jobId])
+}
