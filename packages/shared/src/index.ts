@@ -7,7 +7,18 @@ export * from './errors/errors.js'
 export { RemoteTraceback } from './errors/remote-traceback.js'
 export { ownProgram, requireOwn } from './own-modules.js'
 export * from './payload/codec.js'
+export { type BlobsPayload, formatDirectory, type Segment } from './payload/payload-blobs.js'
 export { joinLists, type PackedNumbers, type Width } from './payload/payload-numbers.js'
+export {
+  compressPiece,
+  cutPieces,
+  formatHead,
+  PieceJoiner,
+  type PiecesHead,
+  parseHead,
+  pieceCount,
+  piecesHead,
+} from './payload/payload-pieces.js'
 export { weigh } from './payload/payload-weight.js'
 export { ProcessAnchor } from './process-anchor.js'
 export { oncePerProcess } from './process-registry.js'
@@ -23,6 +34,7 @@ export {
   type ClusterConnectionOptions,
   type ConnectionOption,
   type ConnectionTarget,
+  isNear,
   parseConnectionOption,
 } from './redis/connection-options.js'
 export { isPassing, isRefusal, untilAnswered } from './redis/passing-failure.js'

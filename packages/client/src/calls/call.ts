@@ -2,7 +2,15 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The open calls stand in one
  * map (open-calls); there is no promise, listener or timer for a single chunk.
  */
-import { type CallHeader, type CallReport, decodeError, type Outcome, ProtocolError } from '@poolmq/shared'
+import {
+  type BlobsPayload,
+  type CallHeader,
+  type CallReport,
+  decodeError,
+  type Outcome,
+  ProtocolError,
+  payloadLength,
+} from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
@@ -13,7 +21,7 @@ export interface ChunkResult {
   readonly failures: ReadonlyMap<number, unknown>
   /** Milliseconds that it ran; 0 when it did not. */
   readonly duration: number
-  /** Characters that were sent. */
+  /** Characters, or bytes, that were sent or came back, whatever is more. */
   readonly characters: number
 }
 
@@ -31,12 +39,18 @@ export interface PendingChunk {
   readonly taskId: string
   /** What was sent, kept so that it can be sent again if Redis loses it. */
   readonly data: string | Buffer
+  /** Its payload, where that is too large for `data`. */
+  readonly parts: BlobsPayload | undefined
+  /** Characters, or bytes, of its payload. */
+  readonly size: number
   readonly priority: number
   readonly call: Call
   readonly index: number
   readonly chunk: EncodedChunk
   /** Redis has confirmed it. */
   sent: boolean
+  /** Its outcome has been heard of, and what is large in it is being read. */
+  arriving: boolean
 }
 
 /** Names of errors that are counted apart. */
@@ -103,7 +117,10 @@ export class Call {
 /** Puts a worker's outcome and the items that were never sent together again. */
 export function mergeOutcome(pending: PendingChunk, values: ArrayLike<unknown>, outcome: Outcome): ChunkResult {
   const { chunk } = pending
-  const measured = { duration: outcome.duration, characters: pending.data.length }
+  const measured = {
+    duration: outcome.duration,
+    characters: Math.max(pending.size, payloadLength(outcome.payload)),
+  }
   const whole = outcome.failures.find(([offset]) => offset === -1)
   if (whole !== undefined) return failedChunk(chunk.length, decodeError(whole[1]))
   const isWhole = outcome.failures.length === 0 || pending.call.header.mode === 'each'

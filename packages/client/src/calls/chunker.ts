@@ -1,5 +1,5 @@
 /** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
-import { EncodingError, encodeValue, encodeValues, longestPayload, type Payload, payloadLength } from '@poolmq/shared'
+import { EncodingError, encodeValue, encodeValues, type Payload } from '@poolmq/shared'
 
 /** Python's default for map and starmap: about four chunks for each worker process. */
 export function defaultChunkSize(items: number, workers: number): number {
@@ -30,14 +30,6 @@ export function encodeChunk(items: readonly unknown[], place: string, first: num
   return { length: items.length, payload: undefined, failures: new Map(items.map((_, i) => [i, together])) }
 }
 
-function tooLong(payload: Payload, items: number, place: string): EncodingError | undefined {
-  const length = payloadLength(payload)
-  if (length <= longestPayload) return undefined
-  const unit = payload.encoding === 'numbers' ? 'bytes' : 'characters'
-  const reason = `a chunk of ${items} items takes ${length} ${unit}, and at most ${longestPayload} can travel`
-  return new EncodingError(`${reason}; use a smaller chunkSize, or pass a reference to the data`, { place, reason })
-}
-
 /** The one chunk of `apply`: an argument list. */
 export function encodeCall(args: readonly unknown[]): EncodedChunk {
   const chunk = encodeChunk([args], 'calls', 0)
@@ -57,7 +49,7 @@ function encodeEach(items: readonly unknown[], place: string, first: number): En
   const failures = new Map<number, EncodingError>()
   for (const [i, item] of items.entries()) {
     try {
-      encodeValue(item, `${place}[${first + i}]`)
+      encodeValues([item], place, first + i)
       good.push(item)
     } catch (error) {
       if (!(error instanceof EncodingError)) throw error
@@ -74,8 +66,7 @@ function encodeEach(items: readonly unknown[], place: string, first: number): En
 
 function encodeTogether(items: readonly unknown[], place: string, first: number): Payload | EncodingError {
   try {
-    const payload = encodeValues(items, place, first)
-    return tooLong(payload, items.length, `${place}[${first}]`) ?? payload
+    return encodeValues(items, place, first)
   } catch (error) {
     if (error instanceof EncodingError) return error
     throw error

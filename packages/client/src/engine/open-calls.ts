@@ -60,8 +60,14 @@ export class OpenCalls {
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   *sent(): Iterable<PendingChunk> {
     for (const call of this.#calls.values()) {
-      for (const chunk of call.pending.values()) if (chunk.sent) yield chunk
+      for (const chunk of call.pending.values()) if (chunk.sent && !chunk.arriving) yield chunk
     }
+  }
+
+  /** The chunk of this id, while nothing has been heard of it. */
+  awaited(jobId: string): PendingChunk | undefined {
+    const id = parseChunkId(jobId)
+    return id?.clientId === this.#clientId ? this.#calls.get(id.call)?.pending.get(id.index) : undefined
   }
 
   /** Hands an outcome to its call. A chunk can run twice (its host was lost after it had delivered): one counts. */

@@ -12,15 +12,18 @@ import {
   type ConnectionOption,
   formatChunk,
   formatChunkId,
+  inBlobs,
+  largestInline,
   NestedPoolError,
   PoolKeys,
   type PoolSpec,
   ProcessAnchor,
+  payloadLength,
   randomId,
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
-import { currentTask, type NewChunk, type PoolView } from '@poolmq/worker'
+import { currentTask, type PoolView } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
@@ -67,7 +70,7 @@ export class PoolEngine {
     this.#submitter = new Submitter(
       async (chunks) => {
         await (await this.#session).add(chunks)
-        for (const chunk of chunks as readonly PendingChunk[]) chunk.sent = true
+        for (const chunk of chunks) chunk.sent = true
       },
       (chunks, error) => this.#unsent(chunks, error),
     )
@@ -127,15 +130,20 @@ export class PoolEngine {
       queueMicrotask(() => this.calls.deliver(call, index, result))
       return undefined
     }
+    const size = payloadLength(chunk.payload)
+    const parts = size > largestInline ? inBlobs(chunk.payload) : undefined
     const pending: PendingChunk = {
       jobId: formatChunkId(this.clientId, call.number, index),
       taskId: call.taskId,
-      data: formatChunk(call.header, chunk.payload),
+      data: formatChunk(call.header, parts === undefined ? chunk.payload : { encoding: 'apart', name: '' }),
+      parts,
+      size,
       priority: call.priority,
       call,
       index,
       chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
       sent: false,
+      arriving: false,
     }
     this.calls.expect(pending)
     return this.#submitter.submit(pending)
@@ -174,6 +182,7 @@ export class PoolEngine {
       clientId: this.clientId,
       spec,
       pending: () => this.calls.sent(),
+      awaited: (jobId) => this.calls.awaited(jobId),
       pace: this.#pace,
       onLink: (link) => {
         this.#local?.start(link, spec && { clientId: this.clientId, spec })
@@ -219,19 +228,18 @@ export class PoolEngine {
     if (call !== undefined) this.calls.fail(call, new CancelledError('The call was cancelled by an operator'))
   }
 
-  #unsent(chunks: readonly NewChunk[], cause: unknown): void {
+  #unsent(chunks: readonly PendingChunk[], cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const error =
       cause instanceof ConnectionError
         ? cause
         : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
-    for (const call of new Set((chunks as readonly PendingChunk[]).map((chunk) => chunk.call)))
-      this.calls.fail(call, error)
+    for (const call of new Set(chunks.map((chunk) => chunk.call))) this.calls.fail(call, error)
   }
 
   /** Those that wait are removed, those that run are stopped. */
   #removeChunks(call: Call): void {
-    this.#submitter.drop((chunk) => (chunk as PendingChunk).call === call)
+    this.#submitter.drop((chunk) => chunk.call === call)
     if (this.#shutdown !== undefined) return
     this.#session.then((session) => session.stopCall(call.number)).catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
   }

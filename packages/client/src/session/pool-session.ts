@@ -19,8 +19,9 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, type NewChunk, orderStop, PoolView, sweepPool } from '@poolmq/worker'
+import { ChunkStore, orderStop, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
+import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
@@ -33,6 +34,8 @@ export interface PoolSessionOptions {
   readonly spec: PoolSpec | undefined
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
+  /** The chunk of this id, while its outcome is waited for. */
+  readonly awaited: (jobId: string) => PendingChunk | undefined
   readonly pace: ReadingPace
   /** Redis is there, and nothing of this client in it yet. */
   readonly onLink: (link: RedisLink) => void
@@ -56,6 +59,8 @@ export class PoolSession {
   readonly #options: PoolSessionOptions
   readonly #link: RedisLink
   readonly #store: ChunkStore
+  readonly #pieces: PieceStore
+  readonly #arrivals: Arrivals
   readonly #lease: ClientLease
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
@@ -65,14 +70,29 @@ export class PoolSession {
   #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, pending, pace, onEntry, onOrder, onFailed } = options
+    const { keys, clientId, spec, pending, awaited, pace, onEntry, onOrder, onFailed } = options
     this.#options = options
     this.#link = link
     this.#store = new ChunkStore(link, keys)
+    this.#pieces = new PieceStore(link, keys)
+    this.#arrivals = new Arrivals(this.#pieces, awaited, onEntry)
     const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
-    this.#reader = new ResultReader(link, keys.results(clientId), pace, { onEntry, onOrder, onRefused: refused })
-    const add = (chunks: readonly NewChunk[]) => this.add(chunks)
-    this.#reconciler = new Reconciler(link, this.#store, keys.results(clientId), this.#reader, pending, add)
+    this.#reader = new ResultReader(link, keys.results(clientId), pace, {
+      onEntry: (entry) => this.#arrivals.hear(entry),
+      onOrder,
+      onRefused: refused,
+    })
+    const add = (chunks: readonly PendingChunk[]) => this.add(chunks)
+    const renewOutcomes = () => this.#pieces.renewOutcomes(clientId, (jobId) => awaited(jobId) !== undefined)
+    this.#reconciler = new Reconciler(
+      link,
+      this.#store,
+      keys.results(clientId),
+      this.#reader,
+      pending,
+      add,
+      renewOutcomes,
+    )
     this.#lease = new ClientLease({
       link,
       keys,
@@ -128,9 +148,24 @@ export class PoolSession {
     await this.#link.client.set(keys.calls(clientId), formatClientReport(report), 'PX', answerLife)
   }
 
-  /** Adds chunks to the queue, in order. */
-  async add(chunks: readonly NewChunk[]): Promise<void> {
-    await this.#store.add(chunks)
+  /** Adds chunks to the queue, in order, after what is large in them. */
+  async add(chunks: readonly PendingChunk[]): Promise<void> {
+    const { awaited } = this.#options
+    for (const { jobId, parts } of chunks) {
+      if (parts === undefined || awaited(jobId) === undefined) continue
+      try {
+        await this.#pieces.putPayload(jobId, parts)
+      } catch (error) {
+        // What is there of it is of no use, and Redis may be short of memory.
+        await this.#pieces.dropPayload(jobId).catch(() => undefined) // it expires
+        throw error
+      }
+    }
+    // The call may have ended meanwhile, and what had been added been removed.
+    const wanted = chunks.filter((chunk) => chunk.parts === undefined || awaited(chunk.jobId) === chunk)
+    const unwanted = chunks.filter((chunk) => !wanted.includes(chunk))
+    if (wanted.length > 0) await this.#store.add(wanted)
+    for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
   }
 
   /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
@@ -148,7 +183,10 @@ export class PoolSession {
     const prefix = `${this.#options.clientId}.`
     await within(
       farewellLimit,
-      this.#lease.release().then(() => this.#store.dropWaiting(prefix)),
+      this.#lease
+        .release()
+        .then(() => this.#store.dropWaiting(prefix))
+        .then(() => this.#pieces.removeOutcomes(this.#options.clientId)),
     )
   }
 

@@ -6,7 +6,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { keyLife, type RedisLink } from '@poolmq/shared'
-import type { ChunkStore } from '@poolmq/worker'
+import { type ChunkStore, keysOfChunk } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import type { ResultReader } from './result-reader.js'
 
@@ -23,6 +23,7 @@ export class Reconciler {
   readonly #reader: ResultReader
   readonly #pending: () => Iterable<PendingChunk>
   readonly #add: (chunks: readonly PendingChunk[]) => Promise<void>
+  readonly #renewOutcomes: () => Promise<void>
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   /** Chunks that were missing at the last look: they are added again when they still are. */
@@ -35,7 +36,9 @@ export class Reconciler {
     reader: ResultReader,
     pending: () => Iterable<PendingChunk>,
     add: (chunks: readonly PendingChunk[]) => Promise<void>,
+    renewOutcomes: () => Promise<void>,
   ) {
+    this.#renewOutcomes = renewOutcomes
     this.#link = link
     this.#store = store
     this.#stream = stream
@@ -63,6 +66,7 @@ export class Reconciler {
   }
 
   async #compare(): Promise<void> {
+    await this.#renewOutcomes()
     const missing: PendingChunk[] = []
     let looked: PendingChunk[] = []
     const look = async () => {
@@ -85,11 +89,8 @@ export class Reconciler {
 
   /** Looking renews the chunks' time to live: they are there as long as their client is. */
   async #missing(chunks: readonly PendingChunk[]): Promise<PendingChunk[]> {
-    const missing = await this.#store.expire(
-      chunks.map((chunk) => chunk.jobId),
-      keyLife,
-    )
-    return chunks.filter((chunk) => missing.has(chunk.jobId))
+    const missing = await this.#store.expire(chunks.flatMap(keysOfChunk), keyLife)
+    return chunks.filter((chunk) => keysOfChunk(chunk).some((key) => missing.has(key)))
   }
 
   /**

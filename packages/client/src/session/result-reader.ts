@@ -6,8 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ClientOrder, type OutcomeEntry, parseOrder, parseOutcome, type RedisLink } from '@poolmq/shared'
 import type { ReadingPace } from './reading-pace.js'
 
-/** Entries read at once: bounds what is held in memory beside what is handed on. */
-const batch = 256
+/**
+ * Entries read at once. An entry has half a MiB at most (what is larger travels beside it), so that a reply stays well below
+ * the 64 MiB at which some servers cut a client off (`client-output-buffer-limit`).
+ */
+const batch = 64
+/** Bytes read at once, as far as the last entries tell. */
+const batchBytes = 4 * 1024 * 1024
 /** Characters read after which the stream is trimmed. */
 const trimAfter = 256 * 1024
 /** Characters that an entry takes beside its fields, about. */
@@ -31,6 +36,8 @@ export class ResultReader {
   readonly #pace: ReadingPace
   #cursor = '0'
   #untrimmed = 0
+  /** Entries that are asked for next. */
+  #count = batch
   #closed = false
 
   constructor(link: RedisLink, stream: string, pace: ReadingPace, listener: ResultListener) {
@@ -52,7 +59,7 @@ export class ResultReader {
       try {
         const reply = await this.#client.xreadBuffer(
           'COUNT',
-          batch,
+          this.#count,
           'BLOCK',
           block,
           'STREAMS',
@@ -61,9 +68,10 @@ export class ResultReader {
         )
         // One stream, if it has something new.
         const entries = (reply as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? []
+        const asked = this.#count
         this.#handOn(entries)
         if (entries.length === 0) this.#trim()
-        else if (entries.length < batch) await this.#pace.rest(entries.length)
+        else if (entries.length < asked) await this.#pace.rest(entries.length)
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
@@ -86,12 +94,17 @@ export class ResultReader {
   }
 
   #handOn(entries: readonly [Buffer, Buffer[]][]): void {
+    const before = this.#untrimmed
     for (const [id, fields] of entries) {
       this.#cursor = id.toString()
       const entry = parseOutcome(fields)
       if (entry !== undefined) this.#listener.onEntry(entry)
       else this.#obey(fields)
       this.#untrimmed += fields.reduce((sum, field) => sum + field.length, entryOverhead)
+    }
+    if (entries.length > 0) {
+      const fitting = Math.floor((batchBytes * entries.length) / (this.#untrimmed - before))
+      this.#count = Math.max(1, Math.min(batch, fitting))
     }
     if (this.#untrimmed > trimAfter) this.#trim()
   }

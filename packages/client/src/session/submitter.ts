@@ -3,15 +3,15 @@
  * is under way at a time; what it waits for is Redis. Sending a batch again is harmless, since a chunk's id is its own.
  */
 import { untilAnswered } from '@poolmq/shared'
-import type { NewChunk } from '@poolmq/worker'
+import type { PendingChunk } from '../calls/call.js'
 
 const maxChunks = 500
 const maxCharacters = 4 * 1024 * 1024
 
 export class Submitter {
-  readonly #add: (chunks: readonly NewChunk[]) => Promise<void>
-  readonly #failed: (chunks: readonly NewChunk[], error: unknown) => void
-  #waiting: NewChunk[] = []
+  readonly #add: (chunks: readonly PendingChunk[]) => Promise<void>
+  readonly #failed: (chunks: readonly PendingChunk[], error: unknown) => void
+  #waiting: PendingChunk[] = []
   #sending: Promise<void> | undefined
 
   /**
@@ -19,15 +19,15 @@ export class Submitter {
    * @param failed - is told of a batch that could not be sent
    */
   constructor(
-    add: (chunks: readonly NewChunk[]) => Promise<void>,
-    failed: (chunks: readonly NewChunk[], error: unknown) => void,
+    add: (chunks: readonly PendingChunk[]) => Promise<void>,
+    failed: (chunks: readonly PendingChunk[], error: unknown) => void,
   ) {
     this.#add = add
     this.#failed = failed
   }
 
   /** Takes a chunk; when there is a backlog, resolves when it has been sent. */
-  submit(chunk: NewChunk): Promise<void> | undefined {
+  submit(chunk: PendingChunk): Promise<void> | undefined {
     this.#waiting.push(chunk)
     this.#sending ??= this.#send()
     return this.#waiting.length > maxChunks ? this.#sending : undefined
@@ -39,7 +39,7 @@ export class Submitter {
   }
 
   /** Drops what has not been sent of these calls. */
-  drop(dropped: (chunk: NewChunk) => boolean): void {
+  drop(dropped: (chunk: PendingChunk) => boolean): void {
     this.#waiting = this.#waiting.filter((chunk) => !dropped(chunk))
   }
 
@@ -61,7 +61,7 @@ export class Submitter {
     let characters = 0
     let count = 0
     for (const chunk of this.#waiting) {
-      characters += chunk.data.length
+      characters += chunk.size
       if (count > 0 && (count >= maxChunks || characters > maxCharacters)) break
       count++
     }

@@ -1,7 +1,8 @@
 import { EncodingError } from '../errors/errors.js'
 import { describeValue } from '../value-description.js'
+import { type BlobsPayload, blobsLength, type Segment } from './payload-blobs.js'
 import { isPlainJson, isPlainJsonList } from './payload-json.js'
-import { type PackedNumbers, packNumbers, viewNumbers } from './payload-numbers.js'
+import { joinLists, type PackedNumbers, packNumbers, viewNumbers, type Width } from './payload-numbers.js'
 import { parseRich, stringifyRich } from './payload-rich.js'
 import { findUncarried } from './payload-walk.js'
 
@@ -28,12 +29,25 @@ export interface NumbersPayload extends PackedNumbers {
   readonly encoding: 'numbers'
 }
 
-/** An encoded list. */
-export type Payload = TextPayload | NumbersPayload
+/** Nothing but the sign that the list travels beside the record that it belongs to, as blobs in pieces. */
+export interface ApartPayload {
+  readonly encoding: 'apart'
+  /** What its pieces are kept under, where that is not known by the record itself. */
+  readonly name: string
+}
 
-/** Characters of its text, or bytes: what it is measured by against {@link longestPayload}. */
-export const payloadLength = (payload: Payload): number =>
-  payload.encoding === 'numbers' ? payload.bytes.length : payload.text.length
+/** An encoded list. */
+export type Payload = TextPayload | NumbersPayload | BlobsPayload
+
+/** A list as it stands in a record. */
+export type SentPayload = Payload | ApartPayload
+
+/** Characters of its text, or bytes: what is near enough to the room that it takes. */
+export function payloadLength(payload: SentPayload): number {
+  if (payload.encoding === 'numbers') return payload.bytes.length
+  if (payload.encoding === 'blobs') return blobsLength(payload)
+  return payload.encoding === 'apart' ? 0 : payload.text.length
+}
 
 /**
  * Encodes one value.
@@ -67,8 +81,46 @@ export function encodeValues(values: readonly unknown[], place: string, firstInd
   try {
     return { encoding: 'rich', text: stringifyRich(items) }
   } catch (cause) {
-    throw failedToEncode(items, place, cause, findFailing(items), firstIndex)
+    const failing = findFailing(items)
+    if (failing === undefined && items.length > 1) return encodeHalves(items, place, firstIndex)
+    throw failedToEncode(items, place, cause, failing, firstIndex)
   }
+}
+
+/** Each can be encoded, and all of them are too much for one string. */
+function encodeHalves(items: readonly unknown[], place: string, firstIndex: number): Payload {
+  const half = Math.ceil(items.length / 2)
+  const halves = [
+    inBlobs(encodeValues(items.slice(0, half), place, firstIndex)),
+    inBlobs(encodeValues(items.slice(half), place, firstIndex + half)),
+  ]
+  return {
+    encoding: 'blobs',
+    segments: halves.flatMap(({ segments }) => segments),
+    blobs: halves.flatMap(({ blobs }) => blobs),
+  }
+}
+
+/** A list as bytes. */
+export function inBlobs(payload: Payload): BlobsPayload {
+  if (payload.encoding === 'blobs') return payload
+  const blob = payload.encoding === 'numbers' ? payload.bytes : Buffer.from(payload.text)
+  return { encoding: 'blobs', segments: [{ mark: markOf(payload), blobs: 1 }], blobs: [blob] }
+}
+
+const widths = [1, 2, 4, 8] as const
+
+/** How an encoding is called in a record: `j`, `r`, or `n` and the bytes of a number. */
+export function markOf(payload: TextPayload | NumbersPayload): string {
+  return payload.encoding === 'numbers' ? `n${payload.width}` : payload.encoding === 'json' ? 'j' : 'r'
+}
+
+/** What {@link markOf} has called so; undefined for a mark that it never makes. */
+export function payloadOfMark(mark: unknown, body: Buffer): TextPayload | NumbersPayload | undefined {
+  if (mark === 'j') return { encoding: 'json', text: body.toString() }
+  if (mark === 'r') return { encoding: 'rich', text: body.toString() }
+  const width: Width | undefined = widths.find((one) => mark === `n${one}`)
+  return width && { encoding: 'numbers', width, bytes: body }
 }
 
 /** @throws EncodingError on any text that is damaged or was not written by {@link encodeValue}; never anything else. */
@@ -81,13 +133,36 @@ export function decodePayload(payload: TextPayload): unknown {
  *
  * @throws EncodingError on a payload that is damaged, or no list; never anything else.
  */
-export function decodeList(payload: Payload): ArrayLike<unknown> {
+export function decodeList(payload: SentPayload): ArrayLike<unknown> {
   return decoding(() => {
-    if (payload.encoding === 'numbers') return viewNumbers(payload)
-    const list = parseText(payload)
-    if (!Array.isArray(list)) throw new TypeError('it is not a list')
-    return list
+    if (payload.encoding === 'blobs') return decodeSegments(payload)
+    if (payload.encoding === 'apart') throw new TypeError('it is not here')
+    return decodeRun(payload)
   })
+}
+
+function decodeRun(payload: TextPayload | NumbersPayload): ArrayLike<unknown> {
+  if (payload.encoding === 'numbers') return viewNumbers(payload)
+  const list = parseText(payload)
+  if (!Array.isArray(list)) throw new TypeError('it is not a list')
+  return list
+}
+
+function decodeSegments({ segments, blobs }: BlobsPayload): ArrayLike<unknown> {
+  let at = 0
+  const lists = segments.map((segment) => {
+    const own = blobs.slice(at, at + segment.blobs)
+    at += segment.blobs
+    return decodeSegment(segment, own)
+  })
+  const [only] = lists
+  return lists.length === 1 && only !== undefined ? only : joinLists(lists)
+}
+
+function decodeSegment({ mark }: Segment, [body]: readonly Uint8Array[]): ArrayLike<unknown> {
+  const payload = body && payloadOfMark(mark, Buffer.from(body.buffer, body.byteOffset, body.byteLength))
+  if (payload === undefined) throw new TypeError(`its encoding ${describeValue(mark)} is not known to this version`)
+  return decodeRun(payload)
 }
 
 function parseText({ encoding, text }: TextPayload): unknown {

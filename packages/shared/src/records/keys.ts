@@ -9,6 +9,9 @@
  * | `poolmq:{name}:clients` | sorted set | clients by the end of their lease |
  * | `poolmq:{name}:hosts` | hash | presence records of supervisors; each carries the end of its lease |
  * | `poolmq:{name}:spec:ID` | string | initializer, its arguments, maxTasksPerChild; renewed with the client's lease |
+ * | `poolmq:{name}:chunks:CHUNK:parts` | hash | the payload of a large chunk, in pieces; removed with it |
+ * | `poolmq:{name}:outcome:CHUNK:NAME` | hash | what is large in an outcome, in pieces; removed when it is read |
+ * | `poolmq:{name}:outcomes:CLIENT` | set | the names of those of a client, to be renewed and removed with its lease |
  * | `poolmq:{name}:calls:CLIENT` | string | a client's open calls, written when an onlooker asks; lives for seconds |
  * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor; lives for a minute |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
@@ -43,11 +46,29 @@ export class PoolKeys {
     return `${this.prefix}:spec:${specId}`
   }
 
+  /** The pieces of a chunk's payload. */
+  payload(jobId: string): string {
+    return this.chunk(`${jobId}${partsSuffix}`)
+  }
+
+  /** The pieces of an outcome, by `CHUNK:NAME`. */
+  outcome(entry: string): string {
+    return `${this.prefix}:outcome:${entry}`
+  }
+
+  /** The names of a client's outcomes that are kept in pieces. */
+  outcomes(clientId: string): string {
+    return `${this.prefix}:outcomes:${clientId}`
+  }
+
   /** A key of the queue: `wait`, `active`, `meta`, …, or a chunk's own hash by its job id. */
   chunk(suffix: string): string {
     return `${this.prefix}:${PoolKeys.queue}:${suffix}`
   }
 }
+
+/** What the key of a chunk's pieces ends in, behind that of the chunk. */
+export const partsSuffix = ':parts'
 
 /** The keys of one queue other than its jobs: BullMQ's, and the last three ours. */
 export const queueKeySuffixes = [

@@ -7,20 +7,28 @@
  */
 
 import type { WireError } from '../errors/error-transport.js'
-import { ProtocolError } from '../errors/errors.js'
-import type { Payload } from '../payload/codec.js'
+import { type PoolError, ProtocolError } from '../errors/errors.js'
+import {
+  inBlobs,
+  markOf,
+  type NumbersPayload,
+  type Payload,
+  payloadLength,
+  payloadOfMark,
+  type SentPayload,
+} from '../payload/codec.js'
+import { type BlobsPayload, joinBlobs, splitBlobs } from '../payload/payload-blobs.js'
+import { weigh } from '../payload/payload-weight.js'
 import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } from './record.js'
 
-/**
- * Characters of a payload at most, or bytes of numbers. Redis takes 512 MiB in one argument, and closes the connection on more; a character
- * takes up to 3 bytes.
- */
-export const longestPayload = 160 * 1024 * 1024
+/** Characters of a payload, or bytes, above which it travels beside its record. */
+export const largestInline = 256 * 1024
+/** Characters of an outcome's failures above which they travel with its payload. */
+const largestFailures = 64 * 1024
 
 /** Bytes of a chunk's header at most: what is longer is none. */
 const longestHeader = 50_000
 
-const widths = [1, 2, 4, 8] as const
 const lineBreak = 10
 /** Fewer bytes travel as base64: commands and replies that are text cost less than a few hundred bytes of it. */
 const fewestBytes = 2048
@@ -55,7 +63,7 @@ export interface Retry {
 
 /** A chunk as the worker sees it. */
 export interface Chunk extends CallHeader {
-  readonly payload: Payload
+  readonly payload: SentPayload
 }
 
 /** What became of a chunk. */
@@ -63,7 +71,7 @@ export interface Outcome {
   /** Milliseconds that the items ran. */
   readonly duration: number
   /** The values in input order; where an item failed, or was not run, any placeholder. */
-  readonly payload: Payload
+  readonly payload: SentPayload
   /**
    * `[offset in the chunk, error]` of each item that failed; offset -1 stands for all items of the chunk. In mode
    * `first` the first of them stands for the chunk.
@@ -72,7 +80,7 @@ export interface Outcome {
 }
 
 /** Text, or bytes where the payload is bytes. */
-export function formatChunk(call: CallHeader, payload: Payload): string | Buffer {
+export function formatChunk(call: CallHeader, payload: SentPayload): string | Buffer {
   const header = JSON.stringify({
     v: protocolVersion,
     m: call.mode === 'first' ? 'f' : 'e',
@@ -85,7 +93,7 @@ export function formatChunk(call: CallHeader, payload: Payload): string | Buffer
   })
   const body = bodyOf(payload)
   if (typeof body === 'string') return `${header}\n${body}`
-  // Numbers begin at a multiple of 8, so that they can be read where they are.
+  // Numbers and blobs begin at a multiple of 8, so that they can be read where they are.
   const length = Buffer.byteLength(header)
   return Buffer.concat([Buffer.from(`${header}${' '.repeat(7 - (length % 8))}\n`), body])
 }
@@ -114,7 +122,7 @@ export function parseChunk(data: Buffer): Chunk {
   }
 }
 
-/** The fields of an outcome's stream entry. */
+/** The fields of an outcome's stream entry; of one that travels beside it, what is left. */
 export function formatOutcome(jobId: string, outcome: Outcome): (string | Buffer)[] {
   const { payload } = outcome
   const header = {
@@ -122,14 +130,61 @@ export function formatOutcome(jobId: string, outcome: Outcome): (string | Buffer
     e: encodingMark(payload),
     f: outcome.failures.length === 0 ? undefined : outcome.failures,
     d: Math.round(outcome.duration * 1000) / 1000,
+    ...(payload.encoding === 'apart' && { k: payload.name }),
   }
   return ['j', jobId, 'h', JSON.stringify(header), 'p', bodyOf(payload)]
+}
+
+/** What is too large for an outcome's entry, to travel beside it: its values and failures. Undefined when all fits in. */
+export function outcomeApart({ payload, failures }: Outcome): BlobsPayload | undefined {
+  if (payload.encoding === 'apart') return undefined
+  const hasLargeFailures = failures.length > 0 && weigh(failures, largestFailures) > largestFailures
+  if (!isLarge(payload) && !hasLargeFailures) return undefined
+  const { segments, blobs } = inBlobs(payload)
+  const failed = { mark: failuresMark, blobs: 1 }
+  return {
+    encoding: 'blobs',
+    segments: [...segments, failed],
+    blobs: [...blobs, Buffer.from(JSON.stringify(failures))],
+  }
+}
+
+/** In bytes: the client reads many outcomes at once. */
+function isLarge(payload: Payload): boolean {
+  const length = payloadLength(payload)
+  if ('text' in payload && length * 3 > largestInline) return Buffer.byteLength(payload.text) > largestInline
+  return length > largestInline
+}
+
+/** The outcome with what has travelled beside it. @throws ProtocolError when that is not what {@link outcomeApart} makes. */
+export function wholeOutcome(outcome: Outcome, { segments, blobs }: BlobsPayload): Outcome {
+  const last = segments.at(-1)
+  const text = blobs.at(-1)
+  if (last?.mark !== failuresMark || last.blobs !== 1 || text === undefined) {
+    throw new ProtocolError('an outcome whose failures are missing')
+  }
+  const failures: unknown = parseRecords(Buffer.from(text.buffer, text.byteOffset, text.byteLength))
+  if (!Array.isArray(failures) || !failures.every(isFailure)) {
+    throw new ProtocolError('an outcome whose failures are not ours')
+  }
+  const payload = { encoding: 'blobs', segments: segments.slice(0, -1), blobs: blobs.slice(0, -1) } as const
+  return { ...outcome, payload, failures }
+}
+
+const failuresMark = 'f'
+
+function parseRecords(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString())
+  } catch (cause) {
+    throw new ProtocolError('an outcome whose failures are no JSON', { cause })
+  }
 }
 
 export interface OutcomeEntry {
   readonly jobId: string
   /** The outcome, or what is wrong with it. */
-  readonly outcome: Outcome | ProtocolError
+  readonly outcome: Outcome | PoolError
 }
 
 /** Reads a stream entry; undefined when it is no outcome (the entry that creates the stream). */
@@ -156,24 +211,35 @@ export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefine
   }
 }
 
-/** How a payload's encoding is called in a header: `j`, `r`, or the bytes of a number after `n`, or `b` when in base64. */
-function encodingMark(payload: Payload): string {
-  if (payload.encoding === 'numbers') return `${payload.bytes.length < fewestBytes ? 'b' : 'n'}${payload.width}`
-  return payload.encoding === 'json' ? 'j' : 'r'
+/**
+ * How a payload's encoding is called in a header: `j`, `r`, `n` and the bytes of a number, `b` and the same when in base64,
+ * `x` for blobs, `a` for what travels beside the record.
+ */
+function encodingMark(payload: SentPayload): string {
+  if (payload.encoding === 'blobs') return 'x'
+  if (payload.encoding === 'apart') return 'a'
+  return payload.encoding === 'numbers' && isInBase64(payload) ? `b${payload.width}` : markOf(payload)
 }
 
-function bodyOf(payload: Payload): string | Buffer {
+const isInBase64 = ({ bytes }: NumbersPayload): boolean => bytes.length < fewestBytes
+
+function bodyOf(payload: SentPayload): string | Buffer {
+  if (payload.encoding === 'blobs') return joinBlobs(payload)
+  if (payload.encoding === 'apart') return ''
   if (payload.encoding !== 'numbers') return payload.text
-  return payload.bytes.length < fewestBytes ? payload.bytes.toString('base64') : payload.bytes
+  return isInBase64(payload) ? payload.bytes.toString('base64') : payload.bytes
 }
 
-function payloadOf(header: Record<string, unknown>, body: Buffer): Payload {
-  if (header.e === 'j') return { encoding: 'json', text: body.toString() }
-  if (header.e === 'r') return { encoding: 'rich', text: body.toString() }
-  for (const width of widths) {
-    if (header.e === `n${width}`) return { encoding: 'numbers', width, bytes: body }
-    if (header.e === `b${width}`) return { encoding: 'numbers', width, bytes: fromBase64(body.toString('latin1')) }
+function payloadOf(header: Record<string, unknown>, body: Buffer): SentPayload {
+  const { e: mark } = header
+  if (mark === 'x') return splitBlobs(body)
+  if (mark === 'a') return { encoding: 'apart', name: typeof header.k === 'string' ? header.k : '' }
+  if (typeof mark === 'string' && mark.startsWith('b')) {
+    const packed = payloadOfMark(`n${mark.slice(1)}`, fromBase64(body.toString('latin1')))
+    if (packed !== undefined) return packed
   }
+  const payload = payloadOfMark(mark, body)
+  if (payload !== undefined) return payload
   throw new ProtocolError(`a payload of an unknown encoding: ${excerpt(JSON.stringify(header))}`)
 }
 

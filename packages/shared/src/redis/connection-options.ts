@@ -78,6 +78,13 @@ export function describeTarget(target: ConnectionTarget): string {
   return `${scheme}://${user}${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}${database}`
 }
 
+/** Whether Redis is on this host: bytes cost next to nothing on their way there. */
+export function isNear(target: ConnectionDescriptor): boolean {
+  if (target.kind === 'cluster') return false
+  const { path, sentinels, host = 'localhost' } = target.options
+  return Boolean(path) || (sentinels === undefined && /^(localhost|127(\.\d+){3}|::1)$/.test(host))
+}
+
 /** The descriptor of what an ioredis instance or checked options lead to. */
 export function descriptorOf(target: ConnectionDescriptor | Redis | Cluster): ConnectionDescriptor {
   if (isDescriptor(target)) return cloneable(target) as ConnectionDescriptor

@@ -6,10 +6,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  type BlobsPayload,
   CancelledError,
   formatOutcome,
   isRefusal,
   type Outcome,
+  outcomeApart,
   type PoolKeys,
   ProtocolError,
   parseChunk,
@@ -23,6 +25,7 @@ import type { Heir, SupervisorChannel } from '../line/messages.js'
 import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import { LossLedger } from '../queue/loss-ledger.js'
+import type { PieceStore } from '../queue/piece-store.js'
 import { liveHosts } from '../queue/presence.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
 import { type Initializer, InitializerFailure, type KnownSpec } from './initializer.js'
@@ -41,6 +44,7 @@ export interface ChunkLoopParts {
   readonly longestWait: number
   readonly queue: ChunkQueue
   readonly store: ChunkStore
+  readonly pieces: PieceStore
   readonly link: RedisLink
   readonly keys: PoolKeys
   readonly initializer: Initializer
@@ -163,7 +167,9 @@ export class ChunkLoop {
         if (losses.persistent) await this.#insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
         tellItem(index, 0)
       }
-      return await runChunk({ task, chunk, losses, beforeItem, tellItem, running })
+      const payload = chunk.payload.encoding === 'apart' ? await this.#fetch(taken.jobId) : chunk.payload
+      if (payload === undefined) return await this.#dropLost(taken)
+      return await runChunk({ task, chunk: { ...chunk, payload }, losses, beforeItem, tellItem, running })
     } catch (error) {
       if (error instanceof InitializerFailure) throw error
       return failedOutcome(error)
@@ -211,6 +217,14 @@ export class ChunkLoop {
     }
   }
 
+  /** A payload that is beside its chunk; undefined when a part of it is missing. */
+  #fetch(jobId: string): Promise<BlobsPayload | undefined> {
+    return this.#insist(
+      () => this.#parts.pieces.getPayload(jobId),
+      (error) => error instanceof ProtocolError,
+    )
+  }
+
   /**
    * What becomes of a chunk whose tasks were told to end. Whatever they have thrown or returned since is no outcome: it is
    * run elsewhere when this process was to end, and is not run again when nobody wants it.
@@ -221,11 +235,20 @@ export class ChunkLoop {
   }
 
   /**
-   * Removes a chunk that is nothing but its id: its hash has expired, or was lost with Redis. That is no fault of the call:
+   * Removes a chunk of which something is missing: its hash or its payload has expired, or was lost with Redis. That is no fault of the call:
    * its client, if it lives, misses the chunk and adds it again.
    */
   async #dropLost(taken: TakenChunk): Promise<undefined> {
     await this.#insist(() => this.#parts.store.dropHeld(taken.jobId, this.#parts.token))
+  }
+
+  /** The outcome, with what is large in it stored beside it. */
+  async #withoutLarge(jobId: string, outcome: Outcome): Promise<Outcome> {
+    const large = outcomeApart(outcome)
+    if (large === undefined) return outcome
+    const name = await this.#insist(() => this.#parts.pieces.putOutcome(jobId, large))
+    // Without a name nobody waits for it, and it will not be delivered.
+    return { payload: { encoding: 'apart', name: name ?? '' }, failures: [], duration: outcome.duration }
   }
 
   /**
@@ -234,7 +257,7 @@ export class ChunkLoop {
    */
   async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
     const { queue, store, token, log } = this.#parts
-    const entry = formatOutcome(taken.jobId, outcome)
+    const entry = formatOutcome(taken.jobId, await this.#withoutLarge(taken.jobId, outcome))
     try {
       const { next } = await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
       return next

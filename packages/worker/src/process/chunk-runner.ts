@@ -7,12 +7,8 @@ import {
   decodeList,
   type EncodingError,
   encodeError,
-  encodeValue,
   encodeValues,
-  longestPayload,
   type Outcome,
-  type Payload,
-  payloadLength,
   type TaskFunction,
   weigh,
 } from '@poolmq/shared'
@@ -94,7 +90,7 @@ type Results = Pick<Outcome, 'payload' | 'failures'>
 function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Results {
   if (mode === 'first' && failures.length > 0) return { payload: { encoding: 'json', text: '[]' }, failures }
   try {
-    return { payload: withinBounds(encodeValues(values, 'results')), failures }
+    return { payload: encodeValues(values, 'results'), failures }
   } catch (error) {
     if (mode === 'first') return failedOutcome(error)
     return encodeEach(values, failures, error as EncodingError)
@@ -108,7 +104,7 @@ function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError
   for (let i = 0; i < values.length; i++) {
     if (failed.has(i)) continue
     try {
-      encodeValue(values[i], `results[${i}]`)
+      encodeValues([values[i]], 'results', i)
     } catch (error) {
       values[i] = null
       all.push([i, encodeError(error)])
@@ -116,17 +112,8 @@ function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError
   }
   if (all.length === failures.length) return failedOutcome(whole)
   try {
-    return { payload: withinBounds(encodeValues(values, 'results')), failures: all }
+    return { payload: encodeValues(values, 'results'), failures: all }
   } catch (error) {
     return failedOutcome(error)
   }
-}
-
-function withinBounds(payload: Payload): Payload {
-  const length = payloadLength(payload)
-  if (length <= longestPayload) return payload
-  const unit = payload.encoding === 'numbers' ? 'bytes' : 'characters'
-  throw new RangeError(
-    `the results of a chunk take ${length} ${unit}, and at most ${longestPayload} can travel; use a smaller chunkSize`,
-  )
 }

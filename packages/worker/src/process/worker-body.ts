@@ -17,6 +17,7 @@ import type { Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/me
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
+import { PieceStore } from '../queue/piece-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
 import { TaskModules } from './module-loader.js'
@@ -115,6 +116,7 @@ export class WorkerBody {
       longestWait: config.lockDuration / 2,
       queue,
       store: new ChunkStore(link, keys, config.lockDuration),
+      pieces: new PieceStore(link, keys),
       link,
       keys,
       initializer,

@@ -2,7 +2,7 @@
  * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
  * scripts name them; all keys of a pool share one hash slot.
  */
-import { keyLife } from '@poolmq/shared'
+import { keyLife, partsSuffix } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { serverNow } from './server-clock.js'
 
@@ -46,7 +46,7 @@ return added`
 const dropChunksLua = `
 local prefix, idPrefix, dropped = ARGV[1], ARGV[2], 0
 local function ours(id) return string.sub(id, 1, #idPrefix) == idPrefix end
-local function forget(id) redis.call('UNLINK', prefix .. id, prefix .. id .. ':lock') dropped = dropped + 1 end
+local function forget(id) redis.call('UNLINK', prefix .. id, prefix .. id .. ':lock', prefix .. id .. '${partsSuffix}') dropped = dropped + 1 end
 for k = 1, 2 do
   for _, id in ipairs(redis.call('ZRANGE', KEYS[k], 0, -1)) do
     if ours(id) then forget(id) redis.call('ZREM', KEYS[k], id) end
@@ -101,11 +101,11 @@ if (tonumber(redis.call('HGET', KEYS[5], 'priority')) or 0) > 0 then redis.call(
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
-/** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock. ARGV: id, token. */
+/** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock, parts. ARGV: id, token. */
 const dropHeldLua = `
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return 0 end
 redis.call('LREM', KEYS[1], 1, ARGV[1])
-return redis.call('UNLINK', KEYS[2], KEYS[3])`
+return redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])`
 
 /**
  * Counts a loss of the worker process that holds the chunk: in total, and for the item that ran where it is known.

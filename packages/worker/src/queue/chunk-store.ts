@@ -2,7 +2,7 @@
  * What is done to the chunks of a queue beside their way through a worker process: adding, leases, losses, giving back,
  * putting off, dropping, times to live. It needs no BullMQ, and supervisors load none. It never decides what a loss means: see loss-ledger.
  */
-import { keyLife, type PoolKeys, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
+import { keyLife, type PoolKeys, partsSuffix, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import {
   addChunks,
   dropChunks,
@@ -154,7 +154,7 @@ export class ChunkStore {
 
   /** Removes a chunk that is held under this token, without an outcome. */
   async dropHeld(jobId: string, token: string): Promise<void> {
-    const keys = ['active', jobId, `${jobId}:lock`].map((suffix) => this.#pool.chunk(suffix))
+    const keys = ['active', jobId, `${jobId}:lock`, `${jobId}${partsSuffix}`].map((suffix) => this.#pool.chunk(suffix))
     await dropHeld(this.#link.client, keys, [jobId, token])
   }
 }

@@ -7,7 +7,7 @@
  * What is not plain is left to BullMQ: when the queue is paused or limited, or a chunk that was put off is due, no chunk
  * is taken here, and the worker process asks BullMQ for one.
  */
-import { keyLife, type PoolKeys } from '@poolmq/shared'
+import { keyLife, type PoolKeys, partsSuffix } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { isForElder, promoteElder } from './elder-chunks.js'
 import { serverNow } from './server-clock.js'
@@ -50,7 +50,7 @@ local lock, marker = job .. ':lock', prefix .. 'marker'
 local call, results = redis.call, KEYS[1]
 local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 6))
 local holder = call('GET', lock)
-if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('DEL', job, lock) end
+if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('UNLINK', job, lock, job .. '${partsSuffix}') end
 if ARGV[3] == '0' then return { added } end${serverNow}
 local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')
 if limits[1] or limits[2] or limits[3] then return { added } end

@@ -17,6 +17,7 @@ import {
 import type { Log } from '../logger.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import type { Loss } from '../queue/loss-ledger.js'
+import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { showHost } from '../queue/presence.js'
 import { LockKeeper } from './lock-keeper.js'
@@ -212,6 +213,7 @@ export class SupervisorDuties {
     await link.client.multi().del(keys.results(clientId)).del(keys.spec(clientId)).zrem(keys.clients, clientId).exec()
     await orderStop(link.client, [keys.stops], [clientId])
     await store.dropAll(`${clientId}.`)
+    await new PieceStore(link, keys).removeOutcomes(clientId)
   }
 
   /** Withdraws the presence, and removes the pool's keys when this was the last to use it. */

@@ -1,6 +1,6 @@
 import { decodeList, EncodingError } from '@poolmq/shared'
 import { assert as holds, integer, property } from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { defaultChunkSize, encodeCall, encodeChunk } from '../../../../packages/client/src/calls/chunker.js'
 
 describe('the default chunk size is Python’s', () => {
@@ -60,54 +60,6 @@ describe('a chunk', () => {
     expect([...chunk.failures.keys()]).toEqual([50])
     expect(chunk.payload?.encoding).toBe('numbers')
     expect(chunk.payload && Array.from(decodeList(chunk.payload))).toEqual(items.filter((_, i) => i !== 50))
-  })
-
-  test('that would be longer than may travel has no payload, and says so of each item', async () => {
-    const longestPayload = 8 * 20
-    vi.resetModules()
-    vi.doMock('@poolmq/shared', async (original) => ({ ...(await original<object>()), longestPayload }))
-    try {
-      const bounded = await import('../../../../packages/client/src/calls/chunker.js')
-      const fits = [
-        Array.from({ length: 160 }, (_, i) => i % 100),
-        Array.from({ length: 80 }, (_, i) => i * 300),
-        Array.from({ length: 40 }, (_, i) => i * 70_000),
-        Array.from({ length: 20 }, (_, i) => i + 0.123456789),
-        ['x'.repeat(156)],
-        // Of two bytes each: characters count.
-        ['é'.repeat(156)],
-        [1n, 'x'.repeat(135)],
-      ]
-      for (const items of fits) {
-        const chunk = bounded.encodeChunk(items, 'items', 0)
-        expect(chunk.failures.size).toBe(0)
-        expect(chunk.payload && Array.from(decodeList(chunk.payload))).toEqual(items)
-        // One more is too many.
-        const more = [...items, ...items.slice(0, 1)]
-        const refused = bounded.encodeChunk(more, 'items', 7)
-        expect([refused.length, refused.payload]).toEqual([more.length, undefined])
-        expect([...refused.failures.keys()]).toEqual([...more.keys()])
-        for (const error of refused.failures.values()) {
-          expect(error).toBeInstanceOf(EncodingError)
-          expect(error.place).toBe('items[7]')
-          expect(error.message).toMatch(
-            /^a chunk of \d+ items takes \d+ .*at most 160 can travel; use a smaller chunkSize/,
-          )
-        }
-      }
-      // One that cannot be encoded beside too many that can: each has its own reason.
-      const mixed = bounded.encodeChunk(['x'.repeat(100), () => 1, 'x'.repeat(100)], 'items', 0)
-      expect(mixed.payload).toBeUndefined()
-      expect([...mixed.failures].map(([i, error]) => [i, error.place])).toEqual([
-        [1, 'items[1]'],
-        [0, 'items[0]'],
-        [2, 'items[0]'],
-      ])
-      expect(mixed.failures.get(0)?.message).toMatch(/^a chunk of 2 items takes/)
-    } finally {
-      vi.doUnmock('@poolmq/shared')
-      vi.resetModules()
-    }
   })
 
   test('of which nothing can travel has no payload', () => {

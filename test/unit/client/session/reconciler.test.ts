@@ -39,6 +39,7 @@ function reconciler({ lag, onAsked }: Stream): { reconciler: Reconciler; added: 
       reader as unknown as ResultReader,
       () => call.pending.values(),
       async (chunks) => void added.push(...chunks.map(({ jobId }) => jobId)),
+      async () => undefined,
     ),
   }
 }

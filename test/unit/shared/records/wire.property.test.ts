@@ -8,8 +8,10 @@ import {
   decodeList,
   decodePayload,
   type Payload,
+  type SentPayload,
   type TextPayload,
 } from '../../../../packages/shared/src/payload/codec.js'
+import { joinBlobs } from '../../../../packages/shared/src/payload/payload-blobs.js'
 import { formatSpec, parsePresence, parseSpec } from '../../../../packages/shared/src/records/pool-records.js'
 import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../../packages/shared/src/records/wire.js'
 
@@ -110,12 +112,20 @@ const numbers = fc.record({
   width: fc.constantFrom(1 as const, 2 as const, 4 as const, 8 as const),
   bytes: bytes.map((array) => Buffer.from(array)),
 })
-const payload: fc.Arbitrary<Payload> = fc.oneof(text, numbers)
+const blobs = fc.array(fc.tuple(fc.constantFrom('j', 'r', 'n1', 'n8'), bytes), { maxLength: 4 }).map((segments) => ({
+  encoding: 'blobs' as const,
+  segments: segments.map(([mark]) => ({ mark, blobs: 1 })),
+  blobs: segments.map(([, array]) => Buffer.from(array)),
+}))
+const apart = fc.record({ encoding: fc.constant('apart' as const), name: fc.constantFrom('', 'abc') })
+const payload: fc.Arbitrary<Payload> = fc.oneof(text, numbers, blobs)
+const sent: fc.Arbitrary<SentPayload> = fc.oneof(payload, apart)
 /** What stands after a header, or in its own field. */
 const body = fc.oneof(
   json.map(inBytes),
   fc.base64String().map(inBytes),
   bytes.map((array) => Buffer.from(array)),
+  blobs.map((one) => joinBlobs(one)),
 )
 const call = fc.record({
   mode: fc.constantFrom('first' as const, 'each' as const),
@@ -127,13 +137,29 @@ const call = fc.record({
 const retry = ours({ count: number, delay: number, on: fc.oneof(json, fc.constant('["TypeError"]')) })
 const mode = fc.constantFrom('"f"', '"e"')
 const encoding = fc.constantFrom(
-  ...['"j"', '"r"', '"n"', '"n1"', '"n2"', '"n4"', '"n8"', '"b1"', '"b2"', '"b4"', '"b8"', '"b3"', '"n16"'],
+  ...[
+    '"x"',
+    '"a"',
+    '"j"',
+    '"r"',
+    '"n"',
+    '"n1"',
+    '"n2"',
+    '"n4"',
+    '"n8"',
+    '"b1"',
+    '"b2"',
+    '"b4"',
+    '"b8"',
+    '"b3"',
+    '"n16"',
+  ],
 )
 
 const chunk = fc.oneof(
   fc.string().map(inBytes),
   bytes.map((array) => Buffer.from(array)),
-  damagedBytes(fc.tuple(call, payload).map((parts) => inBytes(formatChunk(...parts)))),
+  damagedBytes(fc.tuple(call, sent).map((parts) => inBytes(formatChunk(...parts)))),
   fc
     .tuple(
       ours({ m: mode, t: fc.oneof(number, json), r: fc.oneof(retry, json), x: json, s: json, e: encoding }, ['m', 'e']),
@@ -146,7 +172,7 @@ const failures = fc.array(fc.tuple(fc.integer({ min: -2, max: 5 }), fc.jsonValue
 const outcome: fc.Arbitrary<Buffer[]> = fc.oneof(
   fc.array(fc.oneof(key.map(inBytes), body, fc.string().map(inBytes)), { maxLength: 8 }),
   fc
-    .tuple(payload, failures)
+    .tuple(sent, failures)
     .map(([text, list]) => formatOutcome('client00.1.2', { payload: text, failures: list, duration: 1 } as never))
     .map((fields) => fields.map(inBytes)),
   fc
@@ -163,7 +189,9 @@ const spec = fc.oneof(
   json,
   ours({ initializer: fc.oneof(initializer, json), maxTasksPerChild: fc.oneof(number, json) }),
   damaged(text.map((args) => formatSpec({ initializer: { task: 'a.b', args }, maxTasksPerChild: 3 }))),
-  payload.map((args) => formatSpec({ initializer: { task: 'a.b', args: args as TextPayload } })),
+  fc
+    .oneof(text, numbers)
+    .map((args) => formatSpec({ initializer: { task: 'a.b', args: args as unknown as TextPayload } })),
 )
 
 const presence = fc.oneof(
@@ -195,8 +223,9 @@ function expectText(value: TextPayload): void {
   decoded(() => decodePayload(value))
 }
 
-function expectPayload(value: Payload): void {
+function expectPayload(value: SentPayload): void {
   const list = decoded(() => decodeList(value))
+  if (value.encoding === 'apart' || value.encoding === 'blobs') return
   if (value.encoding !== 'numbers') {
     expectText(value)
     if (list !== undefined) expect(Array.isArray(list)).toBe(true)

@@ -1,0 +1,191 @@
+/**
+ * Payloads of any size beside their chunks and outcomes: in pieces, as fields of a hash with a time to live, so that no
+ * command, reply or value is large. A chunk's pieces go with the chunk; an outcome's are its client's, who renews and
+ * removes them. That a piece is missing is no error here: whoever reads is told, and the chunk is run again.
+ */
+import {
+  type BlobsPayload,
+  compressPiece,
+  cutPieces,
+  formatDirectory,
+  formatHead,
+  isNear,
+  keyLife,
+  PieceJoiner,
+  type PoolKeys,
+  parseChunkId,
+  parseHead,
+  partsSuffix,
+  pieceCount,
+  piecesHead,
+  type RedisLink,
+  randomId,
+} from '@poolmq/shared'
+import { script } from './chunk-scripts.js'
+
+/** Pieces in one command or reply: bounds what is under way at once. */
+const batch = 4
+const headField = 'head'
+
+/**
+ * Stores pieces of something large in a hash. That of an outcome is entered among its client's, and goes no further when
+ * the client's lease has ended. KEYS: hash, then of an outcome its client's results and the names of its outcomes.
+ * ARGV: milliseconds, fields that must be there already, the outcome's name or '', then field, piece, field, piece, …
+ * Returns 1; 0 when what was there already has gone meanwhile; -1 when nobody waits for it.
+ */
+const storePiecesLua = `
+if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('UNLINK', KEYS[1])
+  return -1
+end
+if redis.call('HLEN', KEYS[1]) < tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if KEYS[3] then
+  redis.call('SADD', KEYS[3], ARGV[3])
+  redis.call('PEXPIRE', KEYS[3], ARGV[1])
+end
+return 1`
+
+const storePieces = script(storePiecesLua, Number)
+
+/** What the pieces of an outcome are entered with. */
+interface OutcomeEntry {
+  readonly name: string
+  readonly keys: readonly string[]
+}
+
+export class PieceStore {
+  readonly #link: RedisLink
+  readonly #pool: PoolKeys
+  readonly #isNear: boolean
+
+  constructor(link: RedisLink, pool: PoolKeys) {
+    this.#link = link
+    this.#pool = pool
+    this.#isNear = isNear(link.descriptor)
+  }
+
+  /** Stores the payload of a chunk that is about to be added. To do it again is harmless. */
+  async putPayload(jobId: string, payload: BlobsPayload): Promise<void> {
+    await this.#put(this.#pool.payload(jobId), payload)
+  }
+
+  /** Undefined when a piece is missing. @throws ProtocolError when it is damaged. */
+  getPayload(jobId: string): Promise<BlobsPayload | undefined> {
+    return this.#get(this.#pool.payload(jobId))
+  }
+
+  /** Removes the payload of a chunk that was never added. */
+  async dropPayload(jobId: string): Promise<void> {
+    await this.#link.client.unlink(this.#pool.payload(jobId))
+  }
+
+  /** Stores what is large in an outcome; returns the name that it is found under, undefined when nobody waits for it. */
+  async putOutcome(jobId: string, payload: BlobsPayload): Promise<string | undefined> {
+    const clientId = parseChunkId(jobId)?.clientId ?? ''
+    const name = randomId()
+    const keys = [this.#pool.results(clientId), this.#pool.outcomes(clientId)]
+    const entry = { name: `${jobId}:${name}`, keys }
+    return (await this.#put(this.#pool.outcome(entry.name), payload, entry)) ? name : undefined
+  }
+
+  /** Undefined when a piece is missing. @throws ProtocolError when it is damaged. */
+  getOutcome(jobId: string, name: string): Promise<BlobsPayload | undefined> {
+    return this.#get(this.#pool.outcome(`${jobId}:${name}`))
+  }
+
+  /** It has been read, or nobody will. */
+  dropOutcome(jobId: string, name: string): Promise<void> {
+    return this.#dropOutcomes(parseChunkId(jobId)?.clientId ?? '', [`${jobId}:${name}`])
+  }
+
+  /** Renews the time to live of a client's outcomes that are waited for, and removes the others. */
+  async renewOutcomes(clientId: string, isWanted: (jobId: string) => boolean): Promise<void> {
+    const entries = await this.#link.client.smembers(this.#pool.outcomes(clientId))
+    if (entries.length === 0) return
+    const wanted = entries.filter((entry) => isWanted(entry.slice(0, entry.lastIndexOf(':'))))
+    const pipeline = this.#link.client.pipeline()
+    for (const entry of wanted) pipeline.pexpire(this.#pool.outcome(entry), keyLife)
+    await pipeline.pexpire(this.#pool.outcomes(clientId), keyLife).exec()
+    const kept = new Set(wanted)
+    await this.#dropOutcomes(
+      clientId,
+      entries.filter((entry) => !kept.has(entry)),
+    )
+  }
+
+  /** Removes all outcomes of a client that is gone. */
+  async removeOutcomes(clientId: string): Promise<void> {
+    await this.#dropOutcomes(clientId, await this.#link.client.smembers(this.#pool.outcomes(clientId)))
+  }
+
+  async #dropOutcomes(clientId: string, entries: readonly string[]): Promise<void> {
+    if (entries.length === 0) return
+    const hashes = entries.map((entry) => this.#pool.outcome(entry))
+    await this.#link.client
+      .multi()
+      .unlink(...hashes)
+      .srem(this.#pool.outcomes(clientId), ...entries)
+      .exec()
+  }
+
+  /** False when nobody waits for it. What was stored is stored again when it has expired meanwhile: Redis was away. */
+  async #put(key: string, payload: BlobsPayload, entry?: OutcomeEntry): Promise<boolean> {
+    for (;;) {
+      const stored = await this.#putOnce(key, payload, entry)
+      if (stored !== 0) return stored === 1
+    }
+  }
+
+  async #putOnce(key: string, payload: BlobsPayload, entry: OutcomeEntry | undefined): Promise<number> {
+    const directory = formatDirectory(payload)
+    const keys = [key, ...(entry?.keys ?? [])]
+    let fields: (string | Buffer)[] = [headField, formatHead(piecesHead(directory, payload))]
+    let there = 0
+    let count = 0
+    const send = async (): Promise<number> => {
+      const args = [keyLife, there, entry?.name ?? '', ...fields]
+      there += fields.length / 2
+      fields = []
+      return await storePieces(this.#link.client, keys, args)
+    }
+    for (const piece of cutPieces(payload, directory)) {
+      fields.push(String(count++), this.#isNear ? piece : await compressPiece(piece))
+      if (count % batch !== 0) continue
+      const stored = await send()
+      if (stored !== 1) return stored
+    }
+    return fields.length > 0 ? await send() : 1
+  }
+
+  async #get(key: string): Promise<BlobsPayload | undefined> {
+    const { client } = this.#link
+    // The head and the first pieces come together: most have no more.
+    const [head, ...first] = await client.hmgetBuffer(key, headField, ...names(0, batch))
+    if (!head) return undefined
+    const facts = parseHead(head.toString())
+    const count = pieceCount(facts)
+    const joiner = new PieceJoiner(facts)
+    let pieces: Promise<(Buffer | null)[]> = Promise.resolve(first.slice(0, count))
+    for (let at = 0; at < count; at += batch) {
+      const come = await pieces
+      const next = at + batch
+      // The next ones are on their way while these are put in their places.
+      if (next < count) pieces = client.hmgetBuffer(key, ...names(next, Math.min(next + batch, count)))
+      pieces.catch(() => undefined)
+      for (const piece of come) {
+        if (piece === null) return undefined
+        await joiner.add(piece)
+      }
+    }
+    return joiner.end()
+  }
+}
+
+const names = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => String(from + i))
+
+/** What the keys of a chunk are called behind the queue's prefix: its hash, and its pieces where it has any. */
+export function keysOfChunk({ jobId, parts }: { readonly jobId: string; readonly parts?: unknown }): string[] {
+  return parts === undefined ? [jobId] : [jobId, `${jobId}${partsSuffix}`]
+}
