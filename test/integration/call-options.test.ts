@@ -224,6 +224,7 @@ test.each([
   [{ onProgress: 1 }, TypeError],
   [{ bufferSize: 4 }, TypeError],
   [{ timeOut: 4 }, TypeError],
-])('refuses %j at the call', (options, type) => {
-  expect(() => pool.map(math.square, [1], options as never)).toThrow(type)
+])('refuses %j at the call', async (options, type) => {
+  expect(() => pool.mapAsync(math.square, [1], options as never)).toThrow(type)
+  await expect(pool.map(math.square, [1], options as never)).rejects.toThrow(type)
 })

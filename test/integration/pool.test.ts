@@ -119,12 +119,12 @@ describe('map and starmap', () => {
     expect(await pool.map(math.failOn, [1, 3].map(bad))).toEqual([1, 3])
   })
 
-  test('throw what the input throws', () => {
+  test('reject with what the input throws', async () => {
     const broken = function* () {
       yield 1
       throw new Error('no more input')
     }
-    expect(() => pool.map(math.square, broken())).toThrow('no more input')
+    await expect(pool.map(math.square, broken())).rejects.toThrow('no more input')
   })
 })
 
@@ -183,10 +183,10 @@ test('AsyncResult: not ready, not in time, then ready', async () => {
 describe('the end of a pool', () => {
   test('close and join: what was submitted runs, nothing more is taken', async () => {
     const closed = new Pool(1)
-    expect(() => closed.join()).toThrow(new PoolStateError('Pool is still running'))
+    await expect(closed.join()).rejects.toThrow(new PoolStateError('Pool is still running'))
     const result = closed.mapAsync(math.square, [1, 2, 3], 1)
     closed.close()
-    expect(() => closed.apply(math.none)).toThrow(new PoolStateError('Pool not running'))
+    await expect(closed.apply(math.none)).rejects.toThrow(new PoolStateError('Pool not running'))
     expect(() => closed.imap(math.square, [])).toThrow(new PoolStateError('Pool not running'))
     await closed.join()
     expect(result.ready()).toBe(true)
@@ -208,7 +208,7 @@ describe('the end of a pool', () => {
     await expect(pending).rejects.toThrow(PoolTerminatedError)
     await gone
     await terminated.join()
-    expect(() => terminated.map(math.square, [])).toThrow('Pool not running')
+    await expect(terminated.map(math.square, [])).rejects.toThrow('Pool not running')
   })
 
   test.each([

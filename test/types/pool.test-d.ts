@@ -160,6 +160,37 @@ describe('mistakes', () => {
     new Pool('2')
   })
 
+  test('options in the place of kwds', () => {
+    // @ts-expect-error
+    void pool.apply(tasks.nothing, [], { timeout: 300 })
+    // @ts-expect-error
+    void pool.apply(tasks.square, [1], { retries: 1, signal: AbortSignal.abort() })
+    // @ts-expect-error
+    pool.applyAsync(tasks.square, [1], { callback: (value: number) => value })
+    // @ts-expect-error
+    pool.applyAsync(tasks.square, [1], { errorCallback: () => undefined, more: 1 })
+    // @ts-expect-error
+    pool.applyAsync(tasks.square, [1], {}, (value: number) => value)
+    // @ts-expect-error
+    pool.mapAsync(tasks.square, [1], 1, (value: number[]) => value)
+    // @ts-expect-error
+    new Pool(4, tasks.nothing, [])
+    // @ts-expect-error
+    void pool.join(5000)
+    expectTypeOf(pool.apply(tasks.nothing, [], {})).toEqualTypeOf<Promise<undefined>>()
+    expectTypeOf(pool.apply(tasks.nothing, [], { timeout: 3 }, {})).toEqualTypeOf<Promise<undefined>>()
+    expectTypeOf(pool.apply(tasks.square, [1], undefined, { timeout: 3 })).toEqualTypeOf<Promise<number>>()
+  })
+
+  test('options of another library in a connection', () => {
+    // @ts-expect-error
+    new Pool({ connection: { url: 'redis://localhost' } })
+    // @ts-expect-error
+    new Pool({ connection: { socket: { host: 'localhost' } } })
+    // @ts-expect-error
+    new Pool({ connection: new URL('redis://localhost') })
+  })
+
   test('an async input of map', () => {
     async function* numbers() {
       yield 1
@@ -171,5 +202,11 @@ describe('mistakes', () => {
   test('what is no task function in defineTasks', () => {
     // @ts-expect-error
     defineTasks('file:///tasks.js', 'tasks', { five: 5 })
+    // @ts-expect-error
+    defineTasks('file:///tasks.js', 'tasks', { perhaps: undefined as undefined | ((x: number) => number) })
+    // @ts-expect-error
+    defineTasks('file:///tasks.js', 'tasks')
+    // @ts-expect-error
+    defineTasks(new URL('file:///tasks.js'), 'tasks', {})
   })
 })

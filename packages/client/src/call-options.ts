@@ -1,5 +1,5 @@
 /** The options of a Pool's calls, and their checks. None is accepted and ignored. */
-import { type CallHeader, describe, knownOptions, milliseconds, wholeNumber } from '@poolmq/shared'
+import { type CallHeader, describe, knownOptions, milliseconds, type TaskFunction, wholeNumber } from '@poolmq/shared'
 import type { Callbacks } from './calls/callback-queue.js'
 
 /** How far a call is. */
@@ -89,18 +89,40 @@ export interface ParsedOptions extends CallOptions, Callbacks<never> {
 }
 
 const everyCall = ['signal', 'timeout', 'retries', 'retryDelay', 'retryIf', 'priority', 'onProgress']
-const callbacks = ['callback', 'errorCallback']
+export const callbackNames = ['callback', 'errorCallback'] as const
 
 /** The options that each method knows. */
 const known: Record<string, readonly string[]> = {
   apply: everyCall,
-  applyAsync: [...everyCall, ...callbacks],
+  applyAsync: [...everyCall, ...callbackNames],
   map: [...everyCall, 'chunkSize'],
-  mapAsync: [...everyCall, 'chunkSize', ...callbacks],
+  mapAsync: [...everyCall, 'chunkSize', ...callbackNames],
   starmap: [...everyCall, 'chunkSize'],
-  starmapAsync: [...everyCall, 'chunkSize', ...callbacks],
+  starmapAsync: [...everyCall, 'chunkSize', ...callbackNames],
   imap: [...everyCall, 'chunkSize', 'bufferSize'],
 }
+
+export const optionsOf = (method: string): readonly string[] => known[method] ?? (known.imap as readonly string[])
+
+/** The options of all methods. */
+export const optionNames: ReadonlySet<string> = new Set(Object.values(known).flat())
+
+/** The options of all methods. */
+export type OptionName = keyof ApplyAsyncOptions<never> | keyof ImapOptions
+
+/** Why options are not taken for kwds: the compiler's message quotes it. */
+export interface OptionsInPlaceOfKwds {
+  readonly 'options are the fourth argument: (task, args, undefined, options)': never
+}
+
+/** What is kwds and nothing else: the third argument of `apply`, where options would be given to the task. */
+export type Kwds<K extends object> = [keyof K] extends [never]
+  ? K
+  : [keyof K] extends [OptionName]
+    ? OptionsInPlaceOfKwds
+    : K extends { callback: TaskFunction } | { errorCallback: TaskFunction } | { onProgress: TaskFunction }
+      ? OptionsInPlaceOfKwds
+      : K
 
 /** Timers take no more; it is 24 days. */
 const longestTimeout = 2 ** 31 - 10_000
@@ -118,7 +140,12 @@ const leastUrgent = 2 ** 21 - 1
 export function parseCallOptions(method: string, given: unknown): ParsedOptions {
   const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as ParsedOptions
   if (given === undefined) return {}
-  knownOptions(method, options, known[method] ?? (known.imap as readonly string[]))
+  for (const name of callbackNames) {
+    if (options[name] === undefined || optionsOf(method).includes(name)) continue
+    const other = method.startsWith('i') ? 'iterate over its results' : `await its result, or use ${method}Async`
+    throw new TypeError(`${method} has no ${name}; ${other}`)
+  }
+  knownOptions(method, options, optionsOf(method))
   const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
   // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
   const isAuto = chunkSize === 'auto' && method.startsWith('i')
@@ -144,7 +171,7 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
   }
-  for (const name of [...callbacks, 'onProgress'] as const) {
+  for (const name of [...callbackNames, 'onProgress'] as const) {
     const callback = (options as Record<string, unknown>)[name]
     if (callback !== undefined && typeof callback !== 'function') {
       throw new TypeError(`${name} must be a function, got ${describe(callback)}`)

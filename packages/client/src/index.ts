@@ -13,6 +13,7 @@ export {
   isWorker,
   ModuleError,
   NestedPoolError,
+  type NotATask,
   PoolError,
   type PoolErrorOptions,
   PoolStateError,
@@ -22,6 +23,7 @@ export {
   registerErrors,
   type Task,
   type TaskFunction,
+  type TaskFunctions,
   type TaskRef,
   type TaskRefs,
   type Tasks,
@@ -46,8 +48,11 @@ export type {
   ApplyOptions,
   CallOptions,
   ImapOptions,
+  Kwds,
   MapAsyncOptions,
   MapOptions,
+  OptionName,
+  OptionsInPlaceOfKwds,
   Progress,
 } from './call-options.js'
 export { AsyncResult } from './calls/async-result.js'

@@ -140,10 +140,5 @@ function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['in
     if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
     return undefined
   }
-  try {
-    return { task: taskInfo(initializer).id, args: encodeValue(initArgs ?? [], 'initArgs') }
-  } catch (error) {
-    if (error instanceof TypeError) error.message = `initializer: ${error.message}`
-    throw error
-  }
+  return { task: taskInfo(initializer, 'initializer').id, args: encodeValue(initArgs ?? [], 'initArgs') }
 }

@@ -1,6 +1,7 @@
 /**
- * `Pool`: the surface of Python's `multiprocessing.pool.Pool`. It keeps Python's states and the order of its checks,
- * which throw at the call, and leaves the work to pool-engine.ts.
+ * `Pool`: the surface of Python's `multiprocessing.pool.Pool`. It keeps Python's states and the order of its checks, and
+ * leaves the work to pool-engine.ts. What a check finds is thrown at the call by the methods that give a handle or an
+ * iterator; those that give a promise reject, whatever it is.
  *
  *   map(task, items)
  *     → chunker: chunks, each encoded once        → pool-engine: an open call, its chunks
@@ -8,7 +9,6 @@
  *     → result-reader: outcomes from the stream   → collector: the call's value → callbacks → AsyncResult
  */
 import {
-  describe,
   isWorker,
   NestedPoolError,
   PoolStateError,
@@ -18,12 +18,15 @@ import {
   taskInfo,
 } from '@poolmq/shared'
 import { type CallInfo, currentTask, type HostInfo, type PoolStats } from '@poolmq/worker'
+import { parseApply, parseMap, toArray, toInput } from './call-arguments.js'
 import {
   type ApplyAsyncOptions,
   type ApplyOptions,
   type ImapOptions,
+  type Kwds,
   type MapAsyncOptions,
   type MapOptions,
+  type OptionsInPlaceOfKwds,
   type ParsedOptions,
   parseCallOptions,
 } from './call-options.js'
@@ -54,7 +57,14 @@ export class Pool {
    * @throws RangeError, TypeError for options that are out of range or of a wrong type; ConnectionError for an address
    *   of Redis that cannot be one. That Redis does not answer shows in the calls, within 5 s.
    */
-  constructor(options?: number | PoolOptions) {
+  constructor(options?: number | PoolOptions)
+  constructor(options?: number | PoolOptions, ...extra: unknown[]) {
+    if (extra.length > 0) {
+      const form = 'new Pool({ processes, initializer, initArgs, maxTasksPerChild })'
+      throw new TypeError(
+        `${this.constructor.name} takes one argument, got ${extra.length + 1}; options go together: ${form}`,
+      )
+    }
     const parsed = parsePoolOptions(options, this.threads)
     refuseInWorkerModule()
     this.#engine = new PoolEngine(parsed)
@@ -71,8 +81,11 @@ export class Pool {
    *
    * @param task - a task made by `defineTasks` or `taskRefs`.
    * @param args - its arguments.
-   * @param kwds - an object that is passed as one more, last argument: Python's keyword arguments.
-   * @throws PoolStateError at the call when the pool is closed or terminated. The promise rejects with the task's error.
+   * @param kwds - an object that is passed as one more, last argument: Python's keyword arguments. One whose keys are all
+   *   names of options is taken for options in the wrong place, and refused, unless options follow.
+   * @param options - {@link ApplyOptions}.
+   * @returns a promise that rejects with the task's error; with PoolStateError when the pool is closed or terminated, with
+   *   TypeError or RangeError for wrong arguments. It never throws at the call.
    */
   apply<A extends unknown[], R>(task: TaskRef<(...args: A) => R>, ...call: ApplyArguments<A>): Promise<Awaited<R>>
   apply<A extends unknown[], R>(
@@ -84,17 +97,23 @@ export class Pool {
   apply<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
     args: A,
-    kwds: K,
-    options?: ApplyOptions,
+    kwds: K extends Kwds<K> ? K : OptionsInPlaceOfKwds,
   ): Promise<Awaited<R>>
-  apply(task: TaskRef<TaskFunction>, args?: unknown[], kwds?: object, options?: ApplyOptions): Promise<unknown> {
-    return this.#apply('apply', task, args, kwds, options).get()
+  apply<A extends unknown[], K extends object, R>(
+    task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
+    args: A,
+    kwds: K,
+    options: ApplyOptions,
+  ): Promise<Awaited<R>>
+  async apply(task: TaskRef<TaskFunction>, ...call: unknown[]): Promise<unknown> {
+    return this.#apply('apply', task, call).get()
   }
 
   /**
    * As `apply`, without waiting. Python: `apply_async(func, args, kwds, callback, error_callback)`.
    *
    * @param options - `callback`, `errorCallback`, and {@link ApplyOptions}.
+   * @throws at the call: PoolStateError when the pool is closed or terminated, TypeError, RangeError for wrong arguments.
    */
   applyAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
@@ -109,16 +128,16 @@ export class Pool {
   applyAsync<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
     args: A,
-    kwds: K,
-    options?: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
+    kwds: K extends Kwds<K> ? K : OptionsInPlaceOfKwds,
   ): AsyncResult<Awaited<R>>
-  applyAsync(
-    task: TaskRef<TaskFunction>,
-    args?: unknown[],
-    kwds?: object,
-    options?: ApplyAsyncOptions<never>,
-  ): AsyncResult<unknown> {
-    return this.#apply('applyAsync', task, args, kwds, options)
+  applyAsync<A extends unknown[], K extends object, R>(
+    task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
+    args: A,
+    kwds: K,
+    options: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
+  ): AsyncResult<Awaited<R>>
+  applyAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown> {
+    return this.#apply('applyAsync', task, call)
   }
 
   /**
@@ -128,23 +147,31 @@ export class Pool {
    *
    * @param items - any iterable; for async ones and for inputs that do not fit in memory there is {@link Pool.imap}.
    * @param options - the chunk size, or {@link MapOptions}.
-   * @throws PoolStateError at the call when the pool is closed or terminated; TypeError, RangeError for wrong arguments.
+   * @returns a promise that rejects with the first error; with PoolStateError when the pool is closed or terminated, with
+   *   TypeError or RangeError for wrong arguments, with what the input throws. It never throws at the call.
    */
   map<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>>,
     options?: number | MapOptions,
-  ): Promise<Awaited<R>[]> {
-    return this.#map('map', task, items, options).get() as Promise<Awaited<R>[]>
+  ): Promise<Awaited<R>[]>
+  async map(task: TaskRef<TaskFunction>, ...call: unknown[]): Promise<unknown[]> {
+    return this.#map('map', task, call).get()
   }
 
-  /** As {@link Pool.map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`. */
+  /**
+   * As {@link Pool.map}, without waiting. Python: `map_async(func, iterable, chunksize, callback, error_callback)`.
+   *
+   * @throws at the call: PoolStateError when the pool is closed or terminated, TypeError, RangeError for wrong arguments,
+   *   what the input throws.
+   */
   mapAsync<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
-  ): AsyncResult<Awaited<R>[]> {
-    return this.#map('mapAsync', task, items, options) as AsyncResult<Awaited<R>[]>
+  ): AsyncResult<Awaited<R>[]>
+  mapAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown[]> {
+    return this.#map('mapAsync', task, call)
   }
 
   /** As {@link Pool.map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
@@ -152,17 +179,19 @@ export class Pool {
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>>,
     options?: number | MapOptions,
-  ): Promise<Awaited<R>[]> {
-    return this.#map('starmap', task, items, options).get() as Promise<Awaited<R>[]>
+  ): Promise<Awaited<R>[]>
+  async starmap(task: TaskRef<TaskFunction>, ...call: unknown[]): Promise<unknown[]> {
+    return this.#map('starmap', task, call).get()
   }
 
-  /** As {@link Pool.starmap}, without waiting. Python: `starmap_async(…)`. */
+  /** As {@link Pool.starmap}, without waiting; throws at the call as {@link Pool.mapAsync} does. Python: `starmap_async(…)`. */
   starmapAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
-  ): AsyncResult<Awaited<R>[]> {
-    return this.#map('starmapAsync', task, items, options) as AsyncResult<Awaited<R>[]>
+  ): AsyncResult<Awaited<R>[]>
+  starmapAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown[]> {
+    return this.#map('starmapAsync', task, call)
   }
 
   /**
@@ -171,13 +200,15 @@ export class Pool {
    *
    * @param items - any iterable or async iterable, also an endless one: it is read no further than `bufferSize` allows.
    * @param options - the chunk size, or {@link ImapOptions}.
+   * @throws at the call: PoolStateError when the pool is closed or terminated, TypeError, RangeError for wrong arguments.
    */
   imap<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
     options?: number | 'auto' | ImapOptions,
-  ): ImapResults<Awaited<R>> {
-    return this.#imap('imap', task, items, options)
+  ): ImapResults<Awaited<R>>
+  imap(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
+    return this.#imap('imap', task, call)
   }
 
   /** As {@link Pool.imap}, in the order of completion. Python: `imap_unordered(func, iterable, chunksize)`. */
@@ -185,8 +216,9 @@ export class Pool {
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
     options?: number | 'auto' | ImapOptions,
-  ): ImapResults<Awaited<R>> {
-    return this.#imap('imapUnordered', task, items, options)
+  ): ImapResults<Awaited<R>>
+  imapUnordered(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
+    return this.#imap('imapUnordered', task, call)
   }
 
   /** {@link Pool.imap} with items that are argument lists. Python has no such method; it is often asked for. */
@@ -194,8 +226,9 @@ export class Pool {
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
     options?: number | 'auto' | ImapOptions,
-  ): ImapResults<Awaited<R>> {
-    return this.#imap('istarmap', task, items, options)
+  ): ImapResults<Awaited<R>>
+  istarmap(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
+    return this.#imap('istarmap', task, call)
   }
 
   /** {@link Pool.imapUnordered} with items that are argument lists. */
@@ -203,8 +236,9 @@ export class Pool {
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
     options?: number | 'auto' | ImapOptions,
-  ): ImapResults<Awaited<R>> {
-    return this.#imap('istarmapUnordered', task, items, options)
+  ): ImapResults<Awaited<R>>
+  istarmapUnordered(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
+    return this.#imap('istarmapUnordered', task, call)
   }
 
   /** No more work is taken; what was submitted still runs. Python: `close()`. */
@@ -217,18 +251,23 @@ export class Pool {
   /**
    * Waits until all work is done and the worker processes have ended. Python: `join()`.
    *
-   * @throws PoolStateError at the call while the pool is running: call `close()` or `terminate()` first.
+   * @returns a promise that rejects with PoolStateError while the pool is running: call `close()` or `terminate()` first.
    */
-  join(): Promise<void> {
+  join(): Promise<void>
+  async join(...given: unknown[]): Promise<void> {
     if (this.#state === 'RUN') throw new PoolStateError('Pool is still running')
-    return this.#join()
+    if (given.length > 0) throw new TypeError('join takes no argument; to end the work after a time, call terminate()')
+    for (const feeder of this.#feeders) feeder.joined()
+    await this.#engine.calls.idle()
+    forgetPool(this.#engine)
+    await this.#engine.shutdown('drain')
   }
 
   /**
    * Stops at once: waiting chunks are removed, running tasks are stopped, pending results reject with
    * PoolTerminatedError. Python: `terminate()`. Resolves when the worker processes have ended.
    */
-  terminate(): Promise<void> {
+  async terminate(): Promise<void> {
     this.#state = 'TERMINATE'
     for (const feeder of this.#feeders) feeder.stop()
     this.#engine.failAll(new PoolTerminatedError())
@@ -264,46 +303,26 @@ export class Pool {
     return `<${this.constructor.name} state=${this.#state} pool_size=${this.#engine.size}>`
   }
 
-  async #join(): Promise<void> {
-    for (const feeder of this.#feeders) feeder.joined()
-    await this.#engine.calls.idle()
-    forgetPool(this.#engine)
-    await this.#engine.shutdown('drain')
-  }
-
   #checkRunning(): void {
     if (this.#state !== 'RUN') throw new PoolStateError('Pool not running')
   }
 
-  #apply(
-    method: string,
-    task: TaskRef<TaskFunction>,
-    args: unknown[] = [],
-    kwds: object | undefined,
-    given: ApplyAsyncOptions<never> | undefined,
-  ): AsyncResult<unknown> {
+  #apply(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): AsyncResult<unknown> {
     this.#checkRunning()
     const info = taskInfo(task)
-    if (!Array.isArray(args)) throw new TypeError(`args must be an array of arguments, got ${describe(args)}`)
-    if (kwds !== undefined && (typeof kwds !== 'object' || kwds === null)) {
-      throw new TypeError(`kwds must be an object, got ${describe(kwds)}`)
-    }
+    const { args, options: given } = parseApply(method, call)
     const options = parseCallOptions(method, given)
-    const chunk = encodeCall(kwds === undefined ? args : [...args, kwds])
+    const chunk = encodeCall(args)
     const callback = options.callback as ((value: unknown) => unknown) | undefined
     const one = { ...options, callback: callback && (([value]: unknown[]) => callback(value)) }
     const kind = { method, mode: 'each', spread: true } as const
     return startMap(this, this.#engine, info, kind, [chunk], one as ParsedOptions, ([value]) => value)
   }
 
-  #map(
-    method: string,
-    task: TaskRef<TaskFunction>,
-    items: Iterable<unknown>,
-    given: number | MapAsyncOptions<never> | undefined,
-  ): AsyncResult<unknown[]> {
+  #map(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): AsyncResult<unknown[]> {
     this.#checkRunning()
     const info = taskInfo(task)
+    const { items, options: given } = parseMap(method, call)
     const input = toArray(method, items)
     const options = parseCallOptions(method, given)
     const size = (options.chunkSize as number | undefined) ?? defaultChunkSize(input.length, this.#engine.workers)
@@ -313,14 +332,10 @@ export class Pool {
     return startMap(this, this.#engine, info, kind, chunks, options, (values) => values)
   }
 
-  #imap<R>(
-    method: string,
-    task: TaskRef<TaskFunction>,
-    items: Iterable<unknown> | AsyncIterable<unknown>,
-    given: number | 'auto' | ImapOptions | undefined,
-  ): ImapResults<R> {
+  #imap<R>(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): ImapResults<R> {
     this.#checkRunning()
     const info = taskInfo(task)
+    const { items, options: given } = parseMap(method, call)
     const options = parseCallOptions(method, given)
     const input = toInput(method, items)
     const kind = { method, spread: method.startsWith('istar'), ordered: !method.endsWith('Unordered') }
@@ -336,21 +351,4 @@ function refuseInWorkerModule(): void {
       'own, or make the Pool only where isWorker() is false. Where a bundler has put both into one file, let it keep ' +
       'the task module apart: an entry of its own, with code splitting',
   )
-}
-
-/** The whole input, read now: later changes of it are not seen. */
-function toArray(method: string, items: unknown): unknown[] {
-  if (Array.isArray(items)) return items
-  if (typeof (items as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') {
-    return Array.from(items as Iterable<unknown>)
-  }
-  throw new TypeError(`${method}: items must be iterable, got ${describe(items)}`)
-}
-
-function toInput(method: string, items: unknown): Iterable<unknown> | AsyncIterable<unknown> {
-  const input = items as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
-  if (typeof input?.[Symbol.asyncIterator] === 'function' || typeof input?.[Symbol.iterator] === 'function') {
-    return input as Iterable<unknown>
-  }
-  throw new TypeError(`${method}: items must be iterable or async iterable, got ${describe(items)}`)
 }

@@ -32,7 +32,20 @@ export interface TaskRef<F extends TaskFunction> {
 export type Task<F extends TaskFunction> = F & TaskRef<F>
 
 /** The tasks of a namespace, by key. */
-export type Tasks<T extends Record<string, TaskFunction>> = { readonly [K in keyof T]: Task<T[K]> }
+export type Tasks<T> = { readonly [K in keyof T]: Task<Extract<T[K], TaskFunction>> }
+
+/** Why something is not taken for a task: the compiler's message quotes it. */
+export interface NotATask {
+  readonly 'a task must be a function': never
+}
+
+/**
+ * What {@link defineTasks} takes: functions. It says nothing of their parameters, so that one without a type is an error
+ * under `strict`; what a constraint to functions would tell of them is `any`.
+ */
+export type TaskFunctions<T> = {
+  readonly [K in keyof T]: unknown extends T[K] ? unknown : T[K] extends TaskFunction ? unknown : NotATask
+}
 
 /** References to the tasks of a namespace, by key. */
 export type TaskRefs<T extends Record<string, TaskFunction>> = {
@@ -56,19 +69,20 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
  * export const math = defineTasks(import.meta.url, 'math', { square: (x: number) => x * x })
  * ```
  */
-export function defineTasks<const T extends Record<string, TaskFunction>>(
+export function defineTasks<const T extends object>(
   module: string,
   namespace: string,
-  functions: T,
+  functions: T & TaskFunctions<T>,
 ): Tasks<T> {
-  const url = typeof module === 'string' && isAbsolute(module) ? pathToFileURL(module).href : module
-  if (typeof url !== 'string' || !URL.canParse(url)) {
-    throw new TypeError(
-      `defineTasks: the first argument must be import.meta.url (in CommonJS __filename), got ${String(url)}`,
-    )
-  }
+  const url = importable(module)
   if (typeof namespace !== 'string' || !namePattern.test(namespace)) {
     throw new TypeError(`defineTasks: the namespace must match ${namePattern}, got ${JSON.stringify(namespace)}`)
+  }
+  if (typeof functions !== 'object' || functions === null || Array.isArray(functions)) {
+    throw new TypeError(
+      `defineTasks: the third argument must be an object of functions, got ${kindOf(functions)}; write ` +
+        `defineTasks(import.meta.url, ${JSON.stringify(namespace)}, { name: fn })`,
+    )
   }
   const tasks: Record<string, TaskFunction> = {}
   for (const [key, fn] of functionsOf(functions)) {
@@ -76,11 +90,37 @@ export function defineTasks<const T extends Record<string, TaskFunction>>(
       throw new TypeError(`defineTasks: task names must match ${namePattern}, got ${JSON.stringify(key)}`)
     }
     if (typeof fn !== 'function') {
-      throw new TypeError(`defineTasks: ${namespace}.${key} must be a function, got ${typeof fn}`)
+      throw new TypeError(`defineTasks: ${namespace}.${key} must be a function, got ${kindOf(fn)}`)
     }
     tasks[key] = define({ id: `${namespace}.${key}`, url }, fn as TaskFunction, functions)
   }
   return Object.freeze(tasks) as Tasks<T>
+}
+
+/** The URL of the module that calls, given as a URL or as an absolute path. */
+function importable(module: unknown): string {
+  const isText = typeof module === 'string'
+  if (isText && isAbsolute(module)) return pathToFileURL(module).href
+  // A drive letter of Windows reads as a scheme.
+  if (isText && URL.canParse(module) && !/^[a-z]:/i.test(module)) return module
+  const hint =
+    module instanceof URL
+      ? '; write .href behind it'
+      : isText && namePattern.test(module)
+        ? `; it goes before the namespace: defineTasks(import.meta.url, ${JSON.stringify(module)}, { … })`
+        : isText
+          ? '; of a path, write pathToFileURL(path).href, with pathToFileURL from node:url'
+          : ''
+  const got = isText ? JSON.stringify(module) : kindOf(module)
+  throw new TypeError(
+    `defineTasks: the first argument must be import.meta.url (in CommonJS __filename), got ${got}${hint}`,
+  )
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  return value instanceof URL ? 'a URL object' : typeof value
 }
 
 /**
@@ -144,9 +184,10 @@ export function taskRefs<T extends Record<string, TaskFunction>>(namespace: stri
 /**
  * The id and the module of a task.
  *
+ * @param place - where it was given, for the message
  * @throws TypeError when `value` is not a task, saying how to define one.
  */
-export function taskInfo(value: unknown): TaskInfo {
+export function taskInfo(value: unknown, place?: string): TaskInfo {
   const info = (value as { [infoKey]?: TaskInfo } | null | undefined)?.[infoKey]
   if (info !== undefined) return info
   const what =
@@ -156,7 +197,7 @@ export function taskInfo(value: unknown): TaskInfo {
         ? 'null'
         : typeof value
   throw new TypeError(
-    `expected a task, got ${what}. Functions do not travel to other processes; name them in a module: ` +
+    `${place === undefined ? '' : `${place}: `}expected a task, got ${what}. Functions do not travel to other processes; name them in a module: ` +
       `export const tasks = defineTasks(import.meta.url, 'tasks', { name: fn }), and pass tasks.name`,
   )
 }

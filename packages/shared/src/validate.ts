@@ -35,10 +35,15 @@ export function poolName(value: unknown): string {
 export function knownOptions(what: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new TypeError(`${what}: unknown option ${JSON.stringify(key)}; known are ${known.join(', ')}`)
+      const meant = known.find((name) => plain(name) === plain(key))
+      const hint = meant === undefined ? `known are ${known.join(', ')}` : `it is called ${meant}`
+      throw new TypeError(`${what}: unknown option ${JSON.stringify(key)}; ${hint}`)
     }
   }
 }
+
+/** A name as Python or a typo has it: `chunk_size`, `chunksize`. */
+const plain = (name: string): string => name.replaceAll('_', '').toLowerCase()
 
 export function describe(value: unknown): string {
   if (value === null) return 'null'

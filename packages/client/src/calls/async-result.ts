@@ -1,5 +1,5 @@
 import { debuglog } from 'node:util'
-import { PoolStateError, TimeoutError } from '@poolmq/shared'
+import { describe, PoolStateError, TimeoutError } from '@poolmq/shared'
 
 /** Written with NODE_DEBUG=poolmq. */
 const debug = debuglog('poolmq')
@@ -65,7 +65,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
     if (this.#state.status !== 'pending') return
     if (timeout === undefined || timeout === Number.POSITIVE_INFINITY) return this.#settled
     if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
-      throw new TypeError(`timeout must be a number of milliseconds, got ${String(timeout)}`)
+      throw new TypeError(`timeout must be a number of milliseconds, got ${describe(timeout)}`)
     }
     if (timeout <= 0) return
     let timer: NodeJS.Timeout | undefined

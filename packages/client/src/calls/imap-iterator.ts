@@ -2,7 +2,7 @@
  * The results of `imap` and `imapUnordered`, one by one: Python's IMapIterator. Outcomes are per item whatever the chunk
  * size. It buffers what has arrived and is not yet taken; how much that can be is bounded by who feeds it (imap-feeder).
  */
-import { CancelledError, TimeoutError } from '@poolmq/shared'
+import { CancelledError, describe, TimeoutError } from '@poolmq/shared'
 import type { ChunkResult, Collector } from './call.js'
 
 type Item = { readonly value: unknown } | { readonly error: unknown }
@@ -71,7 +71,7 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
 
   next(timeout?: number): Promise<IteratorResult<T, undefined>> {
     if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout))) {
-      return Promise.reject(new TypeError(`timeout must be a number of milliseconds, got ${String(timeout)}`))
+      return Promise.reject(new TypeError(`timeout must be a number of milliseconds, got ${describe(timeout)}`))
     }
     // What is there is given at once: most results of a large chunk are.
     const item = this.#waiters.length === 0 ? this.#shift() : undefined

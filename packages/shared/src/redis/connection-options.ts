@@ -6,6 +6,7 @@
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { ConnectionError } from '../errors/errors.js'
 import type { ConnectionDescriptor } from './connection-descriptor.js'
+import { refuseForeign, refuseUnknown } from './connection-names.js'
 import { parseAddress, redact } from './redis-address.js'
 
 /** ioredis Cluster options, with the nodes to begin with. */
@@ -48,8 +49,10 @@ export function parseConnectionOption(option: ConnectionOption | ConnectionDescr
   }
   if (isDescriptor(option)) return option
   if (isClient(option)) return checkedClient(option)
+  refuseForeign(option)
   if ('cluster' in option) {
     const { cluster, ...options } = option
+    refuseUnknown(options, 'cluster', 'connection')
     if (!Array.isArray(cluster) || cluster.length === 0) {
       throw new TypeError('connection.cluster must be an array of at least one node, as { host, port }')
     }
@@ -57,6 +60,7 @@ export function parseConnectionOption(option: ConnectionOption | ConnectionDescr
     refuseUnusable(options.redisOptions ?? {}, 'connection.redisOptions')
     return { kind: 'cluster', nodes: cluster, options }
   }
+  refuseUnknown(option, 'server', 'connection')
   return { kind: 'server', options: checkedOptions(option as RedisOptions) }
 }
 
