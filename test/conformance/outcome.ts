@@ -34,6 +34,18 @@ export function thrown(call: () => unknown): Outcome {
   }
 }
 
+/**
+ * What the call itself is refused with: a rejection where the method gives a promise, else what it throws at once.
+ */
+export async function refused(call: () => unknown): Promise<Outcome> {
+  let returned: unknown
+  const answer = thrown(() => {
+    returned = call()
+    return returned
+  })
+  return returned instanceof Promise ? outcome(() => returned) : answer
+}
+
 /** The error itself, for a closer look; fails when there is none. */
 export async function caught(call: () => unknown): Promise<Error & { readonly [key: string]: unknown }> {
   try {

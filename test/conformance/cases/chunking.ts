@@ -2,7 +2,7 @@
 import { type Case, differs, ofType, same } from '../case.js'
 import type { AnyPool, Context } from '../context.js'
 import { deviation } from '../deviation.js'
-import { list, numeric, outcome, thrown } from '../outcome.js'
+import { list, numeric, outcome, refused, thrown } from '../outcome.js'
 import { range } from '../source.js'
 
 /** The first item of each chunk: when every item fails, it is the only one of its chunk that runs. */
@@ -62,7 +62,7 @@ export const chunking: readonly Case[] = [
     'chunking/empty-and-invalid',
     chunkSize,
     'no items and an invalid chunk size',
-    ({ pool, tasks }) => thrown(() => pool.map(tasks.sqr, [], 'a' as never)),
+    ({ pool, tasks }) => refused(() => pool.map(tasks.sqr, [], 'a' as never)),
     ofType('TypeError'),
   ),
   differs(
@@ -70,7 +70,7 @@ export const chunking: readonly Case[] = [
     chunkSize,
     'map with chunk size 0',
     async ({ pool, tasks }) => ({
-      map: thrown(() => pool.map(tasks.sqr, [1, 2, 3], 0)),
+      map: await refused(() => pool.map(tasks.sqr, [1, 2, 3], 0)),
       then: await outcome(() => pool.map(tasks.sqr, [4])),
     }),
     { map: ofType('RangeError'), then: { value: [16] } },
@@ -79,7 +79,7 @@ export const chunking: readonly Case[] = [
     'chunking/map-negative',
     chunkSize,
     'map with a negative chunk size',
-    ({ pool, tasks }) => thrown(() => pool.map(tasks.sqr, [1, 2, 3], -1)),
+    ({ pool, tasks }) => refused(() => pool.map(tasks.sqr, [1, 2, 3], -1)),
     ofType('RangeError'),
   ),
   differs(
@@ -87,7 +87,7 @@ export const chunking: readonly Case[] = [
     chunkSize,
     'starmap with chunk size 0',
     ({ pool, tasks }) =>
-      thrown(() =>
+      refused(() =>
         pool.starmap(
           tasks.mul,
           [
@@ -105,7 +105,7 @@ export const chunking: readonly Case[] = [
     'chunk size 0 among the options, and of the methods that do not wait',
     async ({ pool, tasks }) => ({
       imap: thrown(() => pool.imap(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
-      map: thrown(() => pool.map(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
+      map: await refused(() => pool.map(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
       mapAsync: thrown(() => pool.mapAsync(tasks.sqr, [1, 2, 3], { chunkSize: 0 })),
       starmapAsync: thrown(() => pool.starmapAsync(tasks.mul, [[1, 2]], { chunkSize: 0 })),
       then: await outcome(() => pool.map(tasks.sqr, [4], { chunkSize: 1 })),
@@ -122,11 +122,11 @@ export const chunking: readonly Case[] = [
     'chunking/map-fraction',
     chunkSize,
     'map with chunk size 1.5',
-    ({ pool, tasks }) => thrown(() => pool.map(tasks.sqr, [1, 2, 3], 1.5)),
+    ({ pool, tasks }) => refused(() => pool.map(tasks.sqr, [1, 2, 3], 1.5)),
     ofType('RangeError'),
   ),
   same('chunking/map-text', 'map with a text for the chunk size', ({ pool, tasks }) =>
-    thrown(() => pool.map(tasks.sqr, [1, 2, 3], '2' as never)),
+    refused(() => pool.map(tasks.sqr, [1, 2, 3], '2' as never)),
   ),
   differs(
     'chunking/map-text-then-join',
@@ -134,9 +134,9 @@ export const chunking: readonly Case[] = [
     'close and join after an invalid chunk size',
     async (context) => {
       const pool = context.makePool(2)
-      const refused = thrown(() => pool.map(context.tasks.sqr, [1, 2, 3], '2' as never))
+      const map = await refused(() => pool.map(context.tasks.sqr, [1, 2, 3], '2' as never))
       pool.close()
-      return { join: await outcome(() => pool.join()), refused }
+      return { join: await outcome(() => pool.join()), refused: map }
     },
     { join: { value: null }, refused: ofType('TypeError') },
   ),

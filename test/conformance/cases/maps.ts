@@ -1,7 +1,7 @@
 /** map, starmap and their async forms: inputs and outputs. */
 import { type Case, differs, same } from '../case.js'
 import { deviation } from '../deviation.js'
-import { numeric, outcome, thrown } from '../outcome.js'
+import { numeric, outcome, refused, thrown } from '../outcome.js'
 import { failingSource, range } from '../source.js'
 
 const pairs = (count: number) => range(count).map((n) => [n, count - 1 - n] as [number, number])
@@ -47,7 +47,7 @@ export const maps: readonly Case[] = [
   })),
   same('map/text', 'a text', ({ pool, tasks }) => outcome(() => pool.map(tasks.identity, 'pool'))),
   same('map/not-iterable', 'a number for the items', async ({ pool, tasks }) => ({
-    map: thrown(() => pool.map(tasks.sqr, 5 as never)),
+    map: await refused(() => pool.map(tasks.sqr, 5 as never)),
     then: await outcome(() => pool.map(tasks.sqr, [5])),
   })),
   same('map/generator-read-in-call', 'how far the input is read when mapAsync returns', async ({ pool, tasks }) => {

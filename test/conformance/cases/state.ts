@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type Case, same } from '../case.js'
 import type { AnyPool, Context } from '../context.js'
-import { list, outcome, thrown } from '../outcome.js'
+import { list, outcome, refused, thrown } from '../outcome.js'
 
 type Submit = (pool: AnyPool, tasks: Context['tasks']) => unknown
 
@@ -29,11 +29,11 @@ const matrix = Object.entries(submits).flatMap(([name, submit]) => [
   same(`state/running-${name}`, `a running pool and ${name}`, ({ pool, tasks }) => outcome(() => submit(pool, tasks))),
   same(`state/closed-${name}`, `a closed pool and ${name}`, async (context) => {
     const pool = await stopped(context, 'close')
-    return thrown(() => submit(pool, context.tasks))
+    return refused(() => submit(pool, context.tasks))
   }),
   same(`state/terminated-${name}`, `a terminated pool and ${name}`, async (context) => {
     const pool = await stopped(context, 'terminate')
-    return thrown(() => submit(pool, context.tasks))
+    return refused(() => submit(pool, context.tasks))
   }),
 ])
 
@@ -42,12 +42,12 @@ export const state: readonly Case[] = [
   same('state/closed-empty-input', 'a closed pool and no items', async (context) => {
     const pool = await stopped(context, 'close')
     const { sqr } = context.tasks
-    return { imap: thrown(() => pool.imap(sqr, [])), map: thrown(() => pool.map(sqr, [])) }
+    return { imap: thrown(() => pool.imap(sqr, [])), map: await refused(() => pool.map(sqr, [])) }
   }),
   same('state/closed-before-validation', 'a closed pool and an invalid chunk size', async (context) => {
     const pool = await stopped(context, 'close')
     const { sqr } = context.tasks
-    return { imap: thrown(() => pool.imap(sqr, [1], 0)), map: thrown(() => pool.map(sqr, [1], 'a' as never)) }
+    return { imap: thrown(() => pool.imap(sqr, [1], 0)), map: await refused(() => pool.map(sqr, [1], 'a' as never)) }
   }),
   same('state/closed-leaves-input', 'a closed pool and a generator', async (context) => {
     const pool = await stopped(context, 'close')
@@ -58,10 +58,10 @@ export const state: readonly Case[] = [
         yield x
       }
     }
-    return { map: thrown(() => pool.map(context.tasks.sqr, source())), taken: taken.length }
+    return { map: await refused(() => pool.map(context.tasks.sqr, source())), taken: taken.length }
   }),
   same('state/join-running', 'join of a running pool', async ({ pool, tasks }) => ({
-    join: thrown(() => pool.join()),
+    join: await refused(() => pool.join()),
     then: await outcome(() => pool.apply(tasks.sqr, [3])),
   })),
   same('state/close-twice', 'close, then close', async (context) => {
