@@ -5,6 +5,7 @@ import { ChunkStore, type NewChunk, orderStop, renewLease, sweepPool } from '@po
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js'
+import * as dropScripts from '../../packages/worker/dist/queue/drop-scripts.js'
 import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
 import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
 import { uniqueName } from '../support/pool-name.js'
@@ -90,7 +91,7 @@ const steps: Record<string, Step> = {
     },
     run: () => queue.take(token),
     scripts: ['take'],
-    leaves: ['active'],
+    leaves: [],
   },
   'taking one that was put off': {
     given: async () => {
@@ -218,7 +219,7 @@ const steps: Record<string, Step> = {
       await store.add([chunk(2), chunk(3, 1), chunk(0, 0, other), chunk(1, 1, other)])
     },
     run: () => store.dropWaiting(`${client}.`),
-    scripts: ['dropChunks'],
+    scripts: ['dropSlice'],
     leaves: ['wait', 'prioritized', id(0, other), id(1, other)],
   },
   'dropping all of one’s chunks from among others': {
@@ -227,8 +228,16 @@ const steps: Record<string, Step> = {
       await queue.take('another')
     },
     run: () => store.dropAll(`${client}.`),
-    scripts: ['dropChunks'],
+    scripts: ['dropSlice'],
     leaves: ['active', 'wait'],
+  },
+  'dropping most chunks of a long list': {
+    given: async () => {
+      for (let i = 0; i < 5; i++) await store.add(Array.from({ length: 600 }, (_, k) => chunk(600 * i + k)))
+    },
+    run: () => store.drop(Array.from({ length: 2999 }, (_, i) => id(i)).filter((_, i) => i % 1000 !== 0)),
+    scripts: ['dropChunks', 'thin'],
+    leaves: ['wait', id(0), id(1000)],
   },
   'dropping a chunk in hand': {
     given: () => held(chunk(0), chunk(1)),
@@ -275,7 +284,9 @@ test.each(Object.entries(steps))('%s leaves no key for ever', async (_what, { gi
 })
 
 test('and that is all of them', () => {
-  const scripts = Object.keys({ ...chunkScripts, ...poolScripts }).filter((name) => name !== 'script')
+  const scripts = Object.entries({ ...chunkScripts, ...dropScripts, ...poolScripts }).flatMap(([name, value]) =>
+    typeof value === 'function' && name !== 'script' ? [name] : [],
+  )
   const run = new Set(Object.values(steps).flatMap((step) => step.scripts))
   expect(scripts.filter((name) => !run.has(name))).toEqual([])
 })

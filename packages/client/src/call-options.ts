@@ -1,6 +1,7 @@
 /** The options of a Pool's calls, and their checks. None is accepted and ignored. */
 import { type CallHeader, describe, knownOptions, milliseconds, type TaskFunction, wholeNumber } from '@poolmq/shared'
 import type { Callbacks } from './calls/callback-queue.js'
+import { isAbortSignal } from './engine/abort-watch.js'
 
 /** How far a call is. */
 export interface Progress {
@@ -168,7 +169,7 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   if (retryIf !== undefined && (retryIf.length > mostNames || retryIf.some((name) => name.length > longestName))) {
     throw new RangeError(`retryIf must be at most ${mostNames} names of at most ${longestName} characters`)
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
   }
   for (const name of [...callbackNames, 'onProgress'] as const) {

@@ -31,7 +31,7 @@ export { currentTask, type TaskContext } from './process/task-context.js'
 export { type Client, expireKeys } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
 export { keysOfChunk, PieceStore } from './queue/piece-store.js'
-export { orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
+export { orderLife, orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
 export { type LiveHost, liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'
 

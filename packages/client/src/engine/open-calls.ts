@@ -70,6 +70,11 @@ export class OpenCalls {
     return id?.clientId === this.#clientId ? this.#calls.get(id.call)?.pending.get(id.index) : undefined
   }
 
+  /** The ids of all chunks that nothing has been heard of. */
+  *pendingIds(): Iterable<string> {
+    for (const call of this.#calls.values()) for (const chunk of call.pending.values()) yield chunk.jobId
+  }
+
   /** Hands an outcome to its call. A chunk can run twice (its host was lost after it had delivered): one counts. */
   hear(entry: OutcomeEntry): void {
     const id = parseChunkId(entry.jobId)

@@ -31,6 +31,7 @@ import type { EncodedChunk } from '../calls/chunker.js'
 import { PoolSession } from '../session/pool-session.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
+import { type AbortSignalLike, watchAbort } from './abort-watch.js'
 import { Breakdown } from './breakdown.js'
 import { Census } from './census.js'
 import { LocalWorkers } from './local-workers.js'
@@ -60,6 +61,8 @@ export class PoolEngine {
   readonly #breakdown = new Breakdown()
   readonly #pace: ReadingPace
   #nextCall = 0
+  /** Chunks of calls that have ended without them, until they are withdrawn. */
+  readonly #unwanted: string[] = []
   #shutdown: Promise<void> | undefined
 
   constructor(options: PoolEngineOptions) {
@@ -73,6 +76,7 @@ export class PoolEngine {
         for (const chunk of chunks) chunk.sent = true
       },
       (chunks, error) => this.#unsent(chunks, error),
+      (chunk) => this.calls.has(chunk.call),
     )
     // The worker processes first: their start takes longest.
     if (options.processes > 0) {
@@ -205,16 +209,12 @@ export class PoolEngine {
     )
   }
 
-  #cancelOn(signal: AbortSignal, call: Call): void {
+  #cancelOn(signal: AbortSignalLike, call: Call): void {
     const cancel = () => {
       this.calls.fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
     }
-    if (signal.aborted) {
-      queueMicrotask(cancel)
-      return
-    }
-    signal.addEventListener('abort', cancel, { once: true })
-    call.onEnd = () => signal.removeEventListener('abort', cancel)
+    if (signal.aborted) queueMicrotask(cancel)
+    else call.onEnd = watchAbort(signal, cancel)
   }
 
   /** What an onlooker asks of this client. */
@@ -239,9 +239,12 @@ export class PoolEngine {
 
   /** Those that wait are removed, those that run are stopped. */
   #removeChunks(call: Call): void {
-    this.#submitter.drop((chunk) => chunk.call === call)
-    if (this.#shutdown !== undefined) return
-    this.#session.then((session) => session.stopCall(call.number)).catch(() => undefined) // what could not be stopped runs in vain; its outcomes find no call
+    this.#submitter.drop(call.pending.size)
+    const isFirst = this.#unwanted.length === 0
+    for (const { jobId } of call.pending.values()) this.#unwanted.push(jobId)
+    if (!isFirst || this.#shutdown !== undefined) return
+    // Without a session there is nothing in Redis.
+    this.#session.then((session) => session.withdraw(this.#unwanted.splice(0))).catch(() => this.#unwanted.splice(0))
   }
 
   /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */
@@ -263,7 +266,7 @@ export class PoolEngine {
       this.#census.stop()
       if (session?.isLost === true) return await this.#local?.end('abandon')
       // First the lease: with it, every host knows that this client's chunks are nobody's.
-      await session?.release()
+      await session?.release([...this.#unwanted.splice(0), ...this.calls.pendingIds()])
       // Without Redis the local supervisor has never been told where it is, and waits; and of a pool that is broken
       // nobody waits for what still runs.
       await this.#local?.end(session === undefined || this.#breakdown.reason !== undefined ? 'stop' : how)

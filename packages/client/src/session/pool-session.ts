@@ -19,13 +19,14 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, orderStop, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
+import { ChunkStore, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
+import { Withdrawal } from './withdrawal.js'
 
 export interface PoolSessionOptions {
   readonly connection: ConnectionOption | undefined
@@ -62,6 +63,7 @@ export class PoolSession {
   readonly #pieces: PieceStore
   readonly #arrivals: Arrivals
   readonly #lease: ClientLease
+  readonly #withdrawal: Withdrawal
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
   #isLost = false
@@ -93,6 +95,7 @@ export class PoolSession {
       add,
       renewOutcomes,
     )
+    this.#withdrawal = new Withdrawal(link, keys, this.#store)
     this.#lease = new ClientLease({
       link,
       keys,
@@ -168,26 +171,27 @@ export class PoolSession {
     for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
   }
 
-  /** Removes the waiting chunks of a call, and has the running ones stopped on every host. */
-  async stopCall(number: number): Promise<void> {
-    const { keys, clientId } = this.#options
-    const call = `${clientId}.${number}`
-    await untilAnswered(() => orderStop(this.#link.client, [keys.stops], [call]))
-    await untilAnswered(() => this.#store.dropWaiting(`${call}.`))
+  /** Removes chunks that wait, and has those that run stopped on every host. */
+  withdraw(jobIds: Iterable<string>): void {
+    this.#withdrawal.add(jobIds)
   }
 
-  /** Gives the lease up: from now on this client's chunks are nobody's, and every host knows. */
-  async release(): Promise<void> {
+  /**
+   * Gives the lease up: from now on this client's chunks are nobody's, and every host knows.
+   *
+   * @param jobIds - those that may still be in Redis
+   */
+  async release(jobIds: Iterable<string>): Promise<void> {
     clearTimeout(this.#outage)
     this.#reconciler.stop()
-    const prefix = `${this.#options.clientId}.`
-    await within(
-      farewellLimit,
-      this.#lease
-        .release()
-        .then(() => this.#store.dropWaiting(prefix))
-        .then(() => this.#pieces.removeOutcomes(this.#options.clientId)),
-    )
+    const released = this.#lease
+      .release()
+      .then(() => {
+        this.#withdrawal.add(jobIds)
+        return this.#withdrawal.done()
+      })
+      .then(() => this.#pieces.removeOutcomes(this.#options.clientId))
+    await within(farewellLimit, released)
   }
 
   /**
@@ -205,7 +209,8 @@ export class PoolSession {
 
   async #sweep(isPrivate: boolean): Promise<void> {
     const { keys, clientId } = this.#options
-    await this.#store.dropAll(`${clientId}.`)
+    // To look through a named pool's queue would take as long as it is; of a private one all is this client's.
+    await (isPrivate ? this.#store.dropAll(`${clientId}.`) : this.#store.drop(this.#withdrawal.left, true))
     const counted = ['wait', 'active', 'prioritized', 'delayed']
     const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
     const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))

@@ -2,7 +2,7 @@
  * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
  * scripts name them; all keys of a pool share one hash slot.
  */
-import { keyLife, partsSuffix } from '@poolmq/shared'
+import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { serverNow } from './server-clock.js'
 
@@ -38,32 +38,6 @@ call('INCRBY', jobs, added)
 if call('HEXISTS', meta, 'paused') == 0 then call('ZADD', marker, 0, '0') end
 for _, key in ipairs(KEYS) do call('PEXPIRE', key, life) end
 return added`
-
-/**
- * Removes the chunks whose ids start with ARGV[2], in one pass over each list: removing them one by one would search the
- * list for each. KEYS: prioritized, delayed, then lists. ARGV: prefix of job keys, prefix of ids.
- */
-const dropChunksLua = `
-local prefix, idPrefix, dropped = ARGV[1], ARGV[2], 0
-local function ours(id) return string.sub(id, 1, #idPrefix) == idPrefix end
-local function forget(id) redis.call('UNLINK', prefix .. id, prefix .. id .. ':lock', prefix .. id .. '${partsSuffix}') dropped = dropped + 1 end
-for k = 1, 2 do
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[k], 0, -1)) do
-    if ours(id) then forget(id) redis.call('ZREM', KEYS[k], id) end
-  end
-end
-for k = 3, #KEYS do
-  local kept, found = {}, false
-  for _, id in ipairs(redis.call('LRANGE', KEYS[k], 0, -1)) do
-    if ours(id) then forget(id) found = true else kept[#kept + 1] = id end
-  end
-  if found then
-    redis.call('DEL', KEYS[k])
-    for from = 1, #kept, 5000 do redis.call('RPUSH', KEYS[k], unpack(kept, from, math.min(from + 4999, #kept))) end
-    redis.call('PEXPIRE', KEYS[k], ${keyLife})
-  end
-end
-return dropped`
 
 /**
  * Gives back a chunk that is held under ARGV[2], to be taken next, as BullMQ does; but it wakes a worker for a chunk with a
@@ -192,7 +166,6 @@ export function script<T>(lua: string, read: (reply: unknown) => T) {
 const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : [])
 
 export const addChunks = script(addChunksLua, Number)
-export const dropChunks = script(dropChunksLua, Number)
 export const putOff = script(putOffLua, Number)
 export const giveBack = script(giveBackLua, Number)
 export const dropHeld = script(dropHeldLua, Number)

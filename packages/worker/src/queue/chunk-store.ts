@@ -5,7 +5,6 @@
 import { keyLife, type PoolKeys, partsSuffix, queueKeySuffixes, type RedisLink } from '@poolmq/shared'
 import {
   addChunks,
-  dropChunks,
   dropHeld,
   expireKeys,
   giveBack,
@@ -15,10 +14,13 @@ import {
   putOff,
   renewLocks,
 } from './chunk-scripts.js'
+import { dropChunks, dropSlice, thin } from './drop-scripts.js'
 import { noteMeta } from './pool-scripts.js'
 
 /** Entries that BullMQ's events stream keeps, about. */
 const keptEvents = 10
+/** Chunks that one script looks at or removes: others wait for it. */
+const slice = 500
 /** Not the gates: their short life is what they are for. */
 const renewedSuffixes = queueKeySuffixes.filter((suffix) => suffix !== 'lapse-check' && suffix !== 'stalled-check')
 
@@ -137,19 +139,52 @@ export class ChunkStore {
     await noteFields(this.#link.client, [this.#pool.chunk(jobId)], [...fields].flat())
   }
 
-  /** Removes the waiting chunks whose ids start so; returns how many there were. */
-  dropWaiting(idPrefix: string): Promise<number> {
-    return this.#drop(['wait'], idPrefix)
+  /**
+   * Removes these chunks. Those that run are left, unless `running` says otherwise: their outcomes then find no chunk to
+   * complete. Returns the ids of those that were left.
+   */
+  async drop(jobIds: readonly string[], running = false): Promise<string[]> {
+    const slices: Promise<{ isSparse: boolean; running: string[] }>[] = []
+    for (let i = 0; i < jobIds.length; i += slice) {
+      const args = [this.#pool.chunk(''), running ? '1' : '0', ...jobIds.slice(i, i + slice)]
+      slices.push(dropChunks(this.#link.client, this.#dropKeys, args))
+    }
+    const replies = await Promise.all(slices)
+    if (replies.some(({ isSparse }) => isSparse)) await this.#thin()
+    return replies.flatMap((reply) => reply.running)
+  }
+
+  /** Removes the waiting chunks whose ids start so, looking through all. */
+  dropWaiting(idPrefix: string): Promise<void> {
+    return this.#dropFrom(['wait', 'paused', 'prioritized', 'delayed'], idPrefix, false)
   }
 
   /** Removes also those that are in some worker's hands, whose outcomes then find no chunk to complete. */
-  dropAll(idPrefix: string): Promise<number> {
-    return this.#drop(['wait', 'active'], idPrefix)
+  dropAll(idPrefix: string): Promise<void> {
+    return this.#dropFrom(['wait', 'paused', 'prioritized', 'delayed', 'active'], idPrefix, true)
   }
 
-  #drop(lists: readonly string[], idPrefix: string): Promise<number> {
-    const keys = ['prioritized', 'delayed', ...lists].map((suffix) => this.#pool.chunk(suffix))
-    return dropChunks(this.#link.client, keys, [this.#pool.chunk(''), idPrefix])
+  async #dropFrom(suffixes: readonly string[], idPrefix: string, running: boolean): Promise<void> {
+    for (const suffix of suffixes) {
+      const keys = [...this.#dropKeys, this.#pool.chunk(suffix)]
+      let from: string | undefined = '0'
+      while (from !== undefined) {
+        const args = [this.#pool.chunk(''), running ? '1' : '0', idPrefix, from, slice]
+        from = await dropSlice(this.#link.client, keys, args)
+      }
+    }
+  }
+
+  /** Removes the ids of no chunk from the list of those that wait. */
+  async #thin(): Promise<void> {
+    let from: string | undefined = '0'
+    while (from !== undefined) {
+      from = await thin(this.#link.client, [this.#pool.chunk('wait')], [this.#pool.chunk(''), from, slice])
+    }
+  }
+
+  get #dropKeys(): string[] {
+    return ['wait', 'paused', 'prioritized', 'delayed', 'active'].map((suffix) => this.#pool.chunk(suffix))
   }
 
   /** Removes a chunk that is held under this token, without an outcome. */

@@ -30,6 +30,8 @@ export interface CompleteArguments {
 export type CompleteChunk = (args: CompleteArguments) => Promise<Reply>
 
 const command = 'poolmqComplete'
+/** Ids of chunks that were dropped, which are passed over in one run of the script at most. */
+const mostGone = 500
 /** Fields of a chunk's hash when it has just been added. */
 const fieldsOfNew = 6
 
@@ -37,6 +39,8 @@ const fieldsOfNew = 6
  * A chunk whose lock has lapsed is completed as well, as long as nobody else has taken it. The list of active chunks and
  * the marker are made anew whenever they have been empty, and get their time to live here. A hash that is somebody else's
  * making is taken for an empty one, which the worker process reports.
+ *
+ * An id without a hash is of a chunk that was dropped (see drop-scripts), and is removed where it is met.
  *
  * A chunk that has no more fields than it was added with has nothing to tell but its task and its data.
  *
@@ -57,11 +61,20 @@ if limits[1] or limits[2] or limits[3] then return { added } end
 if call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
 if ARGV[3] == '2' then ${promoteElder}
 end
-local next = call('RPOPLPUSH', wait, active)
+local next, fieldCount
+for _ = 1, ${mostGone} do
+  next = call('RPOPLPUSH', wait, active)
+  fieldCount = next and redis.pcall('HLEN', prefix .. next)
+  if fieldCount ~= 0 then break end
+  call('LPOP', active)
+  next = nil
+end
+if fieldCount == 0 then return { added } end
 if not next then
   next = call('ZPOPMIN', prioritized)[1]
   if not next then return { added } end
   call('LPUSH', active, next)
+  fieldCount = redis.pcall('HLEN', prefix .. next)
 end
 call('PEXPIRE', active, ${keyLife})
 job = prefix .. next
@@ -71,7 +84,7 @@ if call('EXISTS', wait, prioritized) > 0 then
   call('PEXPIRE', marker, ${keyLife})
 end
 local fields
-if redis.pcall('HLEN', job) == ${fieldsOfNew} then
+if fieldCount == ${fieldsOfNew} then
   local known = call('HMGET', job, 'name', 'data')
   fields = { 'name', known[1], 'data', known[2] }
 else

@@ -32,15 +32,15 @@ if ARGV[3] == '1' then redis.call('XADD', KEYS[1], '*', 'client', ARGV[1]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 
 /** Milliseconds that an order to stop stands: hosts look every second. */
-const orderLife = 60_000
+export const orderLife = 60_000
 
 /**
- * Orders hosts to stop what runs of a call that was cancelled, or of a client that has left. KEYS: stops. ARGV: `CLIENT.CALL`,
- * or the client.
+ * Orders hosts to stop what runs of calls that were cancelled, or of clients that have left. KEYS: stops. ARGV: `CLIENT.CALL`,
+ * or the client, of each.
  */
 const orderStopLua = `${serverNow}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ${orderLife}, ARGV[1])
+for _, what in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now + ${orderLife}, what) end
 return redis.call('PEXPIRE', KEYS[1], ${orderLife})`
 
 /** Sets a field of the queue's meta data. KEYS: meta. ARGV: field, value. */

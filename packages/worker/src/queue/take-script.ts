@@ -16,6 +16,8 @@ import { serverNow } from './server-clock.js'
 export type TakeChunk = (keysAndArguments: readonly unknown[]) => Promise<unknown[]>
 
 const command = 'poolmqTake'
+/** Ids of chunks that were dropped (see drop-scripts), which are removed before one is taken, at most. */
+const mostGone = 500
 
 /**
  * KEYS: wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, priority counter, marker. ARGV: prefix, a
@@ -32,6 +34,11 @@ if ARGV[4] == '1' then ${promoteElder}
 end
 local function take()
 ${moveToActive.content}
+end
+for _ = 1, ${mostGone} do
+  local id = redis.call('LINDEX', KEYS[1], -1)
+  if not id or redis.call('EXISTS', prefix .. id) == 1 then break end
+  redis.call('RPOP', KEYS[1])
 end
 local reply = take()
 local taken = reply[2] ~= 0 and reply[2]
