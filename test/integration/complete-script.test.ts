@@ -166,12 +166,17 @@ test('one that is put off for long does not keep the others back', async () => {
   expect((await queue.complete(id(1), token, outcome, true)).next?.jobId).toBe(id(2))
 })
 
-test.each([
-  ['is gone', async (key: string) => void (await link.client.del(key))],
-  ['is of another type', async (key: string) => void (await link.client.set(key, 'x'))],
-])('a next chunk whose hash %s is taken, and empty', async (_what, damage) => {
+test('a next chunk whose hash is gone is none: the one after it is taken', async () => {
+  await addAndTake(chunk(0), chunk(1), chunk(2))
+  await link.client.del(keys.chunk(id(1)))
+  expect((await complete()).next).toMatchObject({ jobId: id(2) })
+  expect(await active()).toEqual([id(2)])
+  expect(await link.client.exists(keys.chunk(id(1)), keys.chunk(`${id(1)}:lock`), keys.chunk('wait'))).toBe(0)
+})
+
+test('a next chunk whose hash is of another type is taken, and empty', async () => {
   await addAndTake(chunk(0), chunk(1))
-  await damage(keys.chunk(id(1)))
+  await link.client.set(keys.chunk(id(1)), 'x')
   const { next } = await complete()
   expect(next).toMatchObject({ jobId: id(1), taskId: '', data: undefined })
   await queue.complete(id(1), token, outcome, true)
