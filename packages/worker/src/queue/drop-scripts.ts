@@ -65,6 +65,7 @@ local wait, paused, prioritized, delayed, active = unpack(KEYS)
 for i = 3, #ARGV do drop(ARGV[i], ARGV[2] == '1', active, prioritized, delayed) end
 trim(wait, #ARGV + 50)
 trim(paused, #ARGV + 50)
+trim(prefix .. 'elders', #ARGV + 50)
 return { sparse(wait), unpack(running) }`
 
 /**
@@ -92,6 +93,7 @@ end
 if not to then
   trim(wait, count)
   trim(paused, count)
+  trim(prefix .. 'elders', count)
 end
 return to`
 
