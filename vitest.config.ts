@@ -1,16 +1,17 @@
 import { defineConfig } from 'vitest/config'
 import { leftOut } from './test/support/left-out.js'
 
-// `npm run chaos` runs the tests that take minutes; `npm test` runs all others.
-const chaos = process.env.POOLMQ_SUITE === 'chaos'
+// `npm run chaos` and `npm run consumers` run the tests that take minutes; `npm test` runs all others.
+const suites: Record<string, string> = { chaos: 'test/chaos/long-*.test.ts', consumers: 'test/consumers/all.test.ts' }
+const suite = suites[process.env.POOLMQ_SUITE ?? '']
 
 export default defineConfig(async () => ({
   test: {
-    include: [chaos ? 'test/chaos/long-*.test.ts' : 'test/**/*.test.ts'],
+    include: [suite ?? 'test/**/*.test.ts'],
     exclude: [
       '**/node_modules/**',
       '**/dist/**',
-      ...(chaos ? [] : ['test/chaos/long-*.test.ts', ...(await leftOut())]),
+      ...(suite === undefined ? [...Object.values(suites), ...(await leftOut())] : []),
     ],
     globalSetup: ['test/support/redis-provider.ts'],
     // Our own packages and the tests' task modules are loaded as users load them: compiled, by Node itself, once.
@@ -22,7 +23,7 @@ export default defineConfig(async () => ({
     testTimeout: 90_000,
     hookTimeout: 90_000,
     typecheck: {
-      enabled: !chaos,
+      enabled: suite === undefined,
       include: ['test/types/**/*.test-d.ts'],
       tsconfig: 'test/types/tsconfig.json',
     },

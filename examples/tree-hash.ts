@@ -52,7 +52,7 @@ async function runInPool(): Promise<TreeRun> {
     initializer: tree.init,
     initArgs: ['tree-hash'],
   })
-  const meter = new ProgressMeter(input.length)
+  const meter = new ProgressMeter(input.length, 'files')
   const digests: FileDigest[] = []
   const started = performance.now()
   try {

@@ -1,10 +1,12 @@
 // What each root script does, in terms of the modules beside this one.
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { writeApiReference } from './api-reference.mjs'
 import { parseChaosOptions } from './chaos-options.mjs'
 import { checkTypes, compile } from './compiler.mjs'
 import { ensureDependencies } from './dependencies.mjs'
 import { checkPackages } from './package-checks.mjs'
+import { packInto } from './packages.mjs'
 import { runNode } from './programs.mjs'
 import { provideRedis, provideRedisForTests } from './redis-source.mjs'
 import { setVersion } from './version.mjs'
@@ -32,7 +34,7 @@ const commands = {
 
   async demo(args) {
     await prepare()
-    return await withRedis(await provideRedis(), (env) => runNode(inRoot('examples/dist/tree-hash.js'), args, { env }))
+    return await withRedis(await provideRedis(), (env) => runNode(inRoot('examples/dist/mandelbrot.js'), args, { env }))
   },
 
   async bench(args) {
@@ -59,6 +61,20 @@ const commands = {
   async packages() {
     await prepare()
     return await checkPackages()
+  },
+
+  async pack([directory]) {
+    if (directory === undefined) throw new Advice('usage: npm run pack -- DIRECTORY')
+    await prepare()
+    packInto(resolve(directory))
+    return 0
+  },
+
+  async consumers(args) {
+    await prepare()
+    return await withRedis(await provideRedisForTests(), (env) =>
+      vitest(['--maxConcurrency=2', ...args], { ...env, POOLMQ_SUITE: 'consumers' }),
+    )
   },
 
   async version(args) {
