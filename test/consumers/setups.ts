@@ -53,12 +53,9 @@ const installed: readonly Setup[] = [
       redis: true,
       files: {
         'tasks.js': esm['tasks.js'].replace('@poolmq/client', '@poolmq/worker'),
-        'serve.js': serveThenStop(
-          installer === 'npm' ? ['npx', '@poolmq/worker'] : ['npx', '--no-install', 'poolmq'],
-          './tasks.js',
-        ),
+        'serve.js': serveThenStop('./tasks.js'),
       },
-      steps: ['node serve.js'],
+      steps: ['npx @poolmq/worker --version', 'node serve.js'],
       says: /serving pool[\s\S]*ended with 0/,
     }),
   ),
@@ -147,7 +144,7 @@ const uncompiled: readonly Setup[] = [
     name: 'type stripping, a host',
     node: ['22', '24'],
     redis: true,
-    files: { 'tasks.ts': example['tasks.ts'], 'serve.js': serveThenStop(['npx', '@poolmq/worker'], './tasks.ts') },
+    files: { 'tasks.ts': example['tasks.ts'], 'serve.js': serveThenStop('./tasks.ts') },
     steps: ['node serve.js'],
     says: /serving pool[\s\S]*ended with 0/,
   },
@@ -375,12 +372,14 @@ export const setups: readonly Setup[] = [
   ...frameworks,
 ]
 
-/** A program that starts a worker host, waits until it serves, and stops it as a container engine does. */
-function serveThenStop(command: readonly string[], module: string): string {
-  const [program, ...args] = [...command, 'worker', '--pool', 'POOL', '--processes', '1', module]
+/**
+ * A program that starts a worker host, waits until it serves, and stops it as a container engine does. Without npx, which
+ * hands no signal on.
+ */
+function serveThenStop(module: string): string {
   return `import { spawn } from 'node:child_process'
-const args = ${JSON.stringify(args)}.map((one) => (one === 'POOL' ? 'host-' + process.pid : one))
-const host = spawn(${JSON.stringify(program)}, args, { stdio: ['ignore', 'inherit', 'pipe'] })
+const args = ['worker', '--pool', 'host-' + process.pid, '--processes', '1', ${JSON.stringify(module)}]
+const host = spawn('node_modules/.bin/poolmq', args, { stdio: ['ignore', 'inherit', 'pipe'] })
 host.stderr.setEncoding('utf8').on('data', (text) => {
   process.stderr.write(text)
   if (text.includes('serving pool')) host.kill('SIGTERM')
@@ -396,7 +395,7 @@ const [program, ...args] = ${JSON.stringify(command)}
 ${
   modules === undefined
     ? ''
-    : `const host = spawn('npx', ['@poolmq/worker', 'worker', '--pool', process.env.POOL_NAME, '--processes', '1', ...${JSON.stringify(modules)}], { stdio: 'inherit' })`
+    : `const host = spawn('node_modules/.bin/poolmq', ['worker', '--pool', process.env.POOL_NAME, '--processes', '1', ...${JSON.stringify(modules)}], { stdio: 'inherit' })`
 }
 const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 let asked = false
