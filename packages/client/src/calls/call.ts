@@ -130,6 +130,7 @@ export function mergeOutcome(pending: PendingChunk, values: ArrayLike<unknown>, 
     return failedChunk(chunk.length, new ProtocolError(message))
   }
   if (chunk.failures.size === 0 && outcome.failures.length === 0) return { values, failures: noFailures, ...measured }
+  const hasItems = !pending.call.method.startsWith('apply')
   const sent: number[] = []
   for (let i = 0; i < chunk.length; i++) if (!chunk.failures.has(i)) sent.push(i)
   const merged: unknown[] = new Array(chunk.length).fill(null)
@@ -143,7 +144,7 @@ export function mergeOutcome(pending: PendingChunk, values: ArrayLike<unknown>, 
         new ProtocolError(`a chunk of ${expected} items came back with a failed item ${k}`),
       )
     }
-    failures.set(offset, decodeError(wire))
+    failures.set(offset, decodeError(wire, hasItems ? chunk.first + offset : undefined))
   }
   return { values: merged, failures, ...measured }
 }

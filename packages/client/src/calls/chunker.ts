@@ -10,6 +10,8 @@ export function defaultChunkSize(items: number, workers: number): number {
 export interface EncodedChunk {
   /** Items of the chunk, those that cannot be encoded included. */
   readonly length: number
+  /** The index of the first of them in the call's input. */
+  readonly first: number
   /** The items that can be encoded; undefined when there is none. */
   readonly payload: Payload | undefined
   /** Offset in the chunk to error. */
@@ -24,10 +26,10 @@ const none: ReadonlyMap<number, EncodingError> = new Map()
  */
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
   const together = encodeTogether(items, place, first)
-  if (!(together instanceof EncodingError)) return { length: items.length, payload: together, failures: none }
+  if (!(together instanceof EncodingError)) return { length: items.length, first, payload: together, failures: none }
   if (together.index !== undefined) return encodeEach(items, place, first)
   // Only their sum is too much: there is none to be found.
-  return { length: items.length, payload: undefined, failures: new Map(items.map((_, i) => [i, together])) }
+  return { length: items.length, first, payload: undefined, failures: new Map(items.map((_, i) => [i, together])) }
 }
 
 /** The one chunk of `apply`: an argument list. */
@@ -56,12 +58,12 @@ function encodeEach(items: readonly unknown[], place: string, first: number): En
       failures.set(i, error)
     }
   }
-  if (good.length === 0) return { length: items.length, payload: undefined, failures }
+  if (good.length === 0) return { length: items.length, first, payload: undefined, failures }
   const rest = encodeTogether(good, place, first)
-  if (!(rest instanceof EncodingError)) return { length: items.length, payload: rest, failures }
+  if (!(rest instanceof EncodingError)) return { length: items.length, first, payload: rest, failures }
   // Each could be encoded, and all of them together cannot, or cannot travel.
   for (let i = 0; i < items.length; i++) if (!failures.has(i)) failures.set(i, rest)
-  return { length: items.length, payload: undefined, failures }
+  return { length: items.length, first, payload: undefined, failures }
 }
 
 function encodeTogether(items: readonly unknown[], place: string, first: number): Payload | EncodingError {

@@ -136,16 +136,18 @@ export class PoolEngine {
     }
     const size = payloadLength(chunk.payload)
     const parts = size > largestInline ? inBlobs(chunk.payload) : undefined
+    const { length, first, failures } = chunk
+    const place = { first, ...(failures.size > 0 && { gaps: [...failures.keys()].sort((a, b) => a - b) }) }
     const pending: PendingChunk = {
       jobId: formatChunkId(this.clientId, call.number, index),
       taskId: call.taskId,
-      data: formatChunk(call.header, parts === undefined ? chunk.payload : { encoding: 'apart', name: '' }),
+      data: formatChunk(call.header, parts === undefined ? chunk.payload : { encoding: 'apart', name: '' }, place),
       parts,
       size,
       priority: call.priority,
       call,
       index,
-      chunk: { length: chunk.length, failures: chunk.failures, payload: undefined },
+      chunk: { length, first, failures, payload: undefined },
       sent: false,
       arriving: false,
     }

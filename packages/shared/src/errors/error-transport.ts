@@ -93,16 +93,18 @@ function encodeRest({ props, cause, errors }: ErrorParts, dropped: string[]): Te
  * Makes the error again, of its own class when that is built in, PoolMQ's or registered with `registerErrors`. Its
  * `stack` is the remote one, and its chain of causes ends in a {@link RemoteTraceback}; where that chain ends in
  * something that is no Error, the traceback stands before it. What is no {@link WireError} gives a ProtocolError.
+ *
+ * @param index - the index in the call's input of the item that failed, for the traceback
  */
-export function decodeError(wire: unknown): Error {
+export function decodeError(wire: unknown, index?: number): Error {
   try {
-    return decode(wire as WireError)
+    return decode(wire as WireError, index)
   } catch (cause) {
     return new ProtocolError('An error came back from a worker in a form that cannot be read', { cause })
   }
 }
 
-function decode(wire: WireError): Error {
+function decode(wire: WireError, index: number | undefined): Error {
   const error = createFromParts(wire)
   const dropped = Array.isArray(wire.dropped) ? wire.dropped.map(String) : []
   let rest: Partial<ErrorParts> = {}
@@ -117,11 +119,11 @@ function decode(wire: WireError): Error {
   }
   const { name, message, stack } = wire
   fillFromParts(error, { ...rest, name, message, ...(stack !== undefined && { stack }) })
-  addTraceback(error, dropped)
+  addTraceback(error, dropped, index)
   return error
 }
 
-function addTraceback(error: Error, dropped: readonly string[]): void {
+function addTraceback(error: Error, dropped: readonly string[], index: number | undefined): void {
   const chain = new Set([error])
   let last = error
   while (isError(last.cause) && !chain.has(last.cause)) {
@@ -132,6 +134,9 @@ function addTraceback(error: Error, dropped: readonly string[]): void {
     .slice(0, MOST_CAUSES)
     .map((link, depth) => `${depth === 0 ? '' : 'Caused by: '}${String(link.stack)}`)
   const text = [...stacks, ...dropped.map((note) => `(not carried: ${note})`)].join('\n')
-  const traceback = new RemoteTraceback(text, last.cause === undefined ? undefined : { cause: last.cause })
+  const traceback = new RemoteTraceback(text, {
+    ...(last.cause !== undefined && { cause: last.cause }),
+    ...(index !== undefined && { index }),
+  })
   Object.defineProperty(last, 'cause', { value: traceback, writable: true, enumerable: false, configurable: true })
 }

@@ -70,7 +70,7 @@ export interface WorkerLostDetails extends PoolErrorOptions {
   readonly starts: number
   /** The id of the task that ran. */
   readonly taskId?: string
-  /** The index of the item that ran, counted over the whole call. */
+  /** The index of the item that ran, in the input of its call; of an `apply`, 0. */
   readonly index?: number
 }
 
@@ -121,7 +121,7 @@ export interface EncodingErrorDetails extends PoolErrorOptions {
   readonly reason?: string
   /** A short description of the value. */
   readonly value?: string
-  /** The offset of the first bad value in the list that was encoded. */
+  /** The index of the item that it belongs to, in the input of its call; of an `apply`, 0. */
   readonly index?: number
 }
 
@@ -151,10 +151,13 @@ export class ConnectionError extends PoolError {
 export class TaskTimeoutError extends PoolError {
   /** The limit in milliseconds. */
   readonly timeout: number
+  /** The index of the item, in the input of its call; of an `apply`, 0. */
+  declare readonly index?: number
 
-  constructor(message: string, details: { readonly timeout: number }) {
+  constructor(message: string, details: { readonly timeout: number; readonly index?: number }) {
     super('ERR_POOL_TASK_TIMEOUT', message)
     this.timeout = details.timeout
+    assignDefined(this, { index: details.index })
   }
 }
 

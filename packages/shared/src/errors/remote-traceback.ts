@@ -14,8 +14,14 @@ const CLOSING = '\n"""'
  * ```
  */
 export class RemoteTraceback extends Error {
-  constructor(text: string, options?: { readonly cause?: unknown }) {
-    super(quote(text), options)
+  /** The index of the item that failed, in the input of its call. Absent where a call has no items: an `apply`. */
+  declare readonly index?: number
+
+  constructor(text: string, options: { readonly cause?: unknown; readonly index?: number } = {}) {
+    super(quote(text), 'cause' in options ? { cause: options.cause } : undefined)
+    const { index } = options
+    if (index !== undefined)
+      Object.defineProperty(this, 'index', { value: index, enumerable: true, configurable: true })
     // Where this object was made says nothing; loggers that print only stacks shall print the remote one.
     Object.defineProperty(this, 'stack', {
       value: `RemoteTraceback: ${quote(text)}`,

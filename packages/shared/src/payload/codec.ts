@@ -71,7 +71,7 @@ export function encodeValue(value: unknown, place: string): TextPayload {
  * twice stays one object. Whether two items that hold the same object get the same copy is not defined.
  *
  * @param firstIndex - the index that the first item has for the reader of an error
- * @throws EncodingError with the place as `items[3].fn`, counted from `firstIndex`, and as `index` the offset in `values`
+ * @throws EncodingError with the place as `items[3].fn`, and its `index`, both counted from `firstIndex`
  */
 export function encodeValues(values: readonly unknown[], place: string, firstIndex = 0): Payload {
   const fast = tryNumbers(values) ?? tryJson(isPlainJsonList, values)
@@ -208,7 +208,7 @@ function refuseUncarried(value: unknown, place: string, index?: number, firstInd
     place: where,
     reason: found.reason,
     value: describeValue(found.value),
-    ...(index !== undefined && { index }),
+    ...(index !== undefined && { index: (firstIndex ?? 0) + index }),
     ...(found.cause !== undefined && { cause: found.cause }),
   })
 }
@@ -239,7 +239,7 @@ function failedToEncode(
     place: where,
     reason,
     value: describeValue(index === undefined ? value : (value as readonly unknown[])[index]),
-    ...(index !== undefined && { index }),
+    ...(index !== undefined && { index: (firstIndex ?? 0) + index }),
     cause,
   })
 }

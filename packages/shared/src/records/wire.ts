@@ -29,6 +29,8 @@ const largestFailures = 64 * 1024
 /** Bytes of a chunk's header at most: what is longer is none. */
 const longestHeader = 50_000
 
+/** Gaps that are told of a chunk: what a header has room for. */
+const mostGaps = 5000
 const lineBreak = 10
 /** Fewer bytes travel as base64: commands and replies that are text cost less than a few hundred bytes of it. */
 const fewestBytes = 2048
@@ -61,8 +63,24 @@ export interface Retry {
   readonly on?: readonly string[]
 }
 
+/** Where the items of a chunk stand in the input of its call. */
+export interface ChunkPlace {
+  /** The index of the first of them. */
+  readonly first: number
+  /** Offsets in the chunk, in order, of those that were not sent, as they cannot be encoded. */
+  readonly gaps?: readonly number[]
+}
+
+/** The index in the call's input of the item that was sent at this offset. */
+export function indexInCall({ first, gaps = [] }: ChunkPlace, offset: number): number {
+  let at = offset
+  for (const gap of gaps) if (gap <= at) at++
+  return first + at
+}
+
 /** A chunk as the worker sees it. */
 export interface Chunk extends CallHeader {
+  readonly place: ChunkPlace
   readonly payload: SentPayload
 }
 
@@ -80,7 +98,11 @@ export interface Outcome {
 }
 
 /** Text, or bytes where the payload is bytes. */
-export function formatChunk(call: CallHeader, payload: SentPayload): string | Buffer {
+export function formatChunk(
+  call: CallHeader,
+  payload: SentPayload,
+  { first, gaps }: ChunkPlace = { first: 0 },
+): string | Buffer {
   const header = JSON.stringify({
     v: protocolVersion,
     m: call.mode === 'first' ? 'f' : 'e',
@@ -89,6 +111,8 @@ export function formatChunk(call: CallHeader, payload: SentPayload): string | Bu
     t: call.timeout === 0 ? undefined : call.timeout,
     r: call.retry,
     u: call.module,
+    i: first === 0 ? undefined : first,
+    g: gaps?.length === 0 ? undefined : gaps?.slice(0, mostGaps),
     e: encodingMark(payload),
   })
   const body = bodyOf(payload)
@@ -107,7 +131,9 @@ export function parseChunk(data: Buffer): Chunk {
   const retry = header.r
   const module = header.u
   const isMark = module === undefined || typeof module === 'string'
-  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark
+  const { i: first = 0, g: gaps } = header
+  const isPlace = isCount(first) && (gaps === undefined || (Array.isArray(gaps) && gaps.every(isCount)))
+  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark && isPlace
   if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
@@ -118,6 +144,7 @@ export function parseChunk(data: Buffer): Chunk {
     timeout,
     ...(retry !== undefined && { retry }),
     ...(module !== undefined && { module }),
+    place: { first, ...(gaps !== undefined && { gaps }) },
     payload: payloadOf(header, data.subarray(end + 1)),
   }
 }

@@ -46,15 +46,16 @@ export function failedOutcome(error: unknown): Outcome {
 export async function runChunk(run: ChunkRun): Promise<Outcome> {
   const items = decodeList(run.chunk.payload)
   run.running.attempt = run.losses.unknown + 1
+  run.running.place = run.chunk.place
   const start = performance.now()
   const { values, failures } = await taskContext.run(run.running, runItems, run, items)
   const duration = performance.now() - start
-  return { ...encodeOutcome(values, failures, run.chunk.mode), duration }
+  return { ...encodeOutcome(values, failures, run), duration }
 }
 
 async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
   const { chunk, losses, running } = run
-  const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.index, limit))
+  const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.offset, limit))
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   let room = roomForErrors
@@ -63,7 +64,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
     try {
       if (running.aborted !== undefined) throw running.aborted.reason
       if (losses.careful) {
-        const given = losses.giveUp(i, running.taskId)
+        const given = losses.giveUp(i, running.taskId, running.index)
         if (given !== undefined) throw given
         await run.beforeItem(i)
       }
@@ -87,24 +88,24 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 type Results = Pick<Outcome, 'payload' | 'failures'>
 
-function encodeOutcome(values: unknown[], failures: Failure[], mode: Chunk['mode']): Results {
+function encodeOutcome(values: unknown[], failures: Failure[], { chunk: { mode, place }, running }: ChunkRun): Results {
   if (mode === 'first' && failures.length > 0) return { payload: { encoding: 'json', text: '[]' }, failures }
   try {
-    return { payload: encodeValues(values, 'results'), failures }
+    return { payload: encodeValues(values, 'results', place.first), failures }
   } catch (error) {
     if (mode === 'first') return failedOutcome(error)
-    return encodeEach(values, failures, error as EncodingError)
+    return encodeEach(values, failures, running, error as EncodingError)
   }
 }
 
 /** Finds the values that cannot be encoded, and lets the others through. */
-function encodeEach(values: unknown[], failures: Failure[], whole: EncodingError): Results {
+function encodeEach(values: unknown[], failures: Failure[], running: RunningChunk, whole: EncodingError): Results {
   const all = [...failures]
   const failed = new Set(failures.map(([offset]) => offset))
   for (let i = 0; i < values.length; i++) {
     if (failed.has(i)) continue
     try {
-      encodeValues([values[i]], 'results', i)
+      encodeValues([values[i]], 'results', running.indexOf(i))
     } catch (error) {
       values[i] = null
       all.push([i, encodeError(error)])

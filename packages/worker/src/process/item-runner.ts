@@ -36,11 +36,17 @@ async function runWithin(
   running: RunningChunk,
   tell: TellLimit,
 ): Promise<unknown> {
-  const { index } = running
+  const { index, offset } = running
   const start = performance.now()
-  const late = new TaskTimeoutError(`the task ${running.taskId} ran for more than ${timeout} ms`, { timeout })
+  const late = new TaskTimeoutError(
+    `the task ${running.taskId} ran for more than ${timeout} ms (item ${index} of its call)`,
+    {
+      timeout,
+      index,
+    },
+  )
   const timer = setTimeout(() => {
-    if (running.index === index) running.abortItem(late)
+    if (running.offset === offset) running.abortItem(late)
   }, timeout)
   tell(timeout)
   try {

@@ -2,6 +2,7 @@
  * The chunk in hand, as its tasks' contexts see it. A task that has asked for its AbortSignal is given time to end by
  * itself when it is aborted; one that never asked cannot notice, and need not be waited for.
  */
+import { type ChunkPlace, indexInCall } from '@poolmq/shared'
 import type { TaskContext } from './task-context.js'
 
 export interface Abort {
@@ -11,7 +12,10 @@ export interface Abort {
 }
 
 export class RunningChunk implements TaskContext {
-  #index = 0
+  /** Where its items stand in the call's input, once it is known. */
+  place: ChunkPlace = { first: 0 }
+  /** The running item's place in the chunk. */
+  #offset = 0
   attempt = 1
   /** The running item's, made when its task asks for it. */
   #controller: AbortController | undefined
@@ -24,7 +28,16 @@ export class RunningChunk implements TaskContext {
   ) {}
 
   get index(): number {
-    return this.#index
+    return this.indexOf(this.#offset)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** The index in the call's input of the item at this place in the chunk. */
+  indexOf(offset: number): number {
+    return indexInCall(this.place, offset)
   }
 
   get signal(): AbortSignal {
@@ -39,8 +52,8 @@ export class RunningChunk implements TaskContext {
   }
 
   /** The next item starts. */
-  start(index: number): void {
-    this.#index = index
+  start(offset: number): void {
+    this.#offset = offset
     this.#controller = undefined
   }
 

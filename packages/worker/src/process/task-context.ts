@@ -8,7 +8,7 @@ export interface TaskContext {
   readonly taskId: string
   /** The pool it runs for. */
   readonly pool: string
-  /** The place of the running item in its chunk, from 0. */
+  /** The index of the running item in the input of its call, from 0, however it was cut into chunks; of an `apply`, 0. */
   readonly index: number
   /** 1 on the first start of its chunk, more after its worker process was lost. */
   readonly attempt: number

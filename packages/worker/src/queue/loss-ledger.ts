@@ -69,12 +69,17 @@ export class LossLedger {
     this.#loss = parseLoss(fields.get('loss'))
   }
 
-  /** The error of an item that has used up its starts or its time; undefined while it may start. */
-  giveUp(item: number, taskId: string): WorkerLostError | TaskTimeoutError | undefined {
+  /**
+   * The error of an item that has used up its starts or its time; undefined while it may start.
+   *
+   * @param item - its place in the chunk
+   * @param index - its index in the call's input
+   */
+  giveUp(item: number, taskId: string, index: number): WorkerLostError | TaskTimeoutError | undefined {
     const timeout = this.#late.get(item)
     if (timeout !== undefined) {
-      const message = `the task ${taskId} ran for more than ${timeout} ms and did not end when asked to; its worker process was ended`
-      return new TaskTimeoutError(message, { timeout })
+      const message = `the task ${taskId} ran for more than ${timeout} ms (item ${index} of its call) and did not end when asked to; its worker process was ended`
+      return new TaskTimeoutError(message, { timeout, index })
     }
     const starts = this.unknown + (this.#byItem.get(item) ?? 0)
     if (starts < maxStarts) return undefined
@@ -83,10 +88,11 @@ export class LossLedger {
       signal != null ? `was killed by ${signal}` : exitCode != null ? `exited with code ${exitCode}` : 'was lost'
     const where = pid === undefined ? '' : ` (pid ${pid}${host === undefined ? '' : ` on ${host}`})`
     return new WorkerLostError(
-      `the worker process that ran ${taskId}${where} ${how}; the item was started ${starts} times and is given up`,
+      `the worker process that ran ${taskId}${where} ${how}; item ${index} of its call was started ${starts} times and is given up`,
       {
         starts,
         taskId,
+        index,
         ...(pid !== undefined && { pid }),
         ...(host !== undefined && { host }),
         ...(exitCode != null && { exitCode }),

@@ -8,24 +8,24 @@ const ledger = (fields: Record<string, string>) => new LossLedger(new Map(Object
 test('a fresh chunk is run without care', () => {
   const fresh = ledger({ name: 'math.square', data: '…', ats: '1' })
   expect(fresh).toMatchObject({ careful: false, persistent: false, unknown: 0 })
-  expect(fresh.giveUp(0, 'math.square')).toBeUndefined()
+  expect(fresh.giveUp(0, 'math.square', 100)).toBeUndefined()
   expect(fresh.updates.size).toBe(0)
 })
 
 test('starts that ended in no loss cost nothing, however many', () => {
-  expect(ledger({ ats: '50' }).giveUp(0, 't')).toBeUndefined()
+  expect(ledger({ ats: '50' }).giveUp(0, 't', 100)).toBeUndefined()
 })
 
 test('a loss of which the item is not known counts for all items, one that is known for that item', () => {
   const chunk = ledger({ lost: '1', 'lost:7': '2' })
   expect(chunk.careful).toBe(true)
-  expect(chunk.giveUp(7, 't')).toBeInstanceOf(WorkerLostError)
-  for (const innocent of [0, 6, 8]) expect(chunk.giveUp(innocent, 't')).toBeUndefined()
+  expect(chunk.giveUp(7, 't', 107)).toBeInstanceOf(WorkerLostError)
+  for (const innocent of [0, 6, 8]) expect(chunk.giveUp(innocent, 't', 100 + innocent)).toBeUndefined()
 })
 
 test('an item is given up after three starts, and the error says what is known', () => {
   const loss = { pid: 4711, host: 'alpha', exitCode: null, signal: 'SIGKILL' }
-  const error = ledger({ 'lost:2': String(maxStarts), loss: JSON.stringify(loss) }).giveUp(2, 'math.exit')
+  const error = ledger({ 'lost:2': String(maxStarts), loss: JSON.stringify(loss) }).giveUp(2, 'math.exit', 102)
   expect(error).toMatchObject({ code: 'ERR_POOL_WORKER_LOST', starts: 3, pid: 4711, host: 'alpha', signal: 'SIGKILL' })
   expect(error?.message).toContain('pid 4711 on alpha')
 })
@@ -33,8 +33,8 @@ test('an item is given up after three starts, and the error says what is known',
 test('an item whose time was over is not run again, its neighbours are', () => {
   const chunk = ledger({ 'late:3': '500' })
   expect(chunk.careful).toBe(true)
-  expect(chunk.giveUp(3, 't')).toBeInstanceOf(TaskTimeoutError)
-  expect(chunk.giveUp(4, 't')).toBeUndefined()
+  expect(chunk.giveUp(3, 't', 103)).toBeInstanceOf(TaskTimeoutError)
+  expect(chunk.giveUp(4, 't', 104)).toBeUndefined()
 })
 
 describe('lapses: the whole host was lost', () => {
@@ -50,14 +50,14 @@ describe('lapses: the whole host was lost', () => {
   test('with the item that ran last, on that item', () => {
     const chunk = ledger({ stc: '3', seen: '1', lost: '1', at: '5' })
     expect(Object.fromEntries(chunk.updates)).toEqual({ seen: '3', 'lost:5': '2' })
-    expect(chunk.giveUp(5, 't')).toBeInstanceOf(WorkerLostError)
-    expect(chunk.giveUp(4, 't')).toBeUndefined()
+    expect(chunk.giveUp(5, 't', 105)).toBeInstanceOf(WorkerLostError)
+    expect(chunk.giveUp(4, 't', 104)).toBeUndefined()
   })
 })
 
 test.each([{ loss: '{' }, { loss: 'null' }, { lost: 'many' }, { 'lost:x': '9' }, { stc: 'NaN' }])(
   'damaged fields do no harm: %j',
   (fields) => {
-    expect(() => ledger(fields).giveUp(0, 't')).not.toThrow()
+    expect(() => ledger(fields).giveUp(0, 't', 100)).not.toThrow()
   },
 )
