@@ -11,8 +11,8 @@ export interface WorkerHostOptions {
   /** Milliseconds. */
   readonly lease?: number
   readonly drain?: number
-  /** The compiled fixture with its tasks. */
-  readonly tasks?: string
+  /** The compiled fixtures with its tasks. */
+  readonly tasks?: string | readonly string[]
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -37,9 +37,8 @@ export class WorkerHost implements AsyncDisposable {
   #spawn(): ProgramRun {
     const { pool, redis, processes = 2, lease = 2000, drain = 20_000, tasks = 'chaos-tasks', env = {} } = this.#options
     const limits = ['--processes', String(processes), '--lease', String(lease), '--drain', String(drain)]
-    return new ProgramRun([poolmqCommand, 'worker', '--pool', pool, ...limits, '--redis', redis, fixture(tasks)], {
-      env,
-    })
+    const modules = [tasks].flat().map(fixture)
+    return new ProgramRun([poolmqCommand, 'worker', '--pool', pool, ...limits, '--redis', redis, ...modules], { env })
   }
 
   get pid(): number {

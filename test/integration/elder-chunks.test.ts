@@ -3,6 +3,7 @@ import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
 import { ChunkStore, type NewChunk } from '@poolmq/worker'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
+import { elderPatience } from '../../packages/worker/dist/queue/elder-chunks.js'
 import { uniqueName } from '../support/pool-name.js'
 
 const token = 'holder'
@@ -30,15 +31,15 @@ beforeEach(() => {
 afterAll(() => link.close())
 
 const elders = () => link.client.lrange(keys.chunk('elders'), 0, -1)
-/** As if it had been added a minute earlier. */
-const age = async (...indexes: number[]) => {
+/** As if they had been added earlier. */
+const age = async (milliseconds: number, ...indexes: number[]) => {
   for (const index of indexes) {
     const added = Number(await link.client.hget(keys.chunk(id(index)), 'timestamp'))
-    await link.client.hset(keys.chunk(id(index)), 'timestamp', added - 60_000)
+    await link.client.hset(keys.chunk(id(index)), 'timestamp', added - milliseconds)
   }
 }
 
-/** Two ways to take so many chunks; one in 16 may be an elder, so in 300 there is one but for 4 times in a thousand million. */
+/** Two ways to take so many chunks; one in four may be an elder that has waited for more than a minute. */
 const ways: Record<string, (count: number) => Promise<(string | undefined)[]>> = {
   'one by one': async (count) => {
     const taken = []
@@ -56,9 +57,9 @@ const ways: Record<string, (count: number) => Promise<(string | undefined)[]>> =
 }
 
 describe.each(Object.entries(ways))('chunks are taken %s:', (_way, take) => {
-  test('the least urgent, when it has waited for long, before 300 others are over', async () => {
+  test.each([21, 61])('the least urgent, when it has waited for %d s, before 300 others are over', async (seconds) => {
     await store.add([chunk(0, 9)])
-    await age(0)
+    await age(seconds * 1000, 0)
     await store.add(Array.from({ length: 310 }, (_, i) => chunk(i + 1, i % 2)))
     expect(await take(300)).toContain(id(0))
   })
@@ -70,11 +71,11 @@ describe.each(Object.entries(ways))('chunks are taken %s:', (_way, take) => {
 
   test('of several the one that has waited longest, also when it was given back or put off meanwhile', async () => {
     await store.add([chunk(0, 9), chunk(1, 8), chunk(2, 7)])
-    await age(0, 1, 2)
     expect((await queue.take(token))?.jobId).toBe(id(2))
     expect((await queue.take(token))?.jobId).toBe(id(1))
     await store.putOff(id(1), token, 1)
     await store.giveBack(id(2), token)
+    await age(61_000, 0, 1, 2)
     await store.add(Array.from({ length: 310 }, (_, i) => chunk(i + 3, 0)))
     expect(await take(300)).toEqual(expect.arrayContaining([id(0), id(1), id(2)]))
   })
@@ -86,6 +87,12 @@ test('those that are gone, in whatever way, are passed over and forgotten', asyn
   await store.dropWaiting(`${client}.`)
   await store.add([chunk(100, 1)])
   expect(await elders()).toEqual([id(100)])
+})
+
+test('the longer it has waited, the more takes are for it', () => {
+  const patience = Array.from({ length: 1600 }, (_, i) => elderPatience(i / 1600))
+  const forOne = (waited: number) => patience.filter((least) => least > 0 && waited >= least).length / 1600
+  expect([19_000, 20_000, 60_000].map(forOne)).toEqual([0, 1 / 16, 1 / 4])
 })
 
 test('without priorities there is no list', async () => {

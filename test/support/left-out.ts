@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { findEngine } from '../docker/engine.js'
+import { noFakeClock } from './fake-clock.js'
 import { NetworkNamespace } from './network-namespace.js'
 
 const needs: readonly (readonly [what: string, files: string, missing: () => Promise<string | undefined>])[] = [
@@ -13,6 +14,7 @@ const needs: readonly (readonly [what: string, files: string, missing: () => Pro
     'test/integration/namespaces.test.ts',
     async () => NetworkNamespace.impediment(),
   ],
+  ['the test of wrong clocks', 'test/integration/clocks.test.ts', async () => noFakeClock()],
   // Messages and start methods change between minor versions: only the version that wrote the file can write it again.
   ['writing golden.json again', 'test/conformance/golden-again.test.ts', async () => missingPython('3.11')],
 ]

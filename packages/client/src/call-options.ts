@@ -36,8 +36,8 @@ export interface CallOptions {
   readonly retryIf?: readonly string[] | undefined
   /**
    * 0 to 2097151. Chunks of a lower number run first; 0, the default, before all others. Give a higher number to what
-   * can wait. In a pool that is always busy it does not wait for ever: one in 16 of the chunks that are taken is the one with
-   * a number above 0 that has waited longest, if that is more than 30 s.
+   * can wait. In a pool that is always busy it does not wait for ever: of the chunks that are taken, one in 16 is the one with
+   * a number above 0 that has waited longest, if that is more than 20 s, and one in four if it is more than a minute.
    */
   readonly priority?: number | undefined
   /** Called when a chunk has ended, before the result is ready. If it throws, the call fails with that error. */

@@ -9,7 +9,7 @@
  */
 import { keyLife, type PoolKeys, partsSuffix } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
-import { isForElder, promoteElder } from './elder-chunks.js'
+import { elderPatience, promoteElder } from './elder-chunks.js'
 import { serverNow } from './server-clock.js'
 
 /** The outcome's stream id, or null when there is no stream, then the next chunk, if one was taken. */
@@ -45,7 +45,8 @@ const fieldsOfNew = 6
  * A chunk that has no more fields than it was added with has nothing to tell but its task and its data.
  *
  * KEYS: results. All others are made of the prefix here, as BullMQ's scripts make those of jobs: for each that is sent, the
- * worker process pays as well. ARGV: id, token, '1' to take the next, '2' rather an elder, lock duration, prefix, then the outcome.
+ * worker process pays as well. ARGV: id, token, milliseconds of patience or '' to take no other, lock duration, prefix, then
+ * the outcome.
  */
 const lua = `
 local id, token, prefix = ARGV[1], ARGV[2], ARGV[5]
@@ -55,11 +56,12 @@ local call, results = redis.call, KEYS[1]
 local added = call('XADD', results, 'NOMKSTREAM', '*', unpack(ARGV, 6))
 local holder = call('GET', lock)
 if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then call('UNLINK', job, lock, job .. '${partsSuffix}') end
-if ARGV[3] == '0' then return { added } end${serverNow}
+local patience = tonumber(ARGV[3])
+if not patience then return { added } end${serverNow}
 local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')
 if limits[1] or limits[2] or limits[3] then return { added } end
 if call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1)[1] then return { added } end
-if ARGV[3] == '2' then ${promoteElder}
+if patience > 0 then ${promoteElder}
 end
 local next, fieldCount
 for _ = 1, ${mostGone} do
@@ -101,7 +103,7 @@ export function defineComplete(client: Redis | Cluster, pool: PoolKeys): Complet
     .poolmqCompleteBuffer
   const prefix = pool.chunk('')
   return ({ jobId, token, results, outcome, takeNext, lockDuration }) => {
-    const args = [jobId, token, takeNext ? (isForElder() ? '2' : '1') : '0', lockDuration, prefix]
+    const args = [jobId, token, takeNext ? elderPatience() : '', lockDuration, prefix]
     return run.call(client, results, ...args, ...outcome)
   }
 }

@@ -6,7 +6,7 @@
 import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { moveToActive } from './bullmq-backend.js'
-import { isForElder, promoteElder } from './elder-chunks.js'
+import { elderPatience, promoteElder } from './elder-chunks.js'
 import { serverNow } from './server-clock.js'
 
 /**
@@ -21,7 +21,7 @@ const mostGone = 500
 
 /**
  * KEYS: wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, priority counter, marker. ARGV: prefix, a
- * time of the host's, BullMQ's options, '1' for an elder.
+ * time of the host's, BullMQ's options, milliseconds of patience or 0.
  *
  * What is not there is not renewed unless something was taken: who only looks does not keep what others have left. A hash
  * without a life is one that BullMQ's has made of a chunk that was gone.
@@ -30,7 +30,8 @@ const lua = `
 ${serverNow}
 ARGV[2] = now
 local prefix = ARGV[1]
-if ARGV[4] == '1' then ${promoteElder}
+local patience = tonumber(ARGV[4])
+if patience > 0 then ${promoteElder}
 end
 local function take()
 ${moveToActive.content}
@@ -58,5 +59,5 @@ export function defineTake(client: Redis | Cluster): TakeChunk {
   if (!(command in client)) client.defineCommand(command, { numberOfKeys: moveToActive.keys, lua })
   // As bytes: a payload need not be text.
   const run = (client as unknown as { poolmqTakeBuffer: TakeChunk }).poolmqTakeBuffer
-  return (args) => (run as (...all: unknown[]) => Promise<unknown[]>).apply(client, [...args, isForElder() ? '1' : '0'])
+  return (args) => (run as (...all: unknown[]) => Promise<unknown[]>).apply(client, [...args, elderPatience()])
 }
