@@ -1,5 +1,13 @@
 /** The options of a Pool's calls, and their checks. None is accepted and ignored. */
-import { type CallHeader, describe, knownOptions, milliseconds, type TaskFunction, wholeNumber } from '@poolmq/shared'
+import {
+  type CallHeader,
+  type Carrier,
+  describe,
+  knownOptions,
+  milliseconds,
+  type TaskFunction,
+  wholeNumber,
+} from '@poolmq/shared'
 import type { Callbacks } from './calls/callback-queue.js'
 import { isAbortSignal } from './engine/abort-watch.js'
 
@@ -188,6 +196,7 @@ export function callHeader(
   spread: boolean,
   spec: boolean,
   module: string | undefined,
+  trace: Carrier | undefined,
 ): CallHeader {
   const { timeout = Number.POSITIVE_INFINITY, retries = 0, retryDelay = 100, retryIf } = options
   return {
@@ -197,5 +206,6 @@ export function callHeader(
     timeout: timeout > longestTimeout ? 0 : timeout,
     ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
     ...(module !== undefined && { module }),
+    ...(trace !== undefined && { trace }),
   }
 }

@@ -26,7 +26,7 @@ export {
   startProgram,
 } from './line/started-program.js'
 export { Monitor, type MonitorOptions } from './monitor/monitor.js'
-export { type CallInfo, type HostInfo, type PoolStats, PoolView } from './monitor/pool-view.js'
+export { type CallInfo, type HostDetails, type HostInfo, type PoolStats, PoolView } from './monitor/pool-view.js'
 export { currentTask, type TaskContext } from './process/task-context.js'
 export { type Client, expireKeys } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'

@@ -74,9 +74,11 @@ export class Call {
   readonly failures = new Map<string, number>()
   /** Items of the whole call; undefined while its input is still being read. */
   total: number | undefined
-  readonly #opened = performance.now()
+  readonly opened = performance.now()
+  /** What ended it as a whole, if something did. */
+  failure: unknown
   /** Called when the call has ended, however. */
-  onEnd: (() => void) | undefined
+  readonly atEnd: (() => void)[] = []
 
   /** @param owner - the pool, which is not collected while it has an open call, as Python's is not */
   constructor(
@@ -109,7 +111,7 @@ export class Call {
       failures: Object.fromEntries(this.failures),
       total: this.total ?? null,
       pending: this.pending.size,
-      age: Math.round(performance.now() - this.#opened),
+      age: Math.round(performance.now() - this.opened),
     }
   }
 }

@@ -106,7 +106,7 @@ export class OpenCalls {
   /** The call has all it waited for, or nobody waits for it any more. */
   end(call: Call): void {
     if (!this.#calls.delete(call.number)) return
-    call.onEnd?.()
+    for (const act of call.atEnd.splice(0)) act()
     this.#underWay -= call.pending.size
     if (call.pending.size > 0) this.#onUnwanted(call)
     this.keepAwake(call, false)
@@ -115,7 +115,9 @@ export class OpenCalls {
   }
 
   fail(call: Call, error: unknown): void {
-    if (this.has(call)) call.collector.fail(error)
+    if (!this.has(call)) return
+    call.failure = error
+    call.collector.fail(error)
     this.end(call)
   }
 

@@ -20,6 +20,7 @@ import {
   ProcessAnchor,
   payloadLength,
   randomId,
+  startCallSpan,
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
@@ -33,6 +34,7 @@ import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
 import { type AbortSignalLike, watchAbort } from './abort-watch.js'
 import { Breakdown } from './breakdown.js'
+import { tellOfCall } from './call-telemetry.js'
 import { Census } from './census.js'
 import { LocalWorkers } from './local-workers.js'
 import { OpenCalls } from './open-calls.js'
@@ -114,8 +116,10 @@ export class PoolEngine {
   call(owner: unknown, task: TaskInfo, kind: CallKind, options: ParsedOptions, collector: Collector): Call {
     this.#refuseNesting()
     const module = this.#local?.load(task)
-    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module)
+    const span = startCallSpan(this.#keys.pool, kind.method, task.id)
+    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module, span?.carrier)
     const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, collector)
+    tellOfCall(call, this.#keys.pool, this.clientId, span)
     this.calls.add(call)
     if (kind.mode === 'each') this.#pace.hurry()
     // A handle must exist before it can fail.
@@ -216,7 +220,7 @@ export class PoolEngine {
       this.calls.fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
     }
     if (signal.aborted) queueMicrotask(cancel)
-    else call.onEnd = watchAbort(signal, cancel)
+    else call.atEnd.push(watchAbort(signal, cancel))
   }
 
   /** What an onlooker asks of this client. */

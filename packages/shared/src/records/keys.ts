@@ -13,7 +13,8 @@
  * | `poolmq:{name}:outcome:CHUNK:NAME` | hash | what is large in an outcome, in pieces; removed when it is read |
  * | `poolmq:{name}:outcomes:CLIENT` | set | the names of those of a client, to be renewed and removed with its lease |
  * | `poolmq:{name}:calls:CLIENT` | string | a client's open calls, written when an onlooker asks; lives for seconds |
- * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor; lives for a minute |
+ * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor, and that somebody watches them; lives for a minute |
+ * | `poolmq:{name}:report:HOST` | string | what a host tells while it is watched; lives for seconds |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
  */
 export class PoolKeys {
@@ -36,6 +37,10 @@ export class PoolKeys {
 
   results(clientId: string): string {
     return `${this.prefix}:results:${clientId}`
+  }
+
+  report(hostId: string): string {
+    return `${this.prefix}:report:${hostId}`
   }
 
   calls(clientId: string): string {

@@ -8,6 +8,7 @@
 
 import type { WireError } from '../errors/error-transport.js'
 import { type PoolError, ProtocolError } from '../errors/errors.js'
+import type { Carrier } from '../observe/tracing.js'
 import {
   inBlobs,
   markOf,
@@ -52,6 +53,8 @@ export interface CallHeader {
    * worker processes know several, or are just loading it.
    */
   readonly module?: string
+  /** The context of the call's span, where somebody traces. */
+  readonly trace?: Carrier
 }
 
 export interface Retry {
@@ -110,6 +113,7 @@ export function formatChunk(
     s: call.spec ? 1 : undefined,
     t: call.timeout === 0 ? undefined : call.timeout,
     r: call.retry,
+    o: call.trace,
     u: call.module,
     i: first === 0 ? undefined : first,
     g: gaps?.length === 0 ? undefined : gaps?.slice(0, mostGaps),
@@ -131,9 +135,9 @@ export function parseChunk(data: Buffer): Chunk {
   const retry = header.r
   const module = header.u
   const isMark = module === undefined || typeof module === 'string'
-  const { i: first = 0, g: gaps } = header
+  const { i: first = 0, g: gaps, o: trace } = header
   const isPlace = isCount(first) && (gaps === undefined || (Array.isArray(gaps) && gaps.every(isCount)))
-  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark && isPlace
+  const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark && isPlace && isCarrier(trace)
   if (!fits || (retry !== undefined && !isRetry(retry))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
@@ -145,6 +149,7 @@ export function parseChunk(data: Buffer): Chunk {
     ...(retry !== undefined && { retry }),
     ...(module !== undefined && { module }),
     place: { first, ...(gaps !== undefined && { gaps }) },
+    ...(trace !== undefined && { trace }),
     payload: payloadOf(header, data.subarray(end + 1)),
   }
 }
@@ -275,6 +280,11 @@ function fromBase64(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64')
   if (text.length % 4 === 0 && bytes.length === Buffer.byteLength(text, 'base64')) return bytes
   throw new ProtocolError(`numbers that are not in base64: ${excerpt(text)}`)
+}
+
+function isCarrier(value: unknown): value is Carrier | undefined {
+  if (value === undefined) return true
+  return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string')
 }
 
 function isRetry(value: unknown): value is Retry {

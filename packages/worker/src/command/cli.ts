@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { bearClosedOutput } from '../closed-output.js'
 import { packageVersion } from '../package-version.js'
 import { addCallCommands } from './call-commands.js'
+import { addDashboardCommand } from './dashboard-command.js'
 import { addDoctorCommand } from './doctor-command.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
 import { addLookCommands } from './look-commands.js'
@@ -41,6 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addSteerCommands(program, end)
   addTopCommand(program, end)
   addDoctorCommand(program, end)
+  addDashboardCommand(program, end)
   addCallCommands(program, end)
   // Connections to Redis keep no process alive; a command that waits for an answer does.
   const anchor = new ProcessAnchor()

@@ -1,6 +1,6 @@
 /** An onlooker's way into a pool: a connection of its own, opened when something is asked first. */
 import { type ConnectionOption, knownOptions, PoolKeys, ProcessAnchor, poolName, RedisLink } from '@poolmq/shared'
-import { type CallInfo, type HostInfo, type PoolStats, PoolView } from './pool-view.js'
+import { type CallInfo, type HostDetails, type HostInfo, type PoolStats, PoolView } from './pool-view.js'
 
 export interface MonitorOptions {
   /** The pool to look at: the `name` of a Pool. */
@@ -36,6 +36,14 @@ export class Monitor {
   /** The hosts that serve the pool. One that is lost is among them until its lease is over. */
   async hosts(): Promise<HostInfo[]> {
     return await this.#look((view) => view.hosts())
+  }
+
+  /**
+   * The hosts with what each tells of its worker processes: it does so for some seconds after each call of this, so the first
+   * finds no reports, and one that is called each second finds them fresh.
+   */
+  async watchHosts(): Promise<HostDetails[]> {
+    return await this.#look((view) => view.watchHosts())
   }
 
   /** The open calls of all producers, oldest first. */

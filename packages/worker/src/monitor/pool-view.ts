@@ -8,13 +8,15 @@ import {
   type CallReport,
   type ClientReport,
   formatOrder,
+  type HostReport,
   keyLife,
   type PoolKeys,
   parseClientReport,
+  parseHostReport,
   type RedisLink,
 } from '@poolmq/shared'
 import { liveHosts } from '../queue/presence.js'
-import { oldestWaiting, pauseQueue, resumeQueue } from './view-scripts.js'
+import { askForReports, oldestWaiting, pauseQueue, resumeQueue } from './view-scripts.js'
 
 /** The work of a pool, in chunks, and who does it. */
 export interface PoolStats {
@@ -54,6 +56,12 @@ export interface HostInfo {
   readonly version?: string
 }
 
+/** A host with what it tells of its worker processes. */
+export interface HostDetails extends HostInfo {
+  /** Absent until the host has seen that somebody looks. */
+  readonly report?: HostReport
+}
+
 /** An open call of a pool. */
 export interface CallInfo extends CallReport {
   /** `CLIENT.NUMBER`: what `cancel` takes. */
@@ -68,6 +76,8 @@ export interface CallInfo extends CallReport {
 const answerTime = 1000
 /** Milliseconds between two looks for an answer. */
 const lookInterval = 20
+/** Milliseconds for which hosts tell of themselves after somebody has looked. */
+const watchLife = 5000
 /** Milliseconds that an order to a host stands. */
 const orderLife = 60_000
 
@@ -111,6 +121,21 @@ export class PoolView {
       ({ expires: _expires, clock: _clock, at: _at, ...host }) => host,
     )
     return hosts.sort((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
+  }
+
+  /**
+   * The hosts with what each tells of its worker processes. A host tells it for some seconds after somebody has looked, so the
+   * first look finds none.
+   */
+  async watchHosts(): Promise<HostDetails[]> {
+    const hosts = await this.hosts()
+    await askForReports(this.#link.client, [this.#keys.orders], [watchLife])
+    if (hosts.length === 0) return []
+    const texts = await this.#link.client.mget(...hosts.map(({ id }) => this.#keys.report(id)))
+    return hosts.map((host, i) => {
+      const report = parseHostReport(texts[i] ?? '')
+      return { ...host, ...(report !== undefined && { report }) }
+    })
   }
 
   /**

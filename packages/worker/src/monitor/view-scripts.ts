@@ -38,6 +38,12 @@ if redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 then
   redis.call('PEXPIRE', KEYS[2], ARGV[1])
 end`
 
+/** Has hosts report until then, by Redis's clock. KEYS: orders. ARGV: milliseconds. */
+const askForReportsLua = `${serverNow}
+redis.call('HSET', KEYS[1], 'watch', string.format('%.0f', now + ARGV[1]))
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`
+
+export const askForReports = script(askForReportsLua, () => undefined)
 export const oldestWaiting = script(oldestWaitingLua, (reply) => (Number(reply) < 0 ? null : Number(reply)))
 export const pauseQueue = script(pauseLua, () => undefined)
 export const resumeQueue = script(resumeLua, () => undefined)
