@@ -24,6 +24,14 @@ export interface PoolOptions {
    * @defaultValue the number of cores; with a `name`, 0: work goes to the hosts that serve that name.
    */
   readonly processes?: number | undefined
+  /**
+   * Tasks at a time in each worker process: a whole number of at least 1. More than one is for tasks that wait (for a
+   * network, a disk, another process): they share the event loop of their process, and what its modules hold. A task that
+   * computes keeps those beside it waiting. Python has no counterpart in `Pool`; its `ThreadPool` is {@link ThreadPool}.
+   *
+   * @defaultValue 1, which is right for tasks that compute
+   */
+  readonly concurrency?: number | undefined
   /** A task that each worker process runs once, before its first chunk of this pool. Its result is ignored. */
   readonly initializer?: TaskRef<TaskFunction> | undefined
   /** The arguments of the initializer. @defaultValue none */
@@ -53,10 +61,25 @@ export interface PoolOptions {
    */
   readonly connection?: ConnectionOption | undefined
   /**
-   * Worker processes to reckon with in the default chunk size while none has been seen, for a named pool whose hosts
-   * are still starting. A whole number of at least 1. @defaultValue 4
+   * Worker processes (or lanes, where hosts have several in each) to reckon with in the default chunk size while none has
+   * been seen, for a named pool whose hosts are still starting. A whole number of at least 1. @defaultValue 4
    */
   readonly expectedWorkers?: number | undefined
+}
+
+/** Options of `new ThreadPool(…)`. Python: `ThreadPool(processes, initializer, initargs)`. */
+export interface ThreadPoolOptions extends Omit<PoolOptions, 'concurrency'> {
+  /**
+   * Tasks at a time on this host: a whole number of at least 1; with a `name`, 0 is allowed.
+   *
+   * @defaultValue the number of cores; with a `name`, 0
+   */
+  readonly processes?: number | undefined
+  /**
+   * Worker threads that these tasks run on: a whole number from 1 to `processes`. Tasks on one thread share its event loop,
+   * so more of them help where tasks compute. @defaultValue as many as there are cores, at most `processes`
+   */
+  readonly threads?: number | undefined
 }
 
 const poolOptionNames = [
@@ -75,9 +98,13 @@ const poolOptionNames = [
  * @throws TypeError, RangeError in Python's order: processes, maxTasksPerChild, initializer; then our own options.
  * @throws ConnectionError for an address that cannot be one.
  */
-export function parsePoolOptions(given: number | PoolOptions | undefined, threads: boolean): PoolEngineOptions {
-  const options = typeof given === 'object' && given !== null ? given : { processes: given }
-  knownOptions('Pool', options, poolOptionNames)
+export function parsePoolOptions(
+  given: number | PoolOptions | ThreadPoolOptions | undefined,
+  threads: boolean,
+): PoolEngineOptions {
+  const options: PoolOptions & ThreadPoolOptions =
+    typeof given === 'object' && given !== null ? given : { processes: given }
+  checkNames(options, threads)
   const processes = parseProcesses(options.processes as unknown, options.name)
   const maxTasksPerChild = options.maxTasksPerChild as unknown
   if (
@@ -97,10 +124,13 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
   }
   const { name, connection, expectedWorkers } = options
+  const seats = threads
+    ? { processes: parseThreads(options.threads, processes), lanes: processes }
+    : { processes, lanes: processes * parseConcurrency(options.concurrency, processes) }
   const { kind } = parseConnectionOption(connection)
   const parsed = {
     name: name === undefined ? undefined : poolName(name),
-    processes,
+    ...seats,
     threads,
     connection,
     spec: Object.keys(spec).length === 0 ? undefined : spec,
@@ -108,6 +138,34 @@ export function parsePoolOptions(given: number | PoolOptions | undefined, thread
   }
   if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
   return parsed
+}
+
+/** What one of the two classes has and the other has not is told by name. */
+function checkNames(options: object, threads: boolean): void {
+  if (threads && 'concurrency' in options) {
+    throw new TypeError('concurrency is an option of Pool; of a ThreadPool `processes` is how many tasks run at a time')
+  }
+  if (!threads && 'threads' in options) {
+    throw new TypeError('threads is an option of ThreadPool; the workers of a Pool are processes')
+  }
+  knownOptions(threads ? 'ThreadPool' : 'Pool', options, [...poolOptionNames, threads ? 'threads' : 'concurrency'])
+}
+
+function parseConcurrency(concurrency: number | undefined, processes: number): number {
+  if (concurrency === undefined) return 1
+  wholeNumber('concurrency', concurrency, 1)
+  if (processes > 0) return concurrency
+  throw new RangeError(
+    `concurrency ${concurrency} has nothing to apply to: this pool has no worker process of its own; set processes, or ` +
+      'start its hosts with poolmq worker --concurrency',
+  )
+}
+
+function parseThreads(threads: number | undefined, processes: number): number {
+  if (threads === undefined) return Math.min(processes, availableParallelism())
+  wholeNumber('threads', threads, 1)
+  if (threads <= processes) return threads
+  throw new RangeError(`threads must be at most processes, which is ${processes} here, got ${threads}`)
 }
 
 function parseProcesses(processes: unknown, name: unknown): number {

@@ -1,11 +1,11 @@
 /**
- * Counts the worker processes that serve a pool: the local ones, and those whose supervisors show their presence in
- * Redis. It warns once when calls wait and nobody is there to serve them.
+ * Counts the lanes of the worker processes that serve a pool, one in each as a rule: the local ones, and those whose
+ * supervisors show their presence in Redis. It warns once when calls wait and nobody is there to serve them.
  */
 import type { PoolKeys, RedisLink } from '@poolmq/shared'
 import { liveHosts } from '@poolmq/worker'
 
-/** Worker processes that are reckoned with when none is known yet. */
+/** Lanes that are reckoned with when none is known yet. */
 const unknownWorkers = 4
 const interval = 3000
 /** Milliseconds that calls may wait for a first worker before a warning says so. */
@@ -13,7 +13,7 @@ const warnAfter = 5000
 
 export interface CensusOptions {
   readonly name: string | undefined
-  readonly processes: number
+  readonly lanes: number
   readonly expectedWorkers: number | undefined
 }
 
@@ -30,9 +30,9 @@ export class Census {
     this.#keys = keys
   }
 
-  /** Local and remote worker processes that are known of. */
+  /** Local and remote lanes that are known of. */
   get seen(): number {
-    return Math.max(this.#options.processes, this.#remote)
+    return Math.max(this.#options.lanes, this.#remote)
   }
 
   /** What the default chunk size reckons with; at least 1. */
@@ -69,6 +69,6 @@ export class Census {
 
   async #count(link: RedisLink): Promise<void> {
     // The local supervisor is among them once it has started.
-    this.#remote = (await liveHosts(link, this.#keys)).reduce((sum, host) => sum + host.processes, 0)
+    this.#remote = (await liveHosts(link, this.#keys)).reduce((sum, host) => sum + host.lanes, 0)
   }
 }

@@ -42,7 +42,10 @@ import { OpenCalls } from './open-calls.js'
 export interface PoolEngineOptions {
   /** The pool's name; undefined for a private pool. */
   readonly name: string | undefined
+  /** Worker processes, or threads. */
   readonly processes: number
+  /** How many tasks run on them at a time. */
+  readonly lanes: number
   readonly threads: boolean
   readonly connection: ConnectionOption | undefined
   readonly spec: PoolSpec | undefined
@@ -87,6 +90,7 @@ export class PoolEngine {
           clientId: this.clientId,
           pool: this.#keys.pool,
           processes: options.processes,
+          lanes: options.lanes,
           threads: options.threads,
           modules: taskModules(),
         },
@@ -98,12 +102,12 @@ export class PoolEngine {
     this.#session.catch((error: unknown) => this.#break(error))
   }
 
-  /** Worker processes that serve the pool, as far as known: for the default chunk size. */
+  /** Tasks that the pool's worker processes run at a time, as far as known: for the default chunk size. */
   get workers(): number {
     return this.#census.workers
   }
 
-  /** Worker processes of this pool that have been seen, and its own. */
+  /** Tasks that its worker processes run at a time, those of its own and those that have been seen. */
   get size(): number {
     return this.#census.seen
   }

@@ -22,6 +22,8 @@ export interface Presence {
   readonly pid: number
   /** Worker processes (or threads) that take chunks. */
   readonly processes: number
+  /** Chunks that they may run at a time, all together; a record without it has one lane in each. */
+  readonly lanes: number
   readonly tasks: readonly string[]
   /** A Pool's own: it ends with its Pool. */
   readonly local?: boolean
@@ -72,17 +74,19 @@ export function formatPresence(presence: Omit<Presence, 'expires'>): string {
  */
 export function parsePresence(text: string, now: number): Presence | undefined {
   try {
-    const record = parseRecord(text, 'a presence') as unknown as Presence
+    const record = parseRecord(text, 'a presence') as unknown as Omit<Presence, 'lanes'> & { readonly lanes?: unknown }
+    const lanes = record.lanes ?? record.processes
     const fits =
       typeof record.host === 'string' &&
       isCount(record.pid) &&
       isCount(record.processes) &&
+      isCount(lanes) &&
       isSize(record.expires) &&
       Array.isArray(record.tasks) &&
       record.tasks.every((task) => typeof task === 'string') &&
       (record.specs === undefined ||
         (Array.isArray(record.specs) && record.specs.every((key) => typeof key === 'string')))
-    return fits && record.expires > now ? record : undefined
+    return fits && record.expires > now ? { ...record, lanes } : undefined
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

@@ -11,6 +11,7 @@ interface WorkerFlags {
   readonly pool?: string
   readonly processes?: number
   readonly threads?: number
+  readonly concurrency: number
   readonly redis?: string
   readonly lease: number
   readonly drain: number
@@ -20,6 +21,7 @@ interface WorkerFlags {
 interface WorkerArguments {
   readonly pool: string
   readonly processes: number
+  readonly lanes: number
   readonly threads: boolean
   readonly redis: string
   readonly lockDuration: number
@@ -52,6 +54,14 @@ export function addWorkerCommand(program: Command, end: (code: number) => void):
     )
     .addOption(
       flag('--threads <n>', 'worker threads to run, instead of worker processes', 'POOLMQ_THREADS', count('--threads')),
+    )
+    .addOption(
+      flag(
+        '--concurrency <n>',
+        'tasks at a time in each of them, for tasks that wait; one that computes keeps those beside it waiting',
+        'POOLMQ_CONCURRENCY',
+        count('--concurrency'),
+      ).default(1),
     )
     .addOption(redisFlag())
     .addOption(
@@ -88,9 +98,11 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
     throw new UsageError('--processes and --threads exclude each other')
   }
   if (modules.length === 0) throw new UsageError('no task modules given')
+  const processes = flags.processes ?? flags.threads ?? availableParallelism()
   return {
     pool,
-    processes: flags.processes ?? flags.threads ?? availableParallelism(),
+    processes,
+    lanes: processes * flags.concurrency,
     threads: flags.threads !== undefined,
     redis,
     lockDuration: flags.lease,
@@ -141,5 +153,8 @@ async function openHealth(supervisor: Supervisor, port: number): Promise<HealthS
   }
 }
 
-const seats = ({ processes, threads }: WorkerArguments) =>
-  `${processes} worker ${threads ? 'thread' : 'process'}${processes === 1 ? '' : threads ? 's' : 'es'}`
+function seats({ processes, threads, lanes }: WorkerArguments): string {
+  const plural = processes === 1 ? '' : threads ? 's' : 'es'
+  const beside = lanes === processes ? '' : `, ${lanes} tasks at a time`
+  return `${processes} worker ${threads ? 'thread' : 'process'}${plural}${beside}`
+}

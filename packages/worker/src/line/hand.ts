@@ -1,7 +1,11 @@
 /**
  * What a worker process (or thread) has in hand, for its supervisor to look up: a few bytes of memory that both see, as a
- * file without a name. To tell it costs a microsecond, and is done before a task can block the event loop; a message
- * for each chunk would cost both sides more than many a chunk. What was told outlives the process that told it.
+ * file without a name, with a place for each lane. To tell it costs a microsecond, and is done before a task can block
+ * the event loop; a message for each chunk would cost both sides more than many a chunk. What was told outlives the
+ * process that told it.
+ *
+ * A place: a byte with the length of the id (0: none), a byte that says whether the chunk runs, the id. The last byte of
+ * the file is written only to tell that the event loop turns.
  *
  * A look may see half of a change. That is harmless: whatever is done with a job id is done under the lock's token.
  */
@@ -9,19 +13,29 @@ import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Bytes of a record. An id that does not fit is not ours: its chunk fails before it runs. */
+/** Bytes of a lane's place. An id that does not fit is not ours: its chunk fails before it runs. */
 const size = 128
+/** Bytes of a place before the id. */
+const head = 2
 
 /** Linux's `O_TMPFILE`, which Node does not name: a file that never has a name, so that none can be left. */
 const unnamed = process.platform === 'linux' ? 0o20_000_000 | constants.O_DIRECTORY : undefined
 
-/** Makes the record; returns its descriptor. @throws Error when there is no place for it. */
-export function openHand(): number {
+/** A chunk in hand. */
+export interface HeldChunk {
+  readonly lane: number
+  readonly jobId: string
+  /** False while it is only kept: none of its items has been started. */
+  readonly runs: boolean
+}
+
+/** Makes the file, with places for so many lanes; returns its descriptor. @throws Error when there is no place for it. */
+export function openHand(lanes = 1): number {
   const places = process.platform === 'linux' ? ['/dev/shm', tmpdir()] : [tmpdir()]
   let failure: unknown
   for (const place of places) {
     try {
-      return openWithoutName(place)
+      return openWithoutName(place, lanes * size + 1)
     } catch (error) {
       failure = error
     }
@@ -31,11 +45,11 @@ export function openHand(): number {
   })
 }
 
-function openWithoutName(place: string): number {
+function openWithoutName(place: string, length: number): number {
   const descriptor = openUnnamed(place) ?? openAndUnlink(place)
   try {
     // It takes its room now: that the disk is full later does not matter.
-    writeSync(descriptor, Buffer.alloc(size), 0, size, 0)
+    writeSync(descriptor, Buffer.alloc(length), 0, length, 0)
     return descriptor
   } catch (error) {
     closeSync(descriptor)
@@ -61,33 +75,54 @@ function openAndUnlink(place: string): number {
 
 export class HandWriter {
   readonly #descriptor: number
-  readonly #record = Buffer.alloc(size)
+  readonly #end: number
+  readonly #place = Buffer.alloc(size)
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, lanes = 1) {
     this.#descriptor = descriptor
+    this.#end = lanes * size
   }
 
-  /** This chunk is in hand from now on; undefined: none. */
-  write(jobId: string | undefined): void {
-    const length = jobId === undefined || jobId.length > size - 1 ? 0 : this.#record.write(jobId, 1, 'latin1')
-    this.#record[0] = length
-    writeSync(this.#descriptor, this.#record, 0, length + 1, 0)
+  /** This chunk is in hand in this lane from now on; undefined: none. */
+  write(lane: number, jobId: string | undefined, runs = true): void {
+    const place = this.#place
+    const length = jobId === undefined || jobId.length > size - head ? 0 : place.write(jobId, head, 'latin1')
+    place[0] = length
+    place[1] = runs ? 1 : 0
+    writeSync(this.#descriptor, place, 0, head + length, lane * size)
+  }
+
+  /** The event loop turns. */
+  beat(): void {
+    writeSync(this.#descriptor, this.#place, 0, 1, this.#end)
   }
 }
 
 export class HandReader {
   #descriptor: number | undefined
-  readonly #record = Buffer.alloc(size)
+  readonly #record: Buffer
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, lanes = 1) {
     this.#descriptor = descriptor
+    this.#record = Buffer.alloc(lanes * size)
   }
 
-  /** The chunk in hand. */
-  read(): string | undefined {
-    if (this.#descriptor === undefined) return undefined
-    const length = readSync(this.#descriptor, this.#record, 0, size, 0) === 0 ? 0 : (this.#record[0] ?? 0)
-    return length === 0 ? undefined : this.#record.toString('latin1', 1, 1 + length)
+  /** The chunks in hand, by lane. */
+  read(): HeldChunk[] {
+    const held: HeldChunk[] = []
+    if (this.#descriptor === undefined) return held
+    const record = this.#record
+    const end = readSync(this.#descriptor, record, 0, record.length, 0)
+    for (let at = 0; at < end; at += size) {
+      const length = record[at] ?? 0
+      if (length === 0) continue
+      held.push({
+        lane: at / size,
+        jobId: record.toString('latin1', at + head, at + head + length),
+        runs: record[at + 1] === 1,
+      })
+    }
+    return held
   }
 
   /** When something was last told, in milliseconds; a worker process without a chunk tells that it is there. */

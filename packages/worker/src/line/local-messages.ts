@@ -7,6 +7,8 @@ export interface LocalStart {
   readonly clientId: string
   readonly pool: string
   readonly processes: number
+  /** Chunks that all of them together may have in hand at a time. */
+  readonly lanes: number
   readonly threads: boolean
   readonly modules: readonly string[]
 }

@@ -25,6 +25,10 @@ export interface WorkerConfig {
   readonly lockDuration: number
   /** The descriptor of the record of what it has in hand. */
   readonly hand: number
+  /** Chunks that it may have in hand at a time. */
+  readonly lanes: number
+  /** Worker processes that what waits is to be shared with, this one included. */
+  readonly sharers: number
   readonly modules: readonly string[]
   /** Modules that the Pool began to use later: what is wrong with one concerns the calls of its tasks only. */
   readonly late: readonly string[]
@@ -43,11 +47,16 @@ export interface Heir {
 
 export type ToWorker =
   | { readonly type: 'config'; readonly config: WorkerConfig }
-  /** Take chunks from now on. */
-  | { readonly type: 'go'; readonly heir?: Heir }
+  /**
+   * Take chunks from now on, so many at a time at most, as its predecessor may still have some; told again as that ends. With
+   * `heir`, that one comes first.
+   */
+  | { readonly type: 'go'; readonly lanes: number; readonly heir?: Heir }
   | { readonly type: 'load'; readonly modules: readonly string[] }
-  /** Finish the chunk in hand and exit; with `heir`, leave the misfit in hand to the process that takes the seat. */
+  /** Finish what is in hand and exit; with `heir`, leave the misfit in hand to the process that takes the seat. */
   | { readonly type: 'drain'; readonly heir?: boolean }
+  /** This chunk was given up, its task does not end: it is not to be delivered, nor waited for. */
+  | { readonly type: 'disown'; readonly jobId: string }
   /** Abort the running task if it is of this chunk; the supervisor kills a process that goes on with it. */
   | { readonly type: 'cancel'; readonly jobId: string }
   /** Abort the running task and exit; the supervisor kills a process that does not in time. */
@@ -56,8 +65,10 @@ export type ToWorker =
 export type FromWorker =
   /** Modules are loaded, Redis is connected. */
   | { readonly type: 'ready'; readonly tasks: readonly string[] }
-  /** The chunk in hand is the last one before this process exits. */
+  /** No chunk will be taken any more: this process exits after those in hand. */
   | { readonly type: 'last' }
+  /** No chunk will be taken any more, and one of those in hand has ended. */
+  | { readonly type: 'freed' }
   /** This process is to be replaced when its successor is ready; it works on until then. */
   | { readonly type: 'replace' }
   /** What the supervisor may watch as well. */
@@ -65,10 +76,16 @@ export type FromWorker =
   /** No chunk is in hand and none will be taken: this process exits now. */
   | { readonly type: 'done' }
   /**
-   * This item of the chunk in hand starts, and may run for so many milliseconds (0: no limit). Told only of a chunk that
-   * has a limit, or has lost its worker process before.
+   * This item of the chunk in that lane starts, and may run for so many milliseconds (0: no limit). Told only of a chunk
+   * that has a limit, or has lost its worker process before.
    */
-  | { readonly type: 'item'; readonly jobId: string; readonly index: number; readonly limit: number }
+  | {
+      readonly type: 'item'
+      readonly lane: number
+      readonly jobId: string
+      readonly index: number
+      readonly limit: number
+    }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
   /** The chunk in hand needs a process in which no other initializer has run; it is kept until one is there, or undefined. */

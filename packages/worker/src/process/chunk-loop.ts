@@ -1,75 +1,109 @@
 /**
- * The life of a worker process: take a chunk, see that its pool is initialized, run it, deliver its outcome, take the
- * next. It shows its supervisor which chunk is in hand and never renews a lock itself: a task may block this thread for
- * as long as it likes. Whatever happens to the connection is waited out; what happens to this process is the
- * supervisor's business.
+ * The life of a worker process: it has a number of lanes, each with one chunk in hand at most, and one loop serves them
+ * all: it delivers the outcomes of the lanes that have ended and takes a chunk for each that is free, in one round trip.
+ * It shows its supervisor what is in hand and never renews a lock itself: a task may block this thread for as long as it
+ * likes. Whatever happens to the connection is waited out; what happens to this process is the supervisor's business.
+ *
+ * A chunk that was twice in a process that died beside others runs alone here: nothing is taken while one is in hand, it
+ * waits until the others have ended, and they with it for 2 s at most: then this process takes nothing more, and its
+ * successor goes on.
  */
-import { setTimeout as delay } from 'node:timers/promises'
-import {
-  type BlobsPayload,
-  CancelledError,
-  formatOutcome,
-  isRefusal,
-  type Outcome,
-  outcomeApart,
-  type PoolKeys,
-  ProtocolError,
-  parseChunk,
-  parseChunkId,
-  type RedisLink,
-  type TaskFunction,
-  taskIds,
-} from '@poolmq/shared'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { CancelledError, Deferred, encodeError, formatOutcome, isRefusal } from '@poolmq/shared'
 import type { HandWriter } from '../line/hand.js'
-import type { Heir, SupervisorChannel } from '../line/messages.js'
-import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
-import type { ChunkStore } from '../queue/chunk-store.js'
+import type { Heir } from '../line/messages.js'
+import type { Exchange, TakenChunk } from '../queue/chunk-queue.js'
 import { LossLedger } from '../queue/loss-ledger.js'
-import type { PieceStore } from '../queue/piece-store.js'
-import { liveHosts } from '../queue/presence.js'
-import { failedOutcome, runChunk } from './chunk-runner.js'
-import { type Initializer, InitializerFailure, type KnownSpec } from './initializer.js'
+import { ChunkStarter, type ChunkStarterParts, type LaneChunk, type LaneEnd } from './chunk-starter.js'
+import { InitializerFailure, type KnownSpec } from './initializer.js'
+import { type Insist, insistence } from './insistence.js'
 import { Misfits } from './misfits.js'
 import { Recycling } from './recycling.js'
-import { type Abort, RunningChunk } from './running-chunk.js'
-import { unknownTask } from './unknown-task.js'
+import { RunningChunk } from './running-chunk.js'
 
-/** Milliseconds that a chunk which cannot be run here and now is put off. */
-const putOffPause = 200
-
-export interface ChunkLoopParts {
+export interface ChunkLoopParts
+  extends Omit<ChunkStarterParts, 'insist' | 'misfits' | 'onSpec' | 'onMisfit' | 'mayStart'> {
   readonly pool: string
-  readonly token: string
+  /** Chunks that may be in hand at a time. */
+  readonly lanes: number
   /** Milliseconds that a wait for a chunk lasts at most before the queue is looked at again. */
   readonly longestWait: number
-  readonly queue: ChunkQueue
-  readonly store: ChunkStore
-  readonly pieces: PieceStore
-  readonly link: RedisLink
-  readonly keys: PoolKeys
-  readonly initializer: Initializer
-  readonly channel: SupervisorChannel
-  /** Tells which chunk is in hand. */
+  /** Worker processes that what waits is to be shared with, this one included. */
+  readonly sharers: number
+  /** Tells what is in hand. */
   readonly hand: HandWriter
-  /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
-  readonly findTask: (taskId: string, clientId: string, module: string | undefined) => Promise<TaskFunction | undefined>
   readonly log: (error: unknown) => void
 }
 
+/** A chunk that has ended, and is in hand until its outcome is delivered. */
+interface EndedLane {
+  readonly chunk: LaneChunk
+  readonly entry: readonly (string | Buffer)[]
+}
+
+/** Characters of outcomes that are sent at once, but for one that is longer. */
+const mostSent = 4 * 1024 * 1024
+/** Milliseconds for which others may be kept waiting for a chunk that has to run alone. */
+const patience = 2000
+
 export class ChunkLoop {
   readonly #parts: ChunkLoopParts
+  readonly #insist: Insist
+  readonly #starter: ChunkStarter
   readonly #recycling = new Recycling()
-  #replacing = false
-  #draining = false
   readonly #misfits: Misfits
-  /** What was taken instead of a misfit. */
-  #swapped: TakenChunk | undefined
-  /** Set while a chunk is in hand. */
-  #running: RunningChunk | undefined
+  /** What is in the lanes. */
+  readonly #chunks = new Set<LaneChunk>()
+  readonly #freeLanes: number[]
+  readonly #unstarted = new Set<LaneChunk>()
+  #ended: EndedLane[] = []
+  /** Lanes that may be used: those of a predecessor that runs dry are not. */
+  #open = 0
+  #draining = false
+  #replacing = false
+  /** Redis has been asked for chunks, and has not answered. */
+  #taking = false
+  /** The supervisor has been told that nothing is taken any more. */
+  #hasResigned = false
+  /** There may be something to take. */
+  #looks = true
+  #waits = false
+  #news = new Deferred()
+  /** The chunk that runs alone, or waits for it. */
+  #suspect: LaneChunk | undefined
+  #suspectWaits = false
+  #standing: NodeJS.Timeout | undefined
+  /** The last that was taken had to run alone, and so may the next. */
+  #cautious = false
+  /** Clients whose initializer has thrown here. */
+  readonly #broken = new Set<string>()
+  #failure: { readonly error: unknown } | undefined
 
   constructor(parts: ChunkLoopParts) {
     this.#parts = parts
-    this.#misfits = new Misfits({ ...parts, insist: (action) => this.#insist(action) })
+    this.#freeLanes = Array.from({ length: parts.lanes }, (_, lane) => lane).reverse()
+    this.#insist = insistence(parts.log)
+    this.#misfits = new Misfits({ ...parts, insist: this.#insist })
+    this.#starter = new ChunkStarter({
+      ...parts,
+      insist: this.#insist,
+      misfits: this.#misfits,
+      onSpec: (limits) => this.limit(limits),
+      onMisfit: ({ lane, taken }) => parts.hand.write(lane, taken.jobId, false),
+      mayStart: (chunk) => this.#mayStart(chunk),
+    })
+  }
+
+  /** So many lanes may be used from now on. */
+  open(lanes: number): void {
+    this.#open = lanes
+    this.#look()
+  }
+
+  /** Takes a pool's limits for this process. */
+  limit(limits: KnownSpec['limits']): void {
+    if (!this.#recycling.limit(limits)) return
+    this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
   }
 
   /**
@@ -78,113 +112,255 @@ export class ChunkLoop {
    * @param heir - the process that takes this one's seat knows of the misfit in hand
    */
   drain(heir: boolean): boolean {
-    this.#draining = true
     this.#misfits.drain(heir)
-    return this.#running === undefined
+    this.#resign()
+    return this.#chunks.size === 0
   }
 
   /** The running chunk is not wanted any more: its task is told, and the supervisor sees to its end. */
   cancel(jobId: string): void {
-    if (this.#running?.jobId === jobId) this.#running.abort(new CancelledError('the call was cancelled'), 'drop')
+    this.#find(jobId)?.running.abort(new CancelledError('the call was cancelled'), 'drop')
   }
 
-  /** As `drain`, and the running task is aborted. True when it need not be waited for. */
+  /** The chunk is not this process's any more, though its task goes on: it is not waited for, and nothing is taken. */
+  disown(jobId: string): void {
+    const chunk = this.#find(jobId)
+    if (chunk !== undefined) this.#disown(chunk)
+    this.drain(false)
+  }
+
+  /** As `drain`, and the running tasks are aborted. True when none of them need be waited for. */
   abort(): boolean {
-    this.#draining = true
     const reason = new CancelledError('the worker process is being stopped')
-    return this.#running === undefined || !this.#running.abort(reason, 'give back')
+    for (const chunk of [...this.#chunks]) if (!chunk.running.abort(reason, 'give back')) this.#disown(chunk)
+    return this.drain(false)
   }
 
   /** Takes and runs chunks until it is drained, or has run as many as its pools let one worker process run. */
   async run(heir: Heir | undefined): Promise<void> {
-    const { queue, token } = this.#parts
-    let next = heir && (await this.#insist(() => queue.takeOver(heir, token)))
-    while (!this.#draining || next !== undefined) {
-      next ??= await this.#wait()
-      if (next !== undefined) next = await this.#process(next)
+    const { queue, token, clock, channel } = this.#parts
+    const inherited = heir && (await this.#insist(() => queue.takeOver(heir, token)))
+    if (inherited !== undefined) await this.#assign([inherited])
+    while (this.#chunks.size > 0 || !this.#draining) {
+      if (this.#ended.length > 0 || (this.#looks && this.#want(0) > 0)) await this.#exchange()
+      else await this.#wait()
+      if (this.#failure !== undefined) throw this.#failure.error
     }
-    this.#parts.hand.write(undefined)
-    this.#parts.channel.send({ type: 'done' })
+    clock.stop()
+    channel.send({ type: 'done' })
   }
 
-  async #wait(): Promise<TakenChunk | undefined> {
-    const { queue, token, hand, longestWait } = this.#parts
-    while (!this.#draining) {
-      // Told again each time: that is how the supervisor knows that this process listens.
-      hand.write(undefined)
-      const taken = await this.#insist(() => queue.take(token))
-      if (taken !== undefined) return taken
-      await this.#insist(() => queue.waitForChunk(longestWait / 1000))
-    }
+  #find(jobId: string): LaneChunk | undefined {
+    for (const chunk of this.#chunks) if (chunk.taken.jobId === jobId) return chunk
     return undefined
   }
 
-  async #process(taken: TakenChunk): Promise<TakenChunk | undefined> {
-    const { hand, pool } = this.#parts
-    const isSwapped = taken === this.#swapped
-    this.#swapped = undefined
-    this.#running = new RunningChunk(pool, taken.taskId, taken.jobId)
-    hand.write(taken.jobId)
-    try {
-      const outcome = await this.#outcome(taken, this.#running, isSwapped)
-      if (outcome === undefined) return this.#swapped
-      const { aborted } = this.#running
-      if (aborted !== undefined) return await this.#leave(taken, aborted.then)
-      this.#askForSuccessor()
-      return await this.#deliver(taken, outcome)
-    } finally {
-      this.#running = undefined
-    }
+  /** How many chunks may be taken once so many lanes have been freed. */
+  #want(freed: number): number {
+    if (this.#draining || this.#suspect !== undefined || this.#misfits.inHand > 0) return 0
+    const free = Math.min(this.#open - this.#chunks.size + freed, this.#recycling.chunksLeft - this.#unstarted.size)
+    return Math.max(0, this.#cautious ? Math.min(free, 1) : free)
   }
 
-  async #outcome(taken: TakenChunk, running: RunningChunk, isSwapped: boolean): Promise<Outcome | undefined> {
-    const { store, initializer } = this.#parts
+  #look(): void {
+    this.#looks = true
+    this.#news.resolve()
+  }
+
+  /** Waits until something has changed: a lane has ended, a chunk may be there, an order has come. */
+  async #wait(): Promise<void> {
+    if (!this.#waits && this.#want(0) > 0) this.#listen()
+    await this.#news.promise
+    this.#news = new Deferred()
+  }
+
+  /** Waits for a chunk, while lanes run. */
+  #listen(): void {
+    const { queue, store, longestWait } = this.#parts
+    this.#waits = true
+    void this.#insist(() => queue.waitForChunk(longestWait / 1000)).then(() => {
+      this.#waits = false
+      // All lanes have been filled meanwhile: what woke this process is for another.
+      if (this.#want(0) === 0) store.wakeAnother().catch(this.#parts.log)
+      this.#look()
+    })
+  }
+
+  async #exchange(): Promise<void> {
+    const { hand, sharers } = this.#parts
+    // What else ends in this turn of the event loop goes with it.
+    if (this.#chunks.size > 1) await nextTurn()
+    const batch = this.#nextBatch()
+    // Told each time: that is how the supervisor knows that this process listens.
+    if (this.#chunks.size === 0) hand.write(0, undefined)
+    const want = this.#want(batch.length)
+    this.#taking = want > 0
+    const { taken, rest } = await this.#deliver(batch, want)
+    // The lanes that were freed last are filled first; they tell what is in them then.
+    for (const [i, { chunk }] of batch.entries()) this.#free(chunk, i < batch.length - taken.length)
+    if (batch.length > 0) this.#askForSuccessor()
+    // What is to be shared is taken when the others have had the chance.
+    if (want > 0) this.#looks = rest === 'more' && taken.length < want && sharers === 1
+    await this.#assign(taken)
+    if (rest === 'bullmq' && this.#want(0) > 0) await this.#takeWithBullMQ()
+  }
+
+  async #takeWithBullMQ(): Promise<void> {
+    const { queue, store, token, lanes } = this.#parts
+    this.#taking = true
+    const taken = await this.#insist(() => queue.take(token))
+    if (taken !== undefined && lanes > 1) {
+      await this.#insist(() => store.noteFields(taken.jobId, new Map([['lanes', String(lanes)]])))
+    }
+    this.#looks = taken !== undefined
+    await this.#assign(taken === undefined ? [] : [taken])
+  }
+
+  #nextBatch(): EndedLane[] {
+    let length = 0
+    const fits = this.#ended.findIndex(({ entry }, i) => {
+      for (const field of entry) length += field.length
+      return i > 0 && length > mostSent
+    })
+    return this.#ended.splice(0, fits < 0 ? this.#ended.length : fits)
+  }
+
+  /**
+   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk. A
+   * chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process, nor what
+   * else is delivered.
+   */
+  async #deliver(batch: readonly EndedLane[], want: number): Promise<Pick<Exchange, 'taken' | 'rest'>> {
+    const { queue, store, token, log } = this.#parts
+    const ended = batch.map(({ chunk, entry }) => [chunk.taken.jobId, entry] as const)
+    const isFinal = (error: unknown) => batch.length > 0 && isRefusal(error)
     try {
-      const id = parseChunkId(taken.jobId)
-      if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
-      if (taken.data === undefined) return await this.#dropLost(taken)
-      const chunk = parseChunk(taken.data)
-      const broken = initializer.brokenBy(id.clientId)
-      if (broken !== undefined) throw broken
-      const task = await this.#parts.findTask(taken.taskId, id.clientId, chunk.module)
-      if (task === undefined) return await this.#passOn(taken)
-      if (chunk.spec) {
-        const spec = await this.#insist(() => initializer.ensure(id.clientId), isOfThePool)
-        if (spec === undefined) return await this.#putOff(taken)
-        if (spec.key !== undefined && !initializer.isSuited(spec)) {
-          this.#swapped = await this.#misfits.leave(taken, spec.key)
-          return undefined
-        }
-        this.#limit(spec.limits)
-      }
-      this.#misfits.ran(isSwapped)
-      this.#startChunk()
-      const losses = new LossLedger(taken.fields)
-      if (losses.updates.size > 0) await this.#insist(() => store.noteFields(taken.jobId, losses.updates))
-      const tellItem = (index: number, limit: number) =>
-        this.#parts.channel.send({ type: 'item', jobId: taken.jobId, index, limit })
-      const beforeItem = async (index: number) => {
-        if (losses.persistent) await this.#insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
-        tellItem(index, 0)
-      }
-      const payload = chunk.payload.encoding === 'apart' ? await this.#fetch(taken.jobId) : chunk.payload
-      if (payload === undefined) return await this.#dropLost(taken)
-      return await runChunk({ task, chunk: { ...chunk, payload }, losses, beforeItem, tellItem, running })
+      return await this.#insist(() => queue.exchange(token, ended, want), isFinal)
     } catch (error) {
-      if (error instanceof InitializerFailure) throw error
-      return failedOutcome(error)
+      if (batch.length > 1 || want > 0) {
+        for (const one of batch) await this.#deliver([one], 0)
+        return { taken: [], rest: 'more' }
+      }
+      log(error)
+      for (const { chunk } of batch) {
+        await this.#insist(() => store.dropHeld(chunk.taken.jobId, token), isRefusal).catch(log)
+      }
+      return { taken: [], rest: 'none' }
     }
   }
 
-  #limit(spec: KnownSpec['limits']): void {
-    if (!this.#recycling.limit(spec)) return
-    this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
+  /** Starts what was taken. One that has to run alone is kept until it is, and what came after it goes back. */
+  async #assign(taken: readonly TakenChunk[], isSwapped = false): Promise<void> {
+    const { lanes, pool } = this.#parts
+    let others: readonly TakenChunk[] = []
+    for (const [i, one] of taken.entries()) {
+      const losses = new LossLedger(one.fields, lanes)
+      const running = new RunningChunk(pool, one.taskId, one.jobId)
+      const chunk: LaneChunk = { lane: this.#freeLanes.pop() ?? 0, taken: one, losses, running, isSwapped }
+      this.#chunks.add(chunk)
+      this.#unstarted.add(chunk)
+      this.#cautious = losses.isSuspect && lanes > 1
+      if (!this.#cautious) this.#start(chunk)
+      else {
+        this.#keep(chunk)
+        others = taken.slice(i + 1)
+        break
+      }
+    }
+    this.#taking = false
+    if (this.#draining) this.#tellLast()
+    for (const other of others.toReversed()) await this.#starter.giveBack(other)
   }
 
-  /** Failed chunks count as well, as in Python. */
-  #startChunk(): void {
-    if (!this.#recycling.startChunk()) return
+  #keep(chunk: LaneChunk): void {
+    this.#parts.hand.write(chunk.lane, chunk.taken.jobId, false)
+    this.#suspect = chunk
+    this.#suspectWaits = true
+    this.#standing = setTimeout(() => void this.#giveWay(), patience)
+    this.#startSuspect()
+  }
+
+  #startSuspect(): void {
+    if (!this.#suspectWaits || this.#suspect === undefined || this.#chunks.size > 1) return
+    this.#suspectWaits = false
+    this.#start(this.#suspect)
+  }
+
+  /** Others have waited long enough: this process takes nothing more, and its successor need not wait. */
+  async #giveWay(): Promise<void> {
+    const suspect = this.#suspect
+    if (suspect === undefined) return
+    this.#resign()
+    if (!this.#suspectWaits) return
+    this.#suspectWaits = false
+    await this.#leave(suspect)
+  }
+
+  #start(chunk: LaneChunk): void {
+    this.#parts.hand.write(chunk.lane, chunk.taken.jobId)
+    this.#parts.clock.start()
+    this.#starter.run(chunk).then(
+      (end) => this.#end(chunk, end),
+      (error: unknown) => this.#fail(chunk, error),
+    )
+  }
+
+  #mayStart(chunk: LaneChunk): boolean {
+    this.#unstarted.delete(chunk)
+    // Failed chunks count as well, as in Python.
+    const may = this.#recycling.startChunk()
+    if (this.#recycling.chunksLeft <= 0) this.#resign()
+    return may
+  }
+
+  #end(chunk: LaneChunk, end: LaneEnd): void {
+    if (chunk.running.disowned) return
+    if (end === undefined) {
+      this.#free(chunk)
+      this.#look()
+    } else if ('instead' in end) {
+      this.#free(chunk, false)
+      void this.#assign([end.instead], true)
+      this.#look()
+    } else {
+      this.#ended.push({ chunk, entry: formatOutcome(chunk.taken.jobId, end.outcome) })
+      this.#news.resolve()
+    }
+  }
+
+  /** The initializer of its pool has thrown: such a process is given up, and what else is in hand may end. */
+  #fail(chunk: LaneChunk, error: unknown): void {
+    if (chunk.running.disowned) return
+    if (!(error instanceof InitializerFailure) || this.#chunks.size === 1) {
+      this.#failure ??= { error }
+      this.#news.resolve()
+      return
+    }
+    const { clientId, reason } = error
+    if (!this.#broken.has(clientId)) {
+      this.#broken.add(clientId)
+      this.#parts.channel.send({ type: 'initializer-failed', clientId, error: encodeError(reason) })
+    }
+    this.#resign()
+    void this.#leave(chunk)
+  }
+
+  async #leave(chunk: LaneChunk): Promise<void> {
+    await this.#starter.giveBack(chunk.taken)
+    this.#free(chunk)
+    this.#look()
+  }
+
+  /** Nothing is taken any more, and a successor is to start. */
+  #resign(): void {
     this.#draining = true
+    if (!this.#taking) this.#tellLast()
+    this.#news.resolve()
+  }
+
+  #tellLast(): void {
+    if (this.#hasResigned) return
+    this.#hasResigned = true
     this.#parts.channel.send({ type: 'last' })
   }
 
@@ -194,99 +370,26 @@ export class ChunkLoop {
     this.#parts.channel.send({ type: 'replace' })
   }
 
-  /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
-  async #passOn(taken: TakenChunk): Promise<undefined> {
-    const { link, keys } = this.#parts
-    const hosts = await this.#insist(() => liveHosts(link, keys))
-    const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
-    if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
-    return this.#putOff(taken)
-  }
-
-  /**
-   * Leaves a chunk for later: another worker must take it. One whose client has no lease is dropped: if that client lives, it
-   * writes its spec again and misses the chunk.
-   */
-  async #putOff(taken: TakenChunk): Promise<undefined> {
-    const { link, keys, store, token } = this.#parts
-    const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
-    if ((await this.#insist(() => link.client.exists(keys.results(clientId)))) === 1) {
-      await this.#insist(() => store.putOff(taken.jobId, token, putOffPause))
-    } else {
-      await this.#insist(() => store.dropHeld(taken.jobId, token))
+  /** @param tells - false when the lane is filled again at once */
+  #free(chunk: LaneChunk, tells = true): void {
+    if (!this.#chunks.delete(chunk)) return
+    const { hand, clock, channel } = this.#parts
+    this.#freeLanes.push(chunk.lane)
+    this.#unstarted.delete(chunk)
+    if (tells) hand.write(chunk.lane, undefined)
+    if (chunk === this.#suspect) {
+      clearTimeout(this.#standing)
+      this.#suspect = undefined
+      this.#looks = true
     }
+    if (this.#chunks.size === 0) clock.stop()
+    else if (this.#draining) channel.send({ type: 'freed' })
+    this.#startSuspect()
   }
 
-  /** A payload that is beside its chunk; undefined when a part of it is missing. */
-  #fetch(jobId: string): Promise<BlobsPayload | undefined> {
-    return this.#insist(
-      () => this.#parts.pieces.getPayload(jobId),
-      (error) => error instanceof ProtocolError,
-    )
+  #disown(chunk: LaneChunk): void {
+    chunk.running.disowned = true
+    this.#ended = this.#ended.filter((ended) => ended.chunk !== chunk)
+    this.#free(chunk)
   }
-
-  /**
-   * What becomes of a chunk whose tasks were told to end. Whatever they have thrown or returned since is no outcome: it is
-   * run elsewhere when this process was to end, and is not run again when nobody wants it.
-   */
-  async #leave({ jobId }: TakenChunk, how: Abort['then']): Promise<undefined> {
-    const { store, token } = this.#parts
-    await this.#insist<unknown>(() => (how === 'drop' ? store.dropHeld(jobId, token) : store.giveBack(jobId, token)))
-  }
-
-  /**
-   * Removes a chunk of which something is missing: its hash or its payload has expired, or was lost with Redis. That is no fault of the call:
-   * its client, if it lives, misses the chunk and adds it again.
-   */
-  async #dropLost(taken: TakenChunk): Promise<undefined> {
-    await this.#insist(() => this.#parts.store.dropHeld(taken.jobId, this.#parts.token))
-  }
-
-  /** The outcome, with what is large in it stored beside it. */
-  async #withoutLarge(jobId: string, outcome: Outcome): Promise<Outcome> {
-    const large = outcomeApart(outcome)
-    if (large === undefined) return outcome
-    const name = await this.#insist(() => this.#parts.pieces.putOutcome(jobId, large))
-    // Without a name nobody waits for it, and it will not be delivered.
-    return { payload: { encoding: 'apart', name: name ?? '' }, failures: [], duration: outcome.duration }
-  }
-
-  /**
-   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk. A
-   * chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process.
-   */
-  async #deliver(taken: TakenChunk, outcome: Outcome): Promise<TakenChunk | undefined> {
-    const { queue, store, token, log } = this.#parts
-    const entry = formatOutcome(taken.jobId, await this.#withoutLarge(taken.jobId, outcome))
-    try {
-      const { next } = await this.#insist(() => queue.complete(taken.jobId, token, entry, !this.#draining), isRefusal)
-      return next
-    } catch (error) {
-      log(error)
-      await this.#insist(() => store.dropHeld(taken.jobId, token), isRefusal).catch(log)
-      return undefined
-    }
-  }
-
-  /**
-   * Does it until Redis lets it: the supervisor ends this process when there is no more point in it.
-   *
-   * @param isFinal - errors that are no reason to ask again
-   */
-  async #insist<T>(action: () => Promise<T>, isFinal = (_error: unknown): boolean => false): Promise<T> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await action()
-      } catch (error) {
-        if (isFinal(error)) throw error
-        if (tries % 10 === 0) this.#parts.log(error)
-        await delay(Math.min(50 * 2 ** tries, 1000))
-      }
-    }
-  }
-}
-
-/** What the user's own code has thrown, or a damaged record. */
-function isOfThePool(error: unknown): boolean {
-  return error instanceof InitializerFailure || error instanceof ProtocolError
 }

@@ -14,6 +14,7 @@ import {
 } from '@poolmq/shared'
 import type { LossLedger } from '../queue/loss-ledger.js'
 import { itemRunner } from './item-runner.js'
+import type { LoopClock } from './loop-clock.js'
 import type { RunningChunk } from './running-chunk.js'
 import { taskContext } from './task-context.js'
 
@@ -35,6 +36,7 @@ export interface ChunkRun {
   readonly beforeItem: BeforeItem
   readonly tellItem: TellItem
   readonly running: RunningChunk
+  readonly clock: LoopClock
 }
 
 /** The outcome of a chunk of which no item can run, for one reason. */
@@ -45,7 +47,7 @@ export function failedOutcome(error: unknown): Outcome {
 /** @throws EncodingError when the chunk's payload cannot be decoded. */
 export async function runChunk(run: ChunkRun): Promise<Outcome> {
   const items = decodeList(run.chunk.payload)
-  run.running.attempt = run.losses.unknown + 1
+  run.running.attempt = run.losses.unknown + run.losses.shared + 1
   run.running.place = run.chunk.place
   const start = performance.now()
   const { values, failures } = await taskContext.run(run.running, runItems, run, items)
@@ -54,12 +56,15 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
 }
 
 async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
-  const { chunk, losses, running } = run
-  const runItem = itemRunner(run.task, chunk, running, (limit) => run.tellItem(running.offset, limit))
+  const { chunk, losses, running, clock } = run
+  const tellLimit = (limit: number) => run.tellItem(running.offset, limit)
+  const runItem = itemRunner(run.task, chunk, running, tellLimit, () => clock.now())
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   let room = roomForErrors
   for (let i = 0; i < items.length; i++) {
+    // Tasks that never wait are not to keep the event loop from the lanes beside theirs.
+    if (clock.isDue()) await clock.turn()
     running.start(i)
     try {
       if (running.aborted !== undefined) throw running.aborted.reason

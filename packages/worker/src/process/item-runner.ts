@@ -11,11 +11,21 @@ export type ItemRunner = (item: unknown) => unknown
 /** Tells the supervisor that an item runs from now on, for so many milliseconds at most; 0: no limit, or no more. */
 export type TellLimit = (limit: number) => void
 
-/** What runs an item of this chunk. It throws, or its promise rejects, with the item's error. */
-export function itemRunner(task: TaskFunction, chunk: Chunk, running: RunningChunk, tell: TellLimit): ItemRunner {
+/**
+ * What runs an item of this chunk. It throws, or its promise rejects, with the item's error.
+ *
+ * @param now - milliseconds of the clock that limits are measured by
+ */
+export function itemRunner(
+  task: TaskFunction,
+  chunk: Chunk,
+  running: RunningChunk,
+  tell: TellLimit,
+  now: () => number,
+): ItemRunner {
   const call: ItemRunner = chunk.spread ? (item) => task(...asArguments(item, running.index)) : (item) => task(item)
   const { timeout, retry } = chunk
-  const limited = timeout === 0 ? call : (item: unknown) => runWithin(timeout, call, item, running, tell)
+  const limited = timeout === 0 ? call : (item: unknown) => runWithin(timeout, call, item, running, tell, now)
   return retry === undefined ? limited : (item) => runAgain(retry, limited, item, running)
 }
 
@@ -27,7 +37,8 @@ function asArguments(item: unknown, index: number): unknown[] {
 
 /**
  * The task is told by its AbortSignal that its time is over, and is waited for: a task that goes on all the same ends
- * with its worker process, which the supervisor sees to.
+ * with its worker process, which the supervisor sees to. While a neighbour keeps the event loop to itself, no time of the
+ * item passes; while its task does so before it first waits, it does.
  */
 async function runWithin(
   timeout: number,
@@ -35,25 +46,30 @@ async function runWithin(
   item: unknown,
   running: RunningChunk,
   tell: TellLimit,
+  now: () => number,
 ): Promise<unknown> {
-  const { index, offset } = running
+  const { index, offset, taskId } = running
+  const message = `the task ${taskId} ran for more than ${timeout} ms (item ${index} of its call)`
+  const late = new TaskTimeoutError(message, { timeout, index })
   const start = performance.now()
-  const late = new TaskTimeoutError(
-    `the task ${running.taskId} ran for more than ${timeout} ms (item ${index} of its call)`,
-    {
-      timeout,
-      index,
-    },
-  )
-  const timer = setTimeout(() => {
-    if (running.offset === offset) running.abortItem(late)
-  }, timeout)
+  let spent = () => performance.now() - start
+  const look = () => {
+    const rest = Math.ceil(timeout - spent())
+    if (running.offset !== offset) return
+    if (rest <= 0) return running.abortItem(late)
+    timer = setTimeout(look, rest)
+    tell(rest)
+  }
+  let timer = setTimeout(look, timeout)
   tell(timeout)
   try {
-    const value = await call(item)
-    if (performance.now() - start <= timeout) return value
+    const value = call(item)
+    const [own, since] = [performance.now() - start, now()]
+    spent = () => own + now() - since
+    const settled = await value
+    if (spent() <= timeout) return settled
   } catch (error) {
-    if (performance.now() - start <= timeout) throw error
+    if (spent() <= timeout) throw error
   } finally {
     clearTimeout(timer)
     tell(0)

@@ -49,12 +49,19 @@ export class Misfits {
   #sliceBegan: number | undefined
   /** This process has run a chunk since it last found none. */
   #ran = false
+  #inHand = 0
+  #keeps = false
   /** A misfit was left to others since this process last ran a chunk. */
   #left = false
   #relieved = new Deferred<'heir' | 'drain'>()
 
   constructor(parts: MisfitParts) {
     this.#parts = parts
+  }
+
+  /** Misfits in hand: nothing else is taken meanwhile. */
+  get inHand(): number {
+    return this.#inHand
   }
 
   /** A chunk runs; `swapped`: it was taken instead of a misfit. */
@@ -74,8 +81,17 @@ export class Misfits {
    *
    * @returns a chunk that this process can run instead, where there is one
    */
-  async leave({ jobId }: TakenChunk, key: string): Promise<TakenChunk | undefined> {
-    const { token, store, channel, insist } = this.#parts
+  async leave(misfit: TakenChunk, key: string): Promise<TakenChunk | undefined> {
+    this.#inHand++
+    try {
+      return await this.#leave(misfit, key)
+    } finally {
+      this.#inHand--
+    }
+  }
+
+  async #leave({ jobId }: TakenChunk, key: string): Promise<TakenChunk | undefined> {
+    const { token, store, insist } = this.#parts
     const instead = await this.#instead(jobId)
     if (instead !== undefined) return instead
     this.#ran = false
@@ -85,6 +101,15 @@ export class Misfits {
       await within(chanceOfOthers, this.#relieved.promise)
       return undefined
     }
+    // One is enough to have this process replaced; the heir finds the others at the front of the queue.
+    if (this.#keeps) await insist(() => store.giveBack(jobId, token))
+    else await this.#keep(jobId)
+    return undefined
+  }
+
+  async #keep(jobId: string): Promise<void> {
+    const { token, store, channel, insist } = this.#parts
+    this.#keeps = true
     channel.send({ type: 'misfit', jobId })
     const relieved = (await within(longestStart, this.#relieved.promise)) ? await this.#relieved.promise : undefined
     if (relieved !== undefined) {
@@ -93,7 +118,7 @@ export class Misfits {
       channel.send({ type: 'misfit', jobId: undefined })
       await insist(() => store.putOff(jobId, token, longestSlice))
     }
-    return undefined
+    this.#keeps = false
   }
 
   /** What this process can run instead, while its slice lasts. */

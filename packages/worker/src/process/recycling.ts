@@ -25,10 +25,16 @@ export class Recycling {
     return { memory: Number.isFinite(this.#memory) ? this.#memory : null }
   }
 
-  /** A chunk starts. True when it is the last that this process may run. */
+  /** A chunk is about to start. False when it is one more than this process may run: the limit was not known in time. */
   startChunk(): boolean {
+    if (this.chunksLeft <= 0) return false
     this.#chunks++
-    return this.#chunks >= this.#maxChunks
+    return true
+  }
+
+  /** Chunks that may still be started. */
+  get chunksLeft(): number {
+    return this.#maxChunks - this.#chunks
   }
 
   /** Whether the process should be replaced as soon as its successor is ready. */

@@ -17,6 +17,8 @@ export class RunningChunk implements TaskContext {
   /** The running item's place in the chunk. */
   #offset = 0
   attempt = 1
+  /** Its supervisor has given it up, as its task does not end: another worker process has it now, or nobody. */
+  disowned = false
   /** The running item's, made when its task asks for it. */
   #controller: AbortController | undefined
   #aborted: Abort | undefined

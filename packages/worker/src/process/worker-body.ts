@@ -20,6 +20,7 @@ import { ChunkStore } from '../queue/chunk-store.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
+import { LoopClock } from './loop-clock.js'
 import { TaskModules } from './module-loader.js'
 
 /**
@@ -41,6 +42,8 @@ export class WorkerBody {
   readonly #modules = new TaskModules()
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
+  /** Lanes that may be used. */
+  #lanes = 0
   #ending = false
   /** Started, and not told to take chunks yet. */
   #waiting = false
@@ -56,6 +59,8 @@ export class WorkerBody {
         this.#run(message.config).catch((error: unknown) => this.#fail(error))
         break
       case 'go':
+        this.#lanes = message.lanes
+        this.#loop?.open(message.lanes)
         this.#go.resolve(message.heir)
         break
       case 'load':
@@ -69,20 +74,24 @@ export class WorkerBody {
       case 'cancel':
         this.#loop?.cancel(message.jobId)
         break
+      case 'disown':
+        this.#ending = true
+        this.#loop?.disown(message.jobId)
+        break
       case 'stop':
         this.stop()
         break
     }
   }
 
-  /** Finish the chunk in hand, then exit. */
+  /** Finish what is in hand, then exit. */
   drain(heir = false): void {
     this.#ending = true
     // A process that is still starting ends when it has started: its initializer runs, as Python's does.
     if (this.#loop?.drain(heir) === true || this.#waiting) this.#channel.exit(0)
   }
 
-  /** Exit as soon as the running task lets it; the supervisor sets the limit. */
+  /** Exit as soon as the running tasks let it; the supervisor sets the limit. */
   stop(): void {
     this.#ending = true
     if (this.#loop === undefined || this.#loop.abort()) this.#channel.exit(0)
@@ -95,7 +104,8 @@ export class WorkerBody {
       this.#modules.start(config.modules),
     ])
     this.#modules.load(config.late)
-    const queue = new ChunkQueue(link, keys, { lockDuration: config.lockDuration, blocking: true })
+    const { lanes, lockDuration, sharers } = config
+    const queue = new ChunkQueue(link, keys, { lockDuration, blocking: true, lanes, sharers })
     const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId, key) =>
       this.#channel.send({ type: 'initialized', clientId, key }),
     )
@@ -110,22 +120,28 @@ export class WorkerBody {
     this.#waiting = false
     if (this.#ending) return
     const { pool, token } = config
+    const hand = new HandWriter(config.hand, lanes)
     this.#loop = new ChunkLoop({
       pool,
       token,
-      longestWait: config.lockDuration / 2,
+      longestWait: lockDuration / 2,
       queue,
-      store: new ChunkStore(link, keys, config.lockDuration),
+      store: new ChunkStore(link, keys, lockDuration),
       pieces: new PieceStore(link, keys),
       link,
       keys,
       initializer,
       channel: this.#channel,
-      hand: new HandWriter(config.hand),
+      lanes,
+      sharers,
+      hand,
+      clock: new LoopClock(lanes > 1 ? () => hand.beat() : undefined),
       findTask: (taskId, clientId, module) =>
         clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
       log: logFailure,
     })
+    if (eager !== undefined) this.#loop.limit(eager.spec)
+    this.#loop.open(this.#lanes)
     await this.#loop.run(heir)
     this.#channel.exit(0)
   }

@@ -1,15 +1,15 @@
 /**
  * The queue of a pool as a worker process sees it: BullMQ's Redis backend, with one job for one chunk.
  *
- * Taking and waiting are BullMQ's. What it adds: chunks are taken by Redis's clock (take-script) and read field by field
- * and as bytes (BullMQ would throw on a malformed hash after having taken it), and an outcome and the completion of its
- * chunk are one script, so that a chunk is never completed without its outcome. It never runs tasks; what else happens to
- * a chunk is chunk-store's.
+ * Waiting is BullMQ's. What it adds: outcomes are delivered, their chunks completed and others taken in one script, so
+ * that a chunk is never completed without its outcome; and what only BullMQ's own script can take is taken by Redis's clock
+ * (take-script) and read field by field and as bytes (BullMQ would throw on a malformed hash after having taken it). It
+ * never runs tasks; what else happens to a chunk is chunk-store's.
  */
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { type CompleteChunk, defineComplete } from './complete-script.js'
+import { defineExchange, type ExchangeChunks, rests } from './exchange-script.js'
 import { type Holder, swap, takeOver } from './swap-scripts.js'
 import { defineTake, type TakeChunk } from './take-script.js'
 
@@ -28,6 +28,23 @@ export interface ChunkQueueOptions {
   readonly lockDuration?: number
   /** A connection of its own for `waitForChunk`. */
   readonly blocking?: boolean
+  /** Chunks that this worker process may have in hand at a time. @defaultValue 1 */
+  readonly lanes?: number
+  /** Worker processes that what waits is to be shared with, this one included. @defaultValue 1 */
+  readonly sharers?: number
+}
+
+/** A chunk that has ended: its id, and the fields of its outcome. */
+export type EndedChunk = readonly [jobId: string, outcome: readonly (string | Buffer)[]]
+
+export interface Exchange {
+  /**
+   * Of each outcome, false when its client's stream is gone: nobody waits for that client's chunks any more.
+   */
+  readonly delivered: readonly boolean[]
+  readonly taken: readonly TakenChunk[]
+  /** What may be had beside it: nothing; more that waits; what only BullMQ's own script can take (see `take`). */
+  readonly rest: (typeof rests)[number]
 }
 
 /** Seconds: the shortest that Redis blocks for, since 0 is for ever. */
@@ -38,13 +55,15 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #pool: PoolKeys
   readonly #lockDuration: number
   readonly #take: TakeChunk
-  readonly #complete: CompleteChunk
+  readonly #lanes: number
+  readonly #sharers: number
+  readonly #exchange: ExchangeChunks
   #taken: unknown[] | undefined
   /** When the next chunk that was put off is due, by this process's monotonic clock; undefined: none is. */
   #delayedUntil: number | undefined
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
-    const { lockDuration = 10_000 } = options
+    const { lockDuration = 10_000, lanes = 1, sharers = 1 } = options
     const connect = (client: unknown, blocking: boolean) =>
       // `shared`: the link opened these clients and closes them. Version and eviction policy are the link's business too.
       new RedisConnection(client as never, { shared: true, blocking, skipVersionCheck: true })
@@ -61,12 +80,14 @@ export class ChunkQueue extends RedisQueueBackend {
     this.#pool = pool
     this.#lockDuration = lockDuration
     this.#take = defineTake(link.client)
-    this.#complete = defineComplete(link.client, pool)
+    this.#lanes = lanes
+    this.#sharers = sharers
+    this.#exchange = defineExchange(link.client, pool)
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
   }
 
-  /** Takes the next chunk under a lock with this token; undefined when none waits. */
+  /** Takes the next chunk, with BullMQ's own script, under a lock with this token; undefined when none is to be had. */
   async take(token: string): Promise<TakenChunk | undefined> {
     this.#taken = undefined
     await this.moveToActive(token)
@@ -114,23 +135,32 @@ export class ChunkQueue extends RedisQueueBackend {
   }
 
   /**
-   * Appends the outcome to its client's stream, completes the chunk, and takes the next one with it when `takeNext`: one
-   * script, so that no chunk is completed without its outcome.
+   * Appends the outcomes to their clients' streams, completes their chunks, and takes up to `want` others: one script, so
+   * that no chunk is completed without its outcome.
    *
-   * `delivered` is false when the client's stream is gone: nobody waits for that client's chunks any more. That the chunk
-   * is no longer ours to complete (its lock has lapsed, or another has completed it) does not matter: the outcome is
-   * delivered, and the client drops the second one.
+   * That a chunk is no longer ours to complete (its lock has lapsed, or another has completed it) does not matter: the
+   * outcome is delivered, and the client drops the second one.
    */
-  async complete(
-    jobId: string,
-    token: string,
-    outcome: readonly (string | Buffer)[],
-    takeNext: boolean,
-  ): Promise<{ delivered: boolean; next: TakenChunk | undefined }> {
-    const results = this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
-    const lockDuration = this.#lockDuration
-    const [added, fields, next] = await this.#complete({ jobId, token, results, outcome, takeNext, lockDuration })
-    return { delivered: added !== null, next: takenChunk(fields, next) }
+  async exchange(token: string, ended: readonly EndedChunk[], want: number): Promise<Exchange> {
+    const [delivered, rest, due, ...found] = await this.#exchange({
+      token,
+      ended: ended.map(([jobId, outcome]) => [jobId, this.#resultsOf(jobId), outcome]),
+      want,
+      sharers: this.#sharers,
+      lanes: this.#lanes,
+      lockDuration: this.#lockDuration,
+    })
+    if (want > 0) this.#delayedUntil = due > 0 ? performance.now() + due : undefined
+    const taken: TakenChunk[] = []
+    for (let i = 0; i + 1 < found.length; i += 2) {
+      const chunk = takenChunk(found[i], found[i + 1])
+      if (chunk !== undefined) taken.push(chunk)
+    }
+    return { delivered: delivered.map(Boolean), taken, rest: rests[rest] ?? 'none' }
+  }
+
+  #resultsOf(jobId: string): string {
+    return this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
   }
 }
 

@@ -75,6 +75,11 @@ if (tonumber(redis.call('HGET', KEYS[5], 'priority')) or 0) > 0 then redis.call(
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
+/** Wakes a worker process that waits. KEYS: marker. */
+const wakeLua = `
+redis.call('ZADD', KEYS[1], 0, '0')
+return redis.call('PEXPIRE', KEYS[1], ${keyLife})`
+
 /** Removes a chunk that is held under ARGV[2]. KEYS: active, job, lock, parts. ARGV: id, token. */
 const dropHeldLua = `
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return 0 end
@@ -82,12 +87,11 @@ redis.call('LREM', KEYS[1], 1, ARGV[1])
 return redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])`
 
 /**
- * Counts a loss of the worker process that holds the chunk: in total, and for the item that ran where it is known.
- * KEYS: job, lock. ARGV: token, item or '', details.
+ * Counts a loss of the worker process that holds the chunk. KEYS: job, lock. ARGV: token, field that counts it, details.
  */
 const noteLossLua = `
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('HINCRBY', KEYS[1], ARGV[2] == '' and 'lost' or 'lost:' .. ARGV[2], 1)
+redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
 redis.call('HSET', KEYS[1], 'loss', ARGV[3])
 return 1`
 
@@ -168,6 +172,7 @@ const ids = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(Stri
 export const addChunks = script(addChunksLua, Number)
 export const putOff = script(putOffLua, Number)
 export const giveBack = script(giveBackLua, Number)
+export const wake = script(wakeLua, Number)
 export const dropHeld = script(dropHeldLua, Number)
 export const noteLoss = script(noteLossLua, Number)
 export const noteFields = script(noteFieldsLua, Number)

@@ -13,6 +13,7 @@ import {
   noteLoss,
   putOff,
   renewLocks,
+  wake,
 } from './chunk-scripts.js'
 import { dropChunks, dropSlice, thin } from './drop-scripts.js'
 import { noteMeta } from './pool-scripts.js'
@@ -114,6 +115,11 @@ export class ChunkStore {
     await putOff(this.#link.client, keys, [jobId, token, pause])
   }
 
+  /** What woke a worker process is not for it, as it can take nothing now: another that waits is woken. */
+  async wakeAnother(): Promise<void> {
+    await wake(this.#link.client, [this.#pool.chunk('marker')], [])
+  }
+
   /** Whether a chunk is held under this token. */
   async isHeld(jobId: string, token: string): Promise<boolean> {
     return (await this.#link.client.get(this.#pool.chunk(`${jobId}:lock`))) === token
@@ -128,10 +134,16 @@ export class ChunkStore {
     return active.filter((_, i) => locks[i] === token)
   }
 
-  /** Counts a loss on a chunk that is held under this token. False when it is held no longer. */
-  async noteLoss(jobId: string, token: string, item: number | undefined, details: string): Promise<boolean> {
+  /** The tasks of these chunks. */
+  async tasksOf(jobIds: readonly string[]): Promise<string[]> {
+    const names = await Promise.all(jobIds.map((jobId) => this.#link.client.hget(this.#pool.chunk(jobId), 'name')))
+    return [...new Set(names.map((name) => name ?? 'a task that is over'))]
+  }
+
+  /** Counts a loss in this field (see loss-ledger) of a chunk that is held under this token. False when it is not any more. */
+  async noteLoss(jobId: string, token: string, field: string, details: string): Promise<boolean> {
     const keys = [this.#pool.chunk(jobId), this.#pool.chunk(`${jobId}:lock`)]
-    return (await noteLoss(this.#link.client, keys, [token, item ?? '', details])) === 1
+    return (await noteLoss(this.#link.client, keys, [token, field, details])) === 1
   }
 
   /** Sets fields of a chunk's hash, unless the chunk is gone. */

@@ -6,10 +6,16 @@
  * deploy or `maxTasksPerChild` costs none. A chunk that has lost a process is run with care from then on: which item is
  * next is told before it starts, so that the next loss is laid on one item and not on its neighbours.
  *
+ * When a process dies that had several chunks running, nobody knows which of them was to blame. Such a loss makes all of
+ * them suspects, and gives none of them up. A suspect for the second time is to run alone in its process, and only losses
+ * alone count. So an innocent is never given up, and a guilty item costs two processes in company and three alone: five.
+ *
  * | field | meaning |
  * | --- | --- |
- * | `lost` | losses of which the item is not known |
- * | `lost:K` | losses while item K ran |
+ * | `lost` | losses alone in the process, of which the item is not known |
+ * | `lost:K` | losses alone, while item K ran |
+ * | `shared` | losses beside other chunks |
+ * | `lanes` | how many chunks its last worker process may have run at a time; absent: one. For lapses: nobody saw the process die |
  * | `stc` | BullMQ's: times the lock lapsed |
  * | `at` | the item that ran last, written when hosts have been lost, as no supervisor is left to tell |
  * | `seen` | how many of `stc` have been laid on an item, or on the chunk |
@@ -20,6 +26,8 @@ import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
 
 /** Starts that an item gets before it is given up. */
 export const maxStarts = 3
+/** Losses in company after which a chunk runs alone. */
+const mostShared = 2
 
 export interface Loss {
   readonly pid?: number
@@ -31,6 +39,10 @@ export interface Loss {
 export class LossLedger {
   /** Losses that may be any item's. */
   readonly unknown: number
+  /** Losses that may be another chunk's. */
+  readonly shared: number
+  /** To be run with no other chunk in its process. */
+  readonly isSuspect: boolean
   /** The chunk has lost a process: tell each item before it starts. */
   readonly careful: boolean
   /** A host was lost: write each item to Redis, as its supervisor may not live to tell. */
@@ -41,7 +53,11 @@ export class LossLedger {
   readonly #late = new Map<number, number>()
   readonly #loss: Loss
 
-  constructor(fields: ReadonlyMap<string, string>) {
+  /**
+   * @param fields - of the chunk's hash, as they were when it was taken
+   * @param lanes - chunks that the process may run beside each other now
+   */
+  constructor(fields: ReadonlyMap<string, string>, lanes = 1) {
     const count = (field: string) => Number.parseInt(fields.get(field) ?? '0', 10) || 0
     for (const field of fields.keys()) {
       if (field.startsWith('lost:')) this.#byItem.set(Number(field.slice(5)), count(field))
@@ -50,10 +66,14 @@ export class LossLedger {
     const lapses = count('stc') - count('seen')
     const updates = new Map<string, string>()
     let lost = count('lost')
+    let shared = count('shared')
     if (lapses > 0) {
       updates.set('seen', String(count('stc')))
       const at = fields.get('at')
-      if (at === undefined) {
+      if (count('lanes') > 1) {
+        shared += lapses
+        updates.set('shared', String(shared))
+      } else if (at === undefined) {
         lost += lapses
         updates.set('lost', String(lost))
       } else {
@@ -62,9 +82,13 @@ export class LossLedger {
         updates.set(`lost:${at}`, String(losses))
       }
     }
+    this.shared = shared
+    this.isSuspect = shared >= mostShared
+    // Alone from now on, whatever its last process was: the next lapse is its own.
+    if (lanes === 1 ? count('lanes') > 1 : this.isSuspect) updates.set('lanes', '1')
     this.updates = updates
     this.unknown = lost
-    this.careful = lost > 0 || this.#byItem.size > 0 || this.#late.size > 0
+    this.careful = lost + shared > 0 || this.#byItem.size > 0 || this.#late.size > 0
     this.persistent = count('stc') > 0
     this.#loss = parseLoss(fields.get('loss'))
   }
@@ -81,8 +105,9 @@ export class LossLedger {
       const message = `the task ${taskId} ran for more than ${timeout} ms (item ${index} of its call) and did not end when asked to; its worker process was ended`
       return new TaskTimeoutError(message, { timeout, index })
     }
-    const starts = this.unknown + (this.#byItem.get(item) ?? 0)
-    if (starts < maxStarts) return undefined
+    const alone = this.unknown + (this.#byItem.get(item) ?? 0)
+    if (alone < maxStarts) return undefined
+    const starts = alone + this.shared
     const { pid, host, exitCode, signal } = this.#loss
     const how =
       signal != null ? `was killed by ${signal}` : exitCode != null ? `exited with code ${exitCode}` : 'was lost'

@@ -9,7 +9,7 @@ import { bearClosedOutput } from '../closed-output.js'
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from '../line/local-messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { PrivateLine } from '../line/private-line.js'
-import { forkWorker, type StartedWorker } from './worker-handle.js'
+import { forkWorker, lanesOf, type StartedWorker } from './worker-handle.js'
 
 /** Milliseconds that the end may take when nobody waits for it any more. */
 const longestFarewell = 5000
@@ -32,7 +32,7 @@ let drain = (): void => {
 }
 process.on('SIGTERM', () => drain())
 
-const started = start.threads ? [] : Array.from({ length: start.processes }, startedWorker)
+const started = start.threads ? [] : Array.from({ length: start.processes }, (_, seat) => startedWorker(seat))
 let order: (ToLocalSupervisor & { type: 'start' }) | undefined
 const [{ encodeError }, { Supervisor }] = await Promise.all([import('@poolmq/shared'), import('./supervisor.js')])
 
@@ -40,6 +40,7 @@ const supervisor = new Supervisor({
   pool: start.pool,
   modules: start.modules,
   processes: line.isOpen ? start.processes : 0,
+  lanes: start.lanes,
   threads: start.threads,
   connection: undefined,
   client: start.clientId,
@@ -88,9 +89,9 @@ line.onMessage((message) => {
 if (!line.isOpen) abandon()
 
 /** One that cannot be started now is started by its seat, which tries again. */
-function startedWorker(): StartedWorker | undefined {
+function startedWorker(seat: number): StartedWorker | undefined {
   try {
-    return forkWorker()
+    return forkWorker(lanesOf(seat, start.processes, start.lanes))
   } catch {
     return undefined
   }

@@ -16,7 +16,7 @@ export class LockKeeper {
   }
 
   async renew(): Promise<void> {
-    const held = [...this.#slots].flatMap((slot) => slot.held ?? [])
+    const held = [...this.#slots].flatMap((slot) => slot.held)
     if (held.length === 0) return
     const over = new Set(await this.#store.renew(held.map(({ jobId, token }) => [jobId, token] as const)))
     for (const slot of this.#slots) slot.noteOver(over)

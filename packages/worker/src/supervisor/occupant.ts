@@ -1,5 +1,6 @@
 /** A worker process in a seat, with all that its supervisor knows of it. */
 import { Deferred, randomId, type WireError } from '@poolmq/shared'
+import type { HeldChunk } from '../line/hand.js'
 import type { RecyclingLimits } from '../line/messages.js'
 import { Deadline } from './deadline.js'
 import { isStopped } from './process-state.js'
@@ -10,41 +11,65 @@ export interface ItemOfChunk {
   readonly index: number
 }
 
+/** What is known of a lane of a worker process, beside what it has in hand. */
+export interface WatchedLane {
+  /** Ends what should have ended long since. */
+  readonly deadline: Deadline
+  /** The chunk whose client is gone or has cancelled it: it is not to run again. */
+  cancelled: string | undefined
+  item: ItemOfChunk | undefined
+  /** The item was ended because it ran for longer than so many milliseconds. */
+  late: (ItemOfChunk & { readonly limit: number }) | undefined
+}
+
 export interface Occupant {
   readonly handle: WorkerHandle
   readonly token: string
   readonly gone: Deferred
-  /** Ends the process when what it runs should have ended long since. */
+  readonly lanes: Map<number, WatchedLane>
+  /** Chunks that it has in hand no more, whatever it does: others have them. */
+  readonly givenUp: Set<string>
+  /** Ends the process when the rest of what it has in hand should have ended. */
   readonly deadline: Deadline
   ready: boolean
-  cancelled: string | undefined
-  item: ItemOfChunk | undefined
-  late: (ItemOfChunk & { readonly limit: number }) | undefined
-  /** It was told to end, or ends by itself as it should. */
+  /** Lanes that it has been told to use. */
+  open: number
+  /** It has told that it takes nothing more. */
+  resigned: boolean
+  /** It was told to end, or ends by itself as it should: what it had in hand is not to blame. */
   leaving: boolean
   /** It ended by itself with nothing in hand. */
   done: boolean
-  /** It leaves when its successor is ready. */
+  /** It takes nothing more when its successor is ready. */
   retiring: boolean
+  /** It may finish what it has in hand, for a bounded time. */
+  dismissed: boolean
+  /** It was ended because one of its chunks kept the event loop from the others, and nobody knows which. */
+  blocked: boolean
   /** What stands for the initializer that has run in it. */
   spec: string | undefined
   /** The chunk in hand that its successor is to take over, as another initializer has run here. */
   misfit: string | undefined
   limits: RecyclingLimits
   failure: WireError | undefined
-  /** The chunk in hand, if it is over: the process was held up before it could tell, or works in vain. */
-  over: string | undefined
+  /** Chunks in hand that are over: the process was held up before it could tell, or works in vain. */
+  over: ReadonlySet<string>
   lastTold: number
   /** Looks in a row at which it had told nothing since the one before. */
   silences: number
+  /** When it was last seen to turn, and looks in a row at which it was not. */
+  lastBeat: number
+  standstills: number
   /** Looks in a row at which it was stopped. */
   stops: number
   /** Milliseconds before its replacement starts. */
   pause: number
 }
 
-/** Looks at which a worker process without a chunk, or with one that is over, may have told nothing. */
+/** Looks at which a worker process without a chunk, or with chunks that are over only, may have told nothing. */
 const mostSilences = 3
+/** Looks at which a worker process of several lanes may stand still before it is told. */
+const mostStandstills = 5
 /** Looks, five of which a lease has, at which a process may have been stopped. */
 const mostStops = 5
 
@@ -53,37 +78,66 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     handle,
     token: randomId(),
     gone: new Deferred(),
+    lanes: new Map(),
+    givenUp: new Set(),
     deadline: new Deadline(),
     ready: false,
-    cancelled: undefined,
-    item: undefined,
-    late: undefined,
+    open: 0,
+    resigned: false,
     leaving: false,
     done: false,
     retiring: false,
+    dismissed: false,
+    blocked: false,
     spec: undefined,
     misfit: undefined,
     limits: { memory: null },
     failure: undefined,
-    over: undefined,
+    over: new Set(),
     lastTold: 0,
     silences: 0,
+    lastBeat: 0,
+    standstills: 0,
     stops: 0,
     pause: 0,
   }
 }
 
+export function watchedLane(occupant: Occupant, lane: number): WatchedLane {
+  const known = occupant.lanes.get(lane)
+  if (known !== undefined) return known
+  const watched = { deadline: new Deadline(), cancelled: undefined, item: undefined, late: undefined }
+  occupant.lanes.set(lane, watched)
+  return watched
+}
+
+/** What it has in hand, but for what others have. */
+export function inHand(occupant: Occupant): HeldChunk[] {
+  const { held } = occupant.handle
+  return occupant.givenUp.size === 0 ? held : held.filter(({ jobId }) => !occupant.givenUp.has(jobId))
+}
+
 /**
- * Asked at intervals: a worker process without a chunk, or with one that is over, has told that it looks for one since
- * the last time, or it is deaf after some such intervals. Intervals are counted, and no time is taken, as the whole host
- * may have been suspended.
+ * Asked at intervals: a worker process without a chunk, or with chunks that are over only, has told that it looks for
+ * others since the last time, or it is deaf after some such intervals. Intervals are counted, and no time is taken, as the
+ * whole host may have been suspended.
  */
 export function isDeaf(occupant: Occupant): boolean {
-  const { lastTold: told, jobId } = occupant.handle
-  const isSilent = occupant.ready && (jobId === undefined || jobId === occupant.over) && told === occupant.lastTold
+  const { lastTold: told } = occupant.handle
+  const idle = () => inHand(occupant).every(({ jobId }) => occupant.over.has(jobId))
+  const isSilent = occupant.ready && told === occupant.lastTold && idle()
   occupant.lastTold = told
   occupant.silences = isSilent ? occupant.silences + 1 : 0
   return occupant.silences >= mostSilences
+}
+
+/** Asked at intervals of one of several lanes: true once for each time that a task keeps the event loop from the others. */
+export function isBlocked(occupant: Occupant): boolean {
+  const { lastTold: told, held } = occupant.handle
+  const stands = told === occupant.lastBeat && held.some(({ runs }) => runs)
+  occupant.lastBeat = told
+  occupant.standstills = stands ? occupant.standstills + 1 : 0
+  return occupant.standstills === mostStandstills && !isStopped(occupant.handle.pid)
 }
 
 /**

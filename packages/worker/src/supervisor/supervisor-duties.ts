@@ -21,7 +21,7 @@ import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { showHost } from '../queue/presence.js'
 import { LockKeeper } from './lock-keeper.js'
-import type { WorkerLoss, WorkerSlot } from './worker-slot.js'
+import type { LostChunk, WorkerLoss, WorkerSlot } from './worker-slot.js'
 
 export interface SupervisorDutiesOptions {
   readonly id: string
@@ -53,7 +53,13 @@ export class SupervisorDuties {
   readonly #options: SupervisorDutiesOptions
   readonly #locks: LockKeeper
   readonly #timers: NodeJS.Timeout[] = []
-  #presence: () => Omit<Presence, 'expires'> = () => ({ host: hostname(), pid: process.pid, processes: 0, tasks: [] })
+  #presence: () => Omit<Presence, 'expires'> = () => ({
+    host: hostname(),
+    pid: process.pid,
+    processes: 0,
+    lanes: 0,
+    tasks: [],
+  })
   /** The presence that is being shown because somebody asked. */
   #showing: Promise<string[]> | undefined
   /** How often in a row the stream of a client whose chunks run has been missing. */
@@ -83,8 +89,9 @@ export class SupervisorDuties {
     this.#every(lockDuration / 5, 'looking for stopped worker processes', async () => {
       for (const slot of slots) slot.checkStanding()
     })
-    this.#every(watchInterval, 'watching memory', async () => {
+    this.#every(watchInterval, 'watching worker processes', async () => {
       for (const slot of slots) slot.checkMemory()
+      for (const slot of slots) slot.checkTurning()
     })
   }
 
@@ -118,40 +125,65 @@ export class SupervisorDuties {
   /** Gives back what a worker process held when it ended. */
   async recover(loss: WorkerLoss): Promise<void> {
     const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
+    await this.#insist(() => this.#giveBack(loss, JSON.stringify(details)))
+  }
+
+  /** Has a chunk run elsewhere, or not at all, although its worker process goes on for a while. */
+  async giveUp(jobId: string, token: string, chunk: LostChunk): Promise<void> {
+    await this.#insist(() => this.#giveBackChunk(jobId, token, chunk))
+  }
+
+  /** The tasks of these chunks; none when Redis does not tell. */
+  async tasksOf(jobIds: readonly string[]): Promise<string[]> {
+    const told = this.#options.store.tasksOf(jobIds).catch(() => [])
+    return (await within(presenceTimeout, told)) ? await told : []
+  }
+
+  async #insist(action: () => Promise<void>): Promise<void> {
     for (const end = performance.now() + recoverTimeout; ; ) {
       try {
-        await this.#giveBack(loss, JSON.stringify(details))
-        return
+        return await action()
       } catch (error) {
         if (this.#ended || performance.now() > end) return
-        this.#options.log.warn({ err: error }, 'could not give back the chunk of a dead worker process; trying again')
+        this.#options.log.warn({ err: error }, 'could not give back the chunks of a worker process; trying again')
         await delay(200)
       }
     }
   }
 
   async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
-    const { store } = this.#options
-    let held = await store.heldBy(loss.token)
-    if (held.length === 0) {
-      // The dead process may have asked for a chunk with its last words, which Redis may not have read yet.
-      await delay(lastWords)
-      held = await store.heldBy(loss.token)
-    }
-    for (const jobId of held) await this.#giveBackChunk(jobId, loss, details)
+    const found = await this.#giveBackHeld(loss, details)
+    if (found > 0 && loss.lanes === 1) return
+    // The dead process may have asked for chunks with its last words, which Redis may not have read yet.
+    await delay(lastWords)
+    await this.#giveBackHeld(loss, details)
   }
 
-  async #giveBackChunk(jobId: string, loss: WorkerLoss, details: string): Promise<void> {
+  async #giveBackHeld(loss: WorkerLoss, details: string): Promise<number> {
+    const held = await this.#options.store.heldBy(loss.token)
+    for (const jobId of held) {
+      const chunk = loss.chunks.get(jobId)
+      if (chunk !== undefined && !chunk.cancelled) await this.#countLoss(jobId, chunk, loss, details)
+      await this.#giveBackChunk(jobId, loss.token, chunk)
+    }
+    return held.length
+  }
+
+  async #countLoss(jobId: string, { item }: LostChunk, loss: WorkerLoss, details: string): Promise<void> {
+    if (loss.blame === 'none') return
     const { store, log } = this.#options
-    if (loss.cancelled === jobId) return store.dropHeld(jobId, loss.token)
-    if (loss.late?.jobId === jobId) {
-      await store.noteFields(jobId, new Map([[`late:${loss.late.index}`, String(loss.late.limit)]]))
+    log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
+    const alone = item === undefined ? 'lost' : `lost:${item}`
+    await store.noteLoss(jobId, loss.token, loss.blame === 'one' ? alone : 'shared', details)
+  }
+
+  async #giveBackChunk(jobId: string, token: string, chunk: LostChunk | undefined): Promise<void> {
+    const { store } = this.#options
+    if (chunk?.cancelled) return store.dropHeld(jobId, token)
+    if (chunk?.late !== undefined) {
+      await store.noteFields(jobId, new Map([[`late:${chunk.late.index}`, String(chunk.late.limit)]]))
     }
-    if (loss.counts) {
-      log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
-      await store.noteLoss(jobId, loss.token, loss.item?.jobId === jobId ? loss.item.index : undefined, details)
-    }
-    await store.giveBack(jobId, loss.token)
+    await store.giveBack(jobId, token)
   }
 
   /**
@@ -163,9 +195,10 @@ export class SupervisorDuties {
     const { slots, store } = this.#options
     const running = new Map<string, ChunkId>()
     for (const slot of slots) {
-      const jobId = slot.held?.jobId ?? ''
-      const id = parseChunkId(jobId)
-      if (id !== undefined) running.set(jobId, id)
+      for (const { jobId } of slot.held) {
+        const id = parseChunkId(jobId)
+        if (id !== undefined) running.set(jobId, id)
+      }
     }
     const { clients, calls } = await this.#unwanted(running)
     for (const clientId of clients) await store.dropWaiting(`${clientId}.`)

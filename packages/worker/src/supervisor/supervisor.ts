@@ -32,7 +32,7 @@ import { ChunkStore } from '../queue/chunk-store.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
 import { InitializerFailures } from './initializer-failures.js'
 import { SupervisorDuties } from './supervisor-duties.js'
-import type { StartedWorker } from './worker-handle.js'
+import { lanesOf, type StartedWorker } from './worker-handle.js'
 import { WorkerSlot } from './worker-slot.js'
 
 export type {
@@ -52,6 +52,8 @@ export interface SupervisorOptions {
   readonly pool: string
   /** How many worker processes (or threads) run at the same time. */
   readonly processes: number
+  /** How many chunks all of them together may have in hand at a time, spread evenly. @defaultValue one for each */
+  readonly lanes?: number
   /** Worker threads in this process instead of processes. @defaultValue false */
   readonly threads?: boolean
   /** Worker processes that were started already, with `forkWorker`. */
@@ -67,6 +69,9 @@ export interface SupervisorOptions {
   readonly drainTimeout?: number
 }
 
+/** What all worker processes of a host are told alike, once Redis is there. */
+type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'modules' | 'late' | 'brokenInitializers'>
+
 /** Milliseconds that withdrawing from Redis may take. */
 const withdrawTimeout = 2000
 /** Milliseconds that a stopped worker process has to end by itself. */
@@ -80,7 +85,7 @@ export class Supervisor implements HealthSource {
   readonly #log = createLogger('supervisor')
   readonly #slots = new Set<WorkerSlot>()
   readonly #initializerFailures = new InitializerFailures()
-  readonly #config = new Deferred<Omit<WorkerConfig, 'token' | 'hand' | 'modules' | 'late' | 'brokenInitializers'>>()
+  readonly #config = new Deferred<HostConfig>()
   readonly #firstReady = new Deferred()
   readonly #ended = new Deferred<unknown>()
   /** Modules that have become known since. */
@@ -109,7 +114,7 @@ export class Supervisor implements HealthSource {
     this.#firstReady.promise.catch(() => undefined)
     this.#ended.promise.catch(() => undefined)
     // The processes are started before anything else: their start takes longest, and needs nothing from us yet.
-    for (let i = 0; i < options.processes; i++) this.#startSlot(options.started?.[i])
+    for (let seat = 0; seat < options.processes; seat++) this.#startSlot(seat)
   }
 
   /** Resolves when every worker process could have started; rejects when they cannot. */
@@ -125,7 +130,7 @@ export class Supervisor implements HealthSource {
   get workers(): WorkerCounts {
     const slots = [...this.#slots]
     const ready = slots.filter((slot) => slot.isReady).length
-    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.held !== undefined).length }
+    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.held.length > 0).length }
   }
 
   /** What keeps this host from taking a chunk now: nothing when it could. */
@@ -146,9 +151,9 @@ export class Supervisor implements HealthSource {
   }
 
   async #open(connection: SupervisorOptions['connection'], eager?: EagerSpec): Promise<void> {
-    const { pool, lockDuration = 10_000 } = this.#options
+    const { pool, processes, client, lockDuration = 10_000 } = this.#options
     try {
-      if (this.#options.client === undefined && parseConnectionOption(connection).kind === 'embedded') {
+      if (client === undefined && parseConnectionOption(connection).kind === 'embedded') {
         throw new ConnectionError(
           `no Redis is given to serve pool ${pool} from: set connection or REDIS_URL (a host cannot share an embedded one)`,
         )
@@ -162,7 +167,9 @@ export class Supervisor implements HealthSource {
         pool,
         connection: packDescriptor(link.descriptor),
         lockDuration,
-        ...(this.#options.client !== undefined && { client: this.#options.client }),
+        // What other hosts may serve the pool is not known here: at least one is reckoned with.
+        sharers: client !== undefined ? processes : Math.max(2, processes),
+        ...(client !== undefined && { client }),
         ...(eager && { eager }),
       })
       const keys = new PoolKeys(pool)
@@ -177,7 +184,7 @@ export class Supervisor implements HealthSource {
         slots: this.#slots,
         log: this.#log,
         // A Pool's own supervisor ends with its Pool.
-        onDrain: this.#options.client !== undefined ? undefined : () => void this.drain(),
+        onDrain: client !== undefined ? undefined : () => void this.drain(),
       })
       if (!this.#withdrawn) this.#duties.start(() => this.#presence())
     } catch (reason) {
@@ -260,6 +267,7 @@ export class Supervisor implements HealthSource {
       host: hostname(),
       pid: process.pid,
       processes: this.#slots.size,
+      lanes: this.#lanes,
       tasks,
       version: packageVersion(),
       clock: Date.now(),
@@ -268,9 +276,14 @@ export class Supervisor implements HealthSource {
     }
   }
 
-  #startSlot(started: StartedWorker | undefined): void {
+  get #lanes(): number {
+    return this.#options.lanes ?? this.#options.processes
+  }
+
+  #startSlot(seat: number): void {
     const slot: WorkerSlot = new WorkerSlot({
-      started,
+      lanes: lanesOf(seat, this.#options.processes, this.#lanes),
+      started: this.#options.started?.[seat],
       threads: this.#options.threads === true,
       config: async (token, fresh) => {
         const { eager, ...config } = await this.#config.promise
@@ -291,7 +304,9 @@ export class Supervisor implements HealthSource {
       },
       onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
       onStopped: (pid) => this.#log.warn({ pid }, 'a worker process was stopped and not continued; it is replaced'),
-      onLost: (loss) => this.#recover(loss),
+      onBlocked: (pid, jobIds) => void this.#warnOfBlocked(pid, jobIds),
+      onLost: async (loss) => await this.#duties?.recover(loss),
+      onGivenUp: async (jobId, token, chunk) => await this.#duties?.giveUp(jobId, token, chunk),
       onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
       onInitialized: (clientId) => {
         this.#initializerFailures.succeeded(clientId)
@@ -302,8 +317,13 @@ export class Supervisor implements HealthSource {
     this.#slots.add(slot)
   }
 
-  async #recover(loss: Parameters<SupervisorDuties['recover']>[0]): Promise<void> {
-    await this.#duties?.recover(loss)
+  async #warnOfBlocked(pid: number, jobIds: readonly string[]): Promise<void> {
+    const tasks = (await this.#duties?.tasksOf(jobIds)) ?? []
+    this.#log.warn(
+      { pid, tasks, chunks: jobIds },
+      `a worker process stands still with ${jobIds.length} chunks in hand: a task keeps the event loop from those beside it ` +
+        `(in flight: ${tasks.join(', ') || 'not known'}); tasks that compute belong in a pool with concurrency 1`,
+    )
   }
 
   /** A Pool's module that does not load concerns the calls of its tasks only: worker processes start without it. */

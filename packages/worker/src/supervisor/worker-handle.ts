@@ -5,7 +5,7 @@
 import { closeSync } from 'node:fs'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { passOn } from '../closed-output.js'
-import { HandReader, openHand } from '../line/hand.js'
+import { HandReader, type HeldChunk, openHand } from '../line/hand.js'
 import type { FromWorker, ToWorker } from '../line/messages.js'
 import {
   extraInChild,
@@ -21,8 +21,8 @@ export interface WorkerHandle {
   readonly pid: number
   /** Where this worker tells what it has in hand, as its own descriptor. */
   readonly handDescriptor: number
-  /** The chunk in hand; undefined when there is none, and after its exit. */
-  readonly jobId: string | undefined
+  /** The chunks in hand; none after its exit. */
+  readonly held: HeldChunk[]
   /** When it last told what it has in hand, in milliseconds of any clock. */
   readonly lastTold: number
   send(message: ToWorker): void
@@ -32,7 +32,8 @@ export interface WorkerHandle {
 
 export interface WorkerListener {
   onMessage(message: FromWorker): void
-  onExit(exit: ProgramExit): void
+  /** @param held - what it had in hand */
+  onExit(exit: ProgramExit, held: readonly HeldChunk[]): void
 }
 
 /** A worker process that was started and has not been spoken to. */
@@ -40,9 +41,14 @@ export interface StartedWorker extends StartedProgram {
   readonly hand: number
 }
 
-/** Starts a worker process that waits for its configuration. @throws Error when this host has no room for it */
-export function forkWorker(): StartedWorker {
-  const hand = openHand()
+/** The lanes of one of several seats, among which so many are spread evenly. */
+export function lanesOf(seat: number, seats: number, lanes: number): number {
+  return Math.floor(lanes / seats) + (seat < lanes % seats ? 1 : 0)
+}
+
+/** Starts a worker process of so many lanes, which waits for its configuration. @throws Error when this host has no room for it */
+export function forkWorker(lanes: number): StartedWorker {
+  const hand = openHand(lanes)
   try {
     const program = new URL('../process/worker-process.js', import.meta.url)
     return { ...startProgram(program, [], { ...guardedStart(inheritedExecArgv()), extra: hand }), hand }
@@ -53,9 +59,9 @@ export function forkWorker(): StartedWorker {
 }
 
 /** @param started - a worker process that was started already */
-export function startProcess(listener: WorkerListener, started?: StartedWorker): WorkerHandle {
+export function startProcess(listener: WorkerListener, lanes: number, started?: StartedWorker): WorkerHandle {
   try {
-    return handleOf(started ?? forkWorker(), listener)
+    return handleOf(started ?? forkWorker(lanes), listener, lanes)
   } catch (error) {
     return stillborn(listener, error)
   }
@@ -63,25 +69,26 @@ export function startProcess(listener: WorkerListener, started?: StartedWorker):
 
 /** What could not even be started ends as what has died at its start. */
 function stillborn(listener: WorkerListener, error: unknown): WorkerHandle {
-  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }))
-  return { pid: 0, handDescriptor: 0, jobId: undefined, lastTold: 0, send: () => undefined, kill: () => undefined }
+  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }, []))
+  return { pid: 0, handDescriptor: 0, held: [], lastTold: 0, send: () => undefined, kill: () => undefined }
 }
 
-function handleOf(started: StartedWorker, listener: WorkerListener): WorkerHandle {
+function handleOf(started: StartedWorker, listener: WorkerListener, lanes: number): WorkerHandle {
   const { child } = started
-  const hand = new HandReader(started.hand)
+  const hand = new HandReader(started.hand, lanes)
   const line = followProgram<FromWorker, ToWorker>(
     started,
     (message) => listener.onMessage(message),
     (exit) => {
+      const held = hand.read()
       hand.close()
-      listener.onExit(exit)
+      listener.onExit(exit, held)
     },
   )
   return {
     pid: child.pid ?? 0,
     handDescriptor: extraInChild,
-    get jobId() {
+    get held() {
       return hand.read()
     },
     get lastTold() {
@@ -92,17 +99,17 @@ function handleOf(started: StartedWorker, listener: WorkerListener): WorkerHandl
   }
 }
 
-export function startThread(listener: WorkerListener): WorkerHandle {
+export function startThread(listener: WorkerListener, lanes: number): WorkerHandle {
   try {
-    return threadHandle(listener)
+    return threadHandle(listener, lanes)
   } catch (error) {
     return stillborn(listener, error)
   }
 }
 
-function threadHandle(listener: WorkerListener): WorkerHandle {
-  const descriptor = openHand()
-  const hand = new HandReader(descriptor)
+function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
+  const descriptor = openHand(lanes)
+  const hand = new HandReader(descriptor, lanes)
   const { port1: line, port2: end } = new MessageChannel()
   const thread = startWorker(hand)
   // Its `parentPort` is user code's: the line is one of our own, and this is all that is ever said there.
@@ -119,13 +126,14 @@ function threadHandle(listener: WorkerListener): WorkerHandle {
       listener.onMessage(last.message as FromWorker)
     }
     line.close()
+    const held = hand.read()
     hand.close()
-    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) })
+    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) }, held)
   })
   return {
     pid: process.pid,
     handDescriptor: descriptor,
-    get jobId() {
+    get held() {
       return hand.read()
     },
     get lastTold() {

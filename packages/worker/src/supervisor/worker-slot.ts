@@ -1,43 +1,72 @@
 /**
- * One seat of a supervisor: the worker process that takes chunks now, and, while that one runs its last chunk, its
- * successor, started ahead so that the seat is not empty for the time a start takes. A worker process that dies is
- * replaced; what it had in hand is reported once, with what is known of the cause.
+ * One seat of a supervisor: the worker process that takes chunks now, its successor, started ahead so that the seat is not
+ * empty for the time a start takes, and those before it that still run what they had in hand. All of them together have
+ * no more chunks in hand than the seat has lanes. A worker process that dies is replaced; what it had in hand is reported
+ * once, with what is known of the cause.
+ *
+ * A task that is to end and does not ends with its process, which its neighbours must not suffer for: the chunk is given up
+ * at once, the successor takes the seat, and the neighbours have some time to finish.
  */
 
 import { type WireError, within } from '@poolmq/shared'
-import type { FromWorker, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { HeldChunk } from '../line/hand.js'
+import type { FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
-import { type ItemOfChunk, isAtAStand, isDeaf, newOccupant, type Occupant } from './occupant.js'
+import {
+  type ItemOfChunk,
+  inHand,
+  isAtAStand,
+  isBlocked,
+  isDeaf,
+  newOccupant,
+  type Occupant,
+  type WatchedLane,
+  watchedLane,
+} from './occupant.js'
 import { residentMemory } from './resident-memory.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
+
+/** What is known of a chunk that a worker process had in hand. */
+export interface LostChunk {
+  /** Its client is gone or has cancelled it: it is not to run again. */
+  readonly cancelled: boolean
+  /** The item that ran, where it is known. */
+  readonly item: number | undefined
+  /** The item that was ended because it ran for longer than so many milliseconds. */
+  readonly late: { readonly index: number; readonly limit: number } | undefined
+}
 
 /** What a worker process that has ended may have left. */
 export interface WorkerLoss {
   readonly token: string
   readonly pid: number
   readonly exit: ProgramExit
-  /** False when it was made to end (drain, recycling, stop, a failed initializer): its chunk is not to blame. */
-  readonly counts: boolean
-  /** The item that ran, where it is known. */
-  readonly item: ItemOfChunk | undefined
-  /** The chunk whose client is gone or has cancelled it: it is not to run again. */
-  readonly cancelled: string | undefined
-  /** The item was ended because it ran for longer than so many milliseconds. */
-  readonly late: (ItemOfChunk & { readonly limit: number }) | undefined
+  /** More of them may be found than it had told. */
+  readonly lanes: number
+  /** What ran. */
+  readonly chunks: ReadonlyMap<string, LostChunk>
+  /** Whether its chunk is to blame, or one of several; no: it was made to end (drain, recycling, stop, …). */
+  readonly blame: 'one' | 'several' | 'none'
 }
 
 export interface WorkerSlotOptions {
-  /** A worker process that was started already. */
+  /** Chunks that may be in hand here at a time. */
+  readonly lanes: number
+  /** A worker process that was started already, with as many lanes. */
   readonly started?: StartedWorker | undefined
   readonly threads: boolean
   /** @param fresh - without the initializer of a Pool's own worker processes: another's is to run in it */
-  readonly config: (token: string, fresh: boolean) => Promise<Omit<WorkerConfig, 'hand'>>
+  readonly config: (token: string, fresh: boolean) => Promise<Omit<WorkerConfig, 'hand' | 'lanes'>>
   readonly onReady: () => void
   /** A worker process has stopped looking for chunks, and is being replaced. */
   readonly onDeaf: (pid: number) => void
+  /** One of several chunks keeps the event loop of a worker process from the others. */
+  readonly onBlocked: (pid: number, jobIds: readonly string[]) => void
   /** A worker process has been stopped, and not continued, and is being replaced. */
   readonly onStopped: (pid: number) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
+  /** A chunk is to run elsewhere or not at all, although its process goes on for a while. */
+  readonly onGivenUp: (jobId: string, token: string, chunk: LostChunk) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
   /** The initializer of this client has run in a worker process. */
@@ -49,6 +78,10 @@ export interface WorkerSlotOptions {
 const cancelGrace = 500
 /** Milliseconds that a task whose time is over has to end by itself. */
 const lateGrace = 1000
+/** Milliseconds, the last of those, in which a worker process of several lanes must be seen to turn. */
+const probe = 400
+/** Milliseconds that the neighbours of a task that does not end have to finish. */
+const neighbourGrace = 10_000
 /** Milliseconds that a killed process takes to end; a thread that waits in the system may never. */
 const killGrace = 2000
 /** Milliseconds that a process has to end once its successor was told to take over what it has in hand. */
@@ -63,16 +96,23 @@ export class WorkerSlot {
   readonly #options: WorkerSlotOptions
   #current: Occupant
   #successor: Occupant | undefined
+  /** Those whose seat another has taken. */
+  readonly #former = new Set<Occupant>()
   #ending = false
   readonly #recovering = new Set<Promise<void>>()
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options
-    this.#current = this.#start(true, options.started)
+    this.#current = this.#start(options.started)
+    this.#share()
   }
 
   get isReady(): boolean {
     return this.#current.ready
+  }
+
+  get lanes(): number {
+    return this.#options.lanes
   }
 
   /** What stands for the initializer that has run in the process of this seat. */
@@ -80,15 +120,17 @@ export class WorkerSlot {
     return this.#current.spec
   }
 
-  /** The chunk in hand, and the token of its lock. */
-  get held(): { readonly jobId: string; readonly token: string } | undefined {
-    const { handle, token } = this.#current
-    const { jobId } = handle
-    return jobId === undefined ? undefined : { jobId, token }
+  /** The chunks in hand, and the tokens of their locks. */
+  get held(): { readonly jobId: string; readonly token: string }[] {
+    return this.#serving.flatMap((occupant) => inHand(occupant).map(({ jobId }) => ({ jobId, token: occupant.token })))
+  }
+
+  get #serving(): Occupant[] {
+    return [this.#current, ...this.#former]
   }
 
   send(message: ToWorker): void {
-    this.#current.handle.send(message)
+    for (const occupant of this.#serving) occupant.handle.send(message)
     this.#successor?.handle.send(message)
   }
 
@@ -97,11 +139,15 @@ export class WorkerSlot {
    * process that still runs it. Its seat is taken by another.
    */
   cancel(jobId: string): void {
-    const occupant = this.#current
-    if (occupant.handle.jobId !== jobId || occupant.cancelled === jobId) return
-    occupant.cancelled = jobId
-    occupant.handle.send({ type: 'cancel', jobId })
-    this.#endIn(cancelGrace, occupant, jobId)
+    for (const occupant of this.#serving) {
+      const chunk = inHand(occupant).find((held) => held.jobId === jobId)
+      if (chunk === undefined) continue
+      const lane = watchedLane(occupant, chunk.lane)
+      if (lane.cancelled === jobId) continue
+      lane.cancelled = jobId
+      occupant.handle.send({ type: 'cancel', jobId })
+      this.#endIn(cancelGrace, occupant, lane, jobId)
+    }
   }
 
   /** Whether the process, busy as it may be, has grown beyond what its pool allows; then it is replaced. */
@@ -113,40 +159,96 @@ export class WorkerSlot {
     if (bytes !== undefined && bytes >= memory) this.#retire(occupant)
   }
 
-  /** Starts the successor of a process, which leaves when that one is ready. */
+  /** Whether a task keeps the event loop from its neighbours: it is said once. */
+  checkTurning(): void {
+    if (this.#options.lanes === 1) return
+    for (const occupant of this.#serving) {
+      if (!isBlocked(occupant)) continue
+      const running = occupant.handle.held.filter(({ runs }) => runs).map(({ jobId }) => jobId)
+      this.#options.onBlocked(occupant.handle.pid, running)
+    }
+  }
+
+  /** Starts the successor of a process, which takes nothing more when that one is ready. */
   #retire(occupant: Occupant): void {
     if (this.#ending || occupant !== this.#current || occupant.retiring) return
     occupant.retiring = true
-    this.#successor ??= this.#start(false, undefined, occupant.misfit !== undefined)
+    this.#successor ??= this.#start(undefined, occupant.misfit !== undefined)
     this.#relieve()
   }
 
   #relieve(): void {
-    const [occupant, successor] = [this.#current, this.#successor]
-    if (!occupant.retiring || successor?.ready !== true || occupant.leaving) return
-    occupant.leaving = true
-    const { misfit, token } = occupant
-    if (misfit !== undefined) {
-      successor.handle.send({ type: 'go', heir: { jobId: misfit, token } })
-      occupant.deadline.set(bequestGrace, () => occupant.handle.kill())
-    }
-    occupant.handle.send({ type: 'drain', heir: misfit !== undefined })
+    const [former, successor] = [this.#current, this.#successor]
+    if (!former.retiring || successor?.ready !== true) return
+    this.#former.add(former)
+    this.#current = successor
+    this.#successor = undefined
+    const { misfit, token } = former
+    if (misfit !== undefined) this.#bequeath(former, { jobId: misfit, token })
+    former.handle.send({ type: 'drain', heir: misfit !== undefined })
+    this.#share()
   }
 
-  /** Ends the process of a chunk that should not run any more, if it still does in so many milliseconds. */
-  #endIn(grace: number, occupant: Occupant, jobId: string, onEnd?: () => void): void {
-    occupant.deadline.set(grace, () => {
-      if (occupant.handle.jobId !== jobId) return
-      onEnd?.()
-      occupant.leaving = true
-      occupant.handle.kill()
+  /** The current process takes over what the one before it keeps for it. */
+  #bequeath(former: Occupant, heir: Heir): void {
+    former.givenUp.add(heir.jobId)
+    this.#current.open = 1
+    this.#current.handle.send({ type: 'go', lanes: 1, heir })
+    former.deadline.set(bequestGrace, () => {
+      if (inHand(former).length === 0) this.#kill(former)
     })
+  }
+
+  /** Lets the current process use the lanes that those before it do not need any more. */
+  #share(): void {
+    let lanes = this.#options.lanes
+    for (const occupant of this.#former) lanes -= occupant.resigned ? inHand(occupant).length : occupant.open
+    if (lanes <= this.#current.open) return
+    this.#current.open = lanes
+    this.#current.handle.send({ type: 'go', lanes })
+  }
+
+  /** Ends what should not run any more, if it still does in so many milliseconds. */
+  #endIn(grace: number, occupant: Occupant, lane: WatchedLane, jobId: string, late?: WatchedLane['late']): void {
+    const isInHand = () => inHand(occupant).some((held) => held.jobId === jobId)
+    const end = (stands: boolean) => this.#overdue(occupant, lane, jobId, late, stands)
+    const look = () => {
+      const told = occupant.handle.lastTold
+      lane.deadline.set(probe, () => isInHand() && end(occupant.handle.lastTold === told))
+    }
+    if (this.#options.lanes > 1) lane.deadline.set(grace - probe, look)
+    else lane.deadline.set(grace, () => isInHand() && end(false))
+  }
+
+  /** @param stands - its event loop does not turn */
+  #overdue(occupant: Occupant, lane: WatchedLane, jobId: string, late: WatchedLane['late'], stands: boolean): void {
+    const hasNeighbours = inHand(occupant).some((held) => held.runs && held.jobId !== jobId)
+    // Whose limit is over first need not be the one that keeps the event loop.
+    if (late !== undefined && hasNeighbours && stands) occupant.blocked = true
+    else lane.late = late
+    if (!hasNeighbours || stands) {
+      this.#kill(occupant)
+      return
+    }
+    occupant.givenUp.add(jobId)
+    occupant.handle.send({ type: 'disown', jobId })
+    this.#recover(this.#options.onGivenUp(jobId, occupant.token, lostChunk(jobId, lane)))
+    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => this.#kill(occupant))
+    occupant.dismissed = true
+    this.#retire(occupant)
+    this.#share()
+  }
+
+  #kill(occupant: Occupant): void {
+    occupant.leaving = true
+    occupant.handle.kill()
   }
 
   /** Ends its processes, with time to do it by themselves. No other is started. */
   async end(how: 'drain' | 'stop', grace: number): Promise<void> {
     this.#ending = true
-    const occupants = this.#successor === undefined ? [this.#current] : [this.#current, this.#successor]
+    const occupants = this.#serving
+    if (this.#successor !== undefined) occupants.push(this.#successor)
     for (const occupant of occupants) {
       occupant.leaving = true
       occupant.handle.send({ type: how })
@@ -158,18 +260,16 @@ export class WorkerSlot {
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
-  #start(go: boolean, started?: StartedWorker, fresh = false): Occupant {
+  #start(started?: StartedWorker, fresh = false): Occupant {
+    const { lanes, threads, config } = this.#options
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
-      onExit: (exit) => this.#left(occupant, exit),
+      onExit: (exit, held) => this.#left(occupant, exit, held),
     }
-    const handle = this.#options.threads ? startThread(listener) : startProcess(listener, started)
+    const handle = threads ? startThread(listener, lanes) : startProcess(listener, lanes, started)
     const occupant: Occupant = newOccupant(handle)
-    this.#options.config(occupant.token, fresh).then(
-      (config) => {
-        occupant.handle.send({ type: 'config', config: { ...config, hand: occupant.handle.handDescriptor } })
-        if (go) occupant.handle.send({ type: 'go' })
-      },
+    config(occupant.token, fresh).then(
+      (known) => handle.send({ type: 'config', config: { ...known, lanes, hand: handle.handDescriptor } }),
       () => undefined, // the supervisor could not connect and is giving up
     )
     return occupant
@@ -184,11 +284,15 @@ export class WorkerSlot {
         this.#relieve()
         break
       case 'item':
-        occupant.item = message
-        this.#limitItem(occupant, message, message.limit)
+        this.#noteItem(occupant, watchedLane(occupant, message.lane), message, message.limit)
         break
       case 'last':
-        if (!this.#ending && occupant === this.#current) this.#successor ??= this.#start(false)
+        occupant.resigned = true
+        this.#retire(occupant)
+        this.#share()
+        break
+      case 'freed':
+        this.#share()
         break
       case 'replace':
         this.#retire(occupant)
@@ -217,62 +321,64 @@ export class WorkerSlot {
     }
   }
 
-  /** Chunks that are over: if the one in hand is among them, its process has nothing to do but to tell so. */
+  /** Chunks that are over: a process that has no others has nothing to do but to tell so. */
   noteOver(jobIds: ReadonlySet<string>): void {
-    const { jobId } = this.#current.handle
-    this.#current.over = jobId !== undefined && jobIds.has(jobId) ? jobId : undefined
+    for (const occupant of this.#serving) occupant.over = jobIds
   }
 
   /** Called at intervals, each time that this host has had an answer from Redis. A deaf worker process is replaced. */
   checkHearing(): void {
-    const occupant = this.#current
-    if (!isDeaf(occupant)) return
-    this.#options.onDeaf(occupant.handle.pid)
-    occupant.leaving = true
-    occupant.handle.kill()
-  }
-
-  /** Called five times in a lease. A process that has been stopped for as long is replaced, and its chunk given back. */
-  checkStanding(): void {
-    if (this.#options.threads) return
-    for (const occupant of [this.#current, this.#successor]) {
-      if (occupant === undefined || !isAtAStand(occupant)) continue
-      this.#options.onStopped(occupant.handle.pid)
-      occupant.leaving = true
-      occupant.handle.kill()
+    for (const occupant of this.#serving) {
+      if (!isDeaf(occupant)) continue
+      this.#options.onDeaf(occupant.handle.pid)
+      this.#kill(occupant)
     }
   }
 
-  #limitItem(occupant: Occupant, { jobId, index }: ItemOfChunk, limit: number): void {
-    if (occupant.cancelled === jobId) return
-    if (limit === 0) occupant.deadline.clear()
-    else
-      this.#endIn(limit + lateGrace, occupant, jobId, () => {
-        occupant.late = { jobId, index, limit }
-      })
+  /** Called five times in a lease. A process that has been stopped for as long is replaced, and its chunks given back. */
+  checkStanding(): void {
+    if (this.#options.threads) return
+    for (const occupant of [...this.#serving, this.#successor]) {
+      if (occupant === undefined || !isAtAStand(occupant)) continue
+      this.#options.onStopped(occupant.handle.pid)
+      this.#kill(occupant)
+    }
   }
 
-  #left(occupant: Occupant, exit: ProgramExit): void {
+  #noteItem(occupant: Occupant, lane: WatchedLane, { jobId, index }: ItemOfChunk, limit: number): void {
+    lane.item = { jobId, index }
+    if (lane.cancelled === jobId) return
+    if (limit === 0) lane.deadline.clear()
+    else this.#endIn(limit + lateGrace, occupant, lane, jobId, { jobId, index, limit })
+  }
+
+  #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
     occupant.deadline.clear()
-    if (!occupant.done) this.#report(occupant, exit)
+    for (const lane of occupant.lanes.values()) lane.deadline.clear()
+    if (!occupant.done) this.#report(occupant, exit, held)
     occupant.gone.resolve()
     if (this.#ending) return
-    if (occupant === this.#successor) {
+    if (this.#former.delete(occupant)) this.#share()
+    else if (occupant === this.#successor) {
       // The current one finds no successor: the seat is filled when it leaves.
       this.#successor = undefined
       this.#current.retiring = false
       if (this.#current.misfit !== undefined) setTimeout(() => this.#retire(this.#current), successorPause)
-      return
-    }
-    this.#replace(occupant, exit)
+    } else this.#replace(occupant, exit)
   }
 
-  #report(occupant: Occupant, exit: ProgramExit): void {
-    const { token, item, cancelled, late } = occupant
-    const counts = !occupant.leaving && occupant.failure === undefined && occupant.misfit === undefined
-    const recovery = this.#options
-      .onLost({ token, pid: occupant.handle.pid, exit, counts, item, cancelled, late })
-      .finally(() => this.#recovering.delete(recovery))
+  #report(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
+    const { token, leaving, failure, blocked, givenUp } = occupant
+    const ran = held.filter(({ jobId, runs }) => runs && !givenUp.has(jobId))
+    const chunks = new Map(ran.map(({ lane, jobId }) => [jobId, lostChunk(jobId, watchedLane(occupant, lane))]))
+    const isInnocent = failure !== undefined || (leaving && !blocked)
+    const blame = isInnocent ? 'none' : blocked || chunks.size > 1 ? 'several' : 'one'
+    const { lanes } = this.#options
+    this.#recover(this.#options.onLost({ token, pid: occupant.handle.pid, exit, lanes, chunks, blame }))
+  }
+
+  #recover(work: Promise<void>): void {
+    const recovery = work.finally(() => this.#recovering.delete(recovery))
     this.#recovering.add(recovery)
   }
 
@@ -281,7 +387,7 @@ export class WorkerSlot {
     this.#successor = undefined
     if (successor !== undefined) {
       this.#current = successor
-      successor.handle.send({ type: 'go' })
+      this.#share()
       return
     }
     let pause: number | undefined = occupant.pause
@@ -296,7 +402,18 @@ export class WorkerSlot {
     }
     if (pause === undefined) return
     setTimeout(() => {
-      if (!this.#ending) this.#current = this.#start(true)
+      if (this.#ending) return
+      this.#current = this.#start()
+      this.#share()
     }, pause)
+  }
+}
+
+/** What is known of the chunk that a lane has, or had, in hand. */
+function lostChunk(jobId: string, { cancelled, item, late }: WatchedLane): LostChunk {
+  return {
+    cancelled: cancelled === jobId,
+    item: item?.jobId === jobId ? item.index : undefined,
+    late: late?.jobId === jobId ? late : undefined,
   }
 }

@@ -197,9 +197,18 @@ const spec = fc.oneof(
 const presence = fc.oneof(
   fc.string(),
   json,
-  ours({ host: json, pid: number, processes: number, expires: fc.oneof(number, fc.constant('2000000')), tasks: json }),
+  ours({
+    host: json,
+    pid: number,
+    processes: number,
+    lanes: number,
+    expires: fc.oneof(number, fc.constant('2000000')),
+    tasks: json,
+  }),
   damaged(
-    fc.nat().map((pid) => JSON.stringify({ v: 1, host: 'h', pid, processes: 2, tasks: ['a.b'], expires: 2 * now })),
+    fc
+      .nat()
+      .map((pid) => JSON.stringify({ v: 1, host: 'h', pid, processes: 2, lanes: 6, tasks: ['a.b'], expires: 2 * now })),
   ),
 )
 

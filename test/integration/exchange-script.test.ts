@@ -35,7 +35,11 @@ const chunk = (index: number, priority = 0): NewChunk => ({
 })
 const active = () => link.client.lrange(keys.chunk('active'), 0, -1)
 const delivered = async () => (await link.client.xlen(keys.results(client))) - 1
-const complete = (takeNext = true) => queue.complete(id(0), token, outcome, takeNext)
+/** Delivers an outcome of a chunk, and takes one more when it is wanted. */
+async function complete(takeNext = true, index = 0) {
+  const { delivered, taken } = await queue.exchange(token, [[id(index), outcome]], takeNext ? 1 : 0)
+  return { delivered: delivered[0], next: taken[0] }
+}
 
 async function addAndTake(...chunks: NewChunk[]): Promise<void> {
   await store.add(chunks)
@@ -97,7 +101,7 @@ describe('a chunk is completed', () => {
   test('and chunks with a priority follow, the most urgent first', async () => {
     await addAndTake(chunk(0), chunk(1, 7), chunk(2, 3))
     expect((await complete()).next?.jobId).toBe(id(2))
-    expect((await queue.complete(id(2), token, outcome, true)).next?.jobId).toBe(id(1))
+    expect((await complete(true, 2)).next?.jobId).toBe(id(1))
   })
 
   test('also when its lock has lapsed, and nobody else has taken it', async () => {
@@ -154,7 +158,7 @@ describe('what is not plain is left to BullMQ:', () => {
     await store.putOff(id(0), token, 60_000)
     expect((await queue.take(token))?.jobId).toBe(id(1))
     await link.client.zadd(keys.chunk('delayed'), 'XX', 1, id(0))
-    expect((await queue.complete(id(1), token, outcome, true)).next).toBeUndefined()
+    expect((await complete(true, 1)).next).toBeUndefined()
     expect((await queue.take(token))?.jobId).toBe(id(0))
   })
 })
@@ -163,7 +167,7 @@ test('one that is put off for long does not keep the others back', async () => {
   await addAndTake(chunk(0), chunk(1), chunk(2))
   await store.putOff(id(0), token, 60_000)
   await queue.take(token)
-  expect((await queue.complete(id(1), token, outcome, true)).next?.jobId).toBe(id(2))
+  expect((await complete(true, 1)).next?.jobId).toBe(id(2))
 })
 
 test('a next chunk whose hash is gone is none: the one after it is taken', async () => {
@@ -179,7 +183,7 @@ test('a next chunk whose hash is of another type is taken, and empty', async () 
   await link.client.set(keys.chunk(id(1)), 'x')
   const { next } = await complete()
   expect(next).toMatchObject({ jobId: id(1), taskId: '', data: undefined })
-  await queue.complete(id(1), token, outcome, true)
+  await complete(true, 1)
   expect(await link.client.exists(keys.chunk(id(1)), keys.chunk('active'))).toBe(0)
 })
 

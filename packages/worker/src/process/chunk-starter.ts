@@ -1,0 +1,206 @@
+/**
+ * What happens to a chunk between its arrival in a lane and its outcome: its task is looked up, its pool's initializer has
+ * run, its losses are read, its items are run. A chunk that is not for this process is left to others. It delivers nothing,
+ * and does not know of the lanes beside its own.
+ */
+import {
+  type BlobsPayload,
+  type Outcome,
+  outcomeApart,
+  type PoolKeys,
+  ProtocolError,
+  parseChunk,
+  parseChunkId,
+  type RedisLink,
+  type TaskFunction,
+  taskIds,
+} from '@poolmq/shared'
+import type { SupervisorChannel } from '../line/messages.js'
+import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
+import type { ChunkStore } from '../queue/chunk-store.js'
+import type { LossLedger } from '../queue/loss-ledger.js'
+import type { PieceStore } from '../queue/piece-store.js'
+import { liveHosts } from '../queue/presence.js'
+import { failedOutcome, runChunk } from './chunk-runner.js'
+import { type Initializer, InitializerFailure, type KnownSpec } from './initializer.js'
+import type { Insist } from './insistence.js'
+import type { LoopClock } from './loop-clock.js'
+import type { Misfits } from './misfits.js'
+import type { Abort, RunningChunk } from './running-chunk.js'
+import { unknownTask } from './unknown-task.js'
+
+/** Milliseconds that a chunk which cannot be run here and now is put off. */
+const putOffPause = 200
+
+export interface ChunkStarterParts {
+  readonly token: string
+  readonly queue: ChunkQueue
+  readonly store: ChunkStore
+  readonly pieces: PieceStore
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly initializer: Initializer
+  readonly channel: SupervisorChannel
+  readonly clock: LoopClock
+  readonly misfits: Misfits
+  readonly insist: Insist
+  /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
+  readonly findTask: (taskId: string, clientId: string, module: string | undefined) => Promise<TaskFunction | undefined>
+  /** The pool of this chunk has limits for the process. */
+  readonly onSpec: (limits: KnownSpec['limits']) => void
+  /** The chunk cannot run here, and is in hand until another has it. */
+  readonly onMisfit: (chunk: LaneChunk) => void
+  /** The chunk is about to run; false: the process may run no more, and it is given back. */
+  readonly mayStart: (chunk: LaneChunk) => boolean
+}
+
+/** A chunk in a lane. */
+export interface LaneChunk {
+  readonly lane: number
+  readonly taken: TakenChunk
+  readonly losses: LossLedger
+  readonly running: RunningChunk
+  /** It was taken instead of a misfit. */
+  readonly isSwapped: boolean
+}
+
+/** What a lane ends with: an outcome, or another chunk; undefined: the chunk was left to others. */
+export type LaneEnd = { readonly outcome: Outcome } | { readonly instead: TakenChunk } | undefined
+
+export class ChunkStarter {
+  readonly #parts: ChunkStarterParts
+
+  constructor(parts: ChunkStarterParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Sees a chunk to its end in this process.
+   *
+   * @throws InitializerFailure when the initializer of its pool throws.
+   */
+  async run(chunk: LaneChunk): Promise<LaneEnd> {
+    const end = await this.#run(chunk)
+    const { aborted, disowned } = chunk.running
+    if (end === undefined || !('outcome' in end) || disowned) return end
+    if (aborted !== undefined) return await this.#leave(chunk.taken, aborted.then)
+    const large = outcomeApart(end.outcome)
+    return large === undefined ? end : { outcome: await this.#setApart(chunk.taken.jobId, end.outcome, large) }
+  }
+
+  async #run(inLane: LaneChunk): Promise<LaneEnd> {
+    const { lane, taken, losses, running } = inLane
+    const { store, initializer, insist, channel, clock, misfits } = this.#parts
+    try {
+      const id = parseChunkId(taken.jobId)
+      if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
+      if (taken.data === undefined) return await this.#dropLost(taken)
+      const work = parseChunk(taken.data)
+      const broken = initializer.brokenBy(id.clientId)
+      if (broken !== undefined) throw broken
+      const task = await this.#parts.findTask(taken.taskId, id.clientId, work.module)
+      if (task === undefined) return await this.#passOn(taken)
+      if (work.spec) {
+        const spec = await insist(() => initializer.ensure(id.clientId), isOfThePool)
+        if (spec === undefined) return await this.#putOff(taken)
+        if (spec.key !== undefined && !initializer.isSuited(spec)) {
+          this.#parts.onMisfit(inLane)
+          const instead = await misfits.leave(taken, spec.key)
+          return instead && { instead }
+        }
+        this.#parts.onSpec(spec.limits)
+      }
+      misfits.ran(inLane.isSwapped)
+      if (!this.#parts.mayStart(inLane)) return await this.giveBack(taken)
+      if (losses.updates.size > 0) await insist(() => store.noteFields(taken.jobId, losses.updates))
+      const tellItem = (index: number, limit: number) => {
+        if (!running.disowned) channel.send({ type: 'item', lane, jobId: taken.jobId, index, limit })
+      }
+      const beforeItem = async (index: number) => {
+        if (losses.persistent) await insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
+        tellItem(index, 0)
+      }
+      const payload = work.payload.encoding === 'apart' ? await this.#fetch(taken.jobId) : work.payload
+      if (payload === undefined) return await this.#dropLost(taken)
+      return {
+        outcome: await runChunk({ task, chunk: { ...work, payload }, losses, beforeItem, tellItem, running, clock }),
+      }
+    } catch (error) {
+      if (error instanceof InitializerFailure) throw error
+      return { outcome: failedOutcome(error) }
+    }
+  }
+
+  /** Gives a chunk back that was not started, to be taken next. */
+  async giveBack(taken: TakenChunk): Promise<undefined> {
+    const { store, token, insist } = this.#parts
+    await insist(() => store.giveBack(taken.jobId, token))
+  }
+
+  /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
+  async #passOn(taken: TakenChunk): Promise<undefined> {
+    const { link, keys, insist } = this.#parts
+    const hosts = await insist(() => liveHosts(link, keys))
+    const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
+    if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
+    return this.#putOff(taken)
+  }
+
+  /**
+   * Leaves a chunk for later: another worker must take it. One whose client has no lease is dropped: if that client lives, it
+   * writes its spec again and misses the chunk.
+   */
+  async #putOff(taken: TakenChunk): Promise<undefined> {
+    const { link, keys, store, token, insist } = this.#parts
+    const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
+    if ((await insist(() => link.client.exists(keys.results(clientId)))) === 1) {
+      await insist(() => store.putOff(taken.jobId, token, putOffPause))
+    } else {
+      await insist(() => store.dropHeld(taken.jobId, token))
+    }
+  }
+
+  /**
+   * What becomes of a chunk whose tasks were told to end. Whatever they have thrown or returned since is no outcome: it is
+   * run elsewhere when this process was to end, and is not run again when nobody wants it.
+   */
+  async #leave(taken: TakenChunk, how: Abort['then']): Promise<undefined> {
+    if (how === 'give back') return await this.giveBack(taken)
+    await this.#drop(taken)
+  }
+
+  /**
+   * Removes a chunk of which something is missing: its hash or its payload has expired, or was lost with Redis. That is no
+   * fault of the call: its client, if it lives, misses the chunk and adds it again.
+   */
+  async #dropLost(taken: TakenChunk): Promise<undefined> {
+    await this.#drop(taken)
+  }
+
+  /** A payload that is beside its chunk; undefined when a part of it is missing. */
+  #fetch(jobId: string): Promise<BlobsPayload | undefined> {
+    const { pieces, insist } = this.#parts
+    return insist(
+      () => pieces.getPayload(jobId),
+      (error) => error instanceof ProtocolError,
+    )
+  }
+
+  /** The outcome, with what is large in it stored beside it. */
+  async #setApart(jobId: string, outcome: Outcome, large: BlobsPayload): Promise<Outcome> {
+    const { pieces, insist } = this.#parts
+    const name = await insist(() => pieces.putOutcome(jobId, large))
+    // Without a name nobody waits for it, and it will not be delivered.
+    return { payload: { encoding: 'apart', name: name ?? '' }, failures: [], duration: outcome.duration }
+  }
+
+  async #drop({ jobId }: TakenChunk): Promise<void> {
+    const { store, token, insist } = this.#parts
+    await insist(() => store.dropHeld(jobId, token))
+  }
+}
+
+/** What the user's own code has thrown, or a damaged record. */
+function isOfThePool(error: unknown): boolean {
+  return error instanceof InitializerFailure || error instanceof ProtocolError
+}
