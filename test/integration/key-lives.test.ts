@@ -129,13 +129,13 @@ const steps: Record<string, Step> = {
   },
   'completing a chunk, and taking the next': {
     given: () => delivering(chunk(0), chunk(1), chunk(2)),
-    run: () => queue.complete(id(0), token, outcome, true),
+    run: () => queue.exchange(token, [[id(0), outcome]], 1),
     scripts: [],
     leaves: ['active', 'wait', 'marker', id(1), `${id(1)}:lock`],
   },
   'completing a chunk, and taking one with a priority': {
     given: () => delivering(chunk(0), chunk(1, 7), chunk(2, 8)),
-    run: () => queue.complete(id(0), token, outcome, true),
+    run: () => queue.exchange(token, [[id(0), outcome]], 1),
     scripts: [],
     leaves: ['active', 'prioritized', 'marker', id(1)],
   },
@@ -144,9 +144,21 @@ const steps: Record<string, Step> = {
       await delivering(chunk(0), chunk(1))
       await gone(id(1))
     },
-    run: () => queue.complete(id(0), token, outcome, true),
+    run: () => queue.exchange(token, [[id(0), outcome]], 1),
     scripts: [],
     leaves: [],
+  },
+  'taking several chunks at once': {
+    given: () => store.add([chunk(0), chunk(1), chunk(2, 7), chunk(3)]),
+    run: () => queue.exchange(token, [], 3),
+    scripts: [],
+    leaves: ['active', 'prioritized', 'marker', id(0), id(1), id(3), `${id(3)}:lock`],
+  },
+  'waking another': {
+    given: () => store.add([chunk(0)]),
+    run: () => store.wakeAnother(),
+    scripts: ['wake'],
+    leaves: ['marker', 'wait', id(0)],
   },
   'putting a chunk off': {
     given: () => held(chunk(0)),
@@ -205,7 +217,7 @@ const steps: Record<string, Step> = {
   'noting a loss, and fields': {
     given: () => held(chunk(0)),
     run: async () => {
-      await store.noteLoss(id(0), token, 3, '{}')
+      await store.noteLoss(id(0), token, 'lost:3', '{}')
       await store.noteFields(id(0), new Map([['at', '1']]))
       await store.noteFields(id(7), new Map([['at', '1']]))
     },
@@ -247,7 +259,7 @@ const steps: Record<string, Step> = {
   },
   'showing presence': {
     run: async () => {
-      await showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, tasks: [] }, 1000)
+      await showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, lanes: 1, tasks: [] }, 1000)
       expect(await liveHosts(link, keys)).toHaveLength(1)
     },
     scripts: ['showPresence', 'presences'],
