@@ -49,8 +49,8 @@ const ways: Record<string, (count: number) => Promise<(string | undefined)[]>> =
   'each with the end of the one before': async (count) => {
     const taken = [(await queue.take(token))?.jobId]
     for (let i = 1; i < count; i++) {
-      const { next } = await queue.complete(taken.at(-1) as string, token, ['j', 'x'], true)
-      taken.push(next?.jobId)
+      const ended = [[taken.at(-1) as string, ['j', 'x']]] as const
+      taken.push((await queue.exchange(token, ended, 1)).taken[0]?.jobId)
     }
     return taken
   },
