@@ -72,7 +72,7 @@ describe('dropping chunks', () => {
     while (chunk !== undefined) {
       taken.push(chunk.jobId)
       const outcome = ['j', chunk.jobId, 'h', '{"v":1}', 'p', '[1]']
-      chunk = (await queue.complete(chunk.jobId, token, outcome, true)).next ?? (await queue.take(token))
+      chunk = (await queue.exchange(token, [[chunk.jobId, outcome]], 1)).taken[0] ?? (await queue.take(token))
     }
     expect(taken).toEqual([...ids(others, 1), ...ids(others, 1, 1), ...ids(others, 2, 2)])
     expect(await waiting()).toEqual([])
