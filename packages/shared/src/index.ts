@@ -46,6 +46,7 @@ export * from './task.js'
 export {
   becomeWorker,
   findTask,
+  forgetModule,
   isReloaded,
   isWorker,
   moduleMark,

@@ -57,6 +57,14 @@ export function findTask(id: string, mark?: string): TaskFunction | undefined {
   return (mark === undefined ? undefined : versions?.get(mark)) ?? versions?.values().next().value
 }
 
+/** Takes back what a module has defined before it threw. */
+export function forgetModule(url: string): void {
+  for (const [id, { versions }] of table.byId) {
+    versions.delete(moduleMark(url))
+    if (versions.size === 0) table.byId.delete(id)
+  }
+}
+
 /** Whether the id alone does not say which code is meant. */
 export function isReloaded(id: string): boolean {
   return table.byId.get(id)?.reloaded === true

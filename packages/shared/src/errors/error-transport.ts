@@ -6,7 +6,7 @@ import { describeValue } from '../value-description.js'
 import { boundParts, cutText } from './error-bounds.js'
 import type { ErrorParts } from './error-parts.js'
 import { createFromParts, fillFromParts, readError } from './error-parts.js'
-import { PoolError, ProtocolError } from './errors.js'
+import { ModuleError, PoolError, ProtocolError } from './errors.js'
 import { RemoteTraceback } from './remote-traceback.js'
 
 /**
@@ -119,7 +119,8 @@ function decode(wire: WireError, index: number | undefined): Error {
   }
   const { name, message, stack } = wire
   fillFromParts(error, { ...rest, name, message, ...(stack !== undefined && { stack }) })
-  addTraceback(error, dropped, index)
+  // No task has thrown a ModuleError, and its stack is the user's own already.
+  if (!(error instanceof ModuleError)) addTraceback(error, dropped, index)
   return error
 }
 

@@ -175,7 +175,11 @@ export class NestedPoolError extends PoolError {
   }
 }
 
-/** A task module does not load, defines no tasks, or an id is defined twice. */
+/**
+ * A task module does not load, defines no tasks, or an id is defined twice. Of one that does not load the message has the
+ * reason with the user's file and line, and the stack the frames in the user's files; there is no `cause`, which would say
+ * them again.
+ */
 export class ModuleError extends PoolError {
   /** The module's path or URL. */
   declare readonly module?: string
@@ -183,11 +187,6 @@ export class ModuleError extends PoolError {
   constructor(message: string, details: PoolErrorOptions & { readonly module?: string } = {}) {
     super('ERR_POOL_MODULE', message, details)
     assignDefined(this, { module: details.module })
-  }
-
-  /** Printed once: the message has the reason and its place already, and the causes would say them again. */
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `${this.stack} { code: '${this.code}' }`
   }
 }
 

@@ -13,7 +13,13 @@ const searchLimit = 10_000
 /** Characters of a URL in a message: a module may be one whole `data:` URL. */
 const longestUrl = 300
 
-const ownFolders = [new URL('../', import.meta.url).href, new URL('.', import.meta.resolve('@poolmq/shared')).href]
+/** Where this package and its siblings are, in a workspace. */
+const ownFolders = [
+  new URL('../', import.meta.url).href,
+  new URL('.', import.meta.resolve('@poolmq/shared')).href,
+  new URL('../../../client/dist/', import.meta.url).href,
+]
+const importer = fileURLToPath(new URL('./module-loader.js', import.meta.url))
 
 /** The error of a module that does not load. Its stack holds the frames of the user's own files. */
 export async function importFailure(url: string, cause: unknown): Promise<ModuleError> {
@@ -21,16 +27,12 @@ export async function importFailure(url: string, cause: unknown): Promise<Module
   const frames = framesOf(cause)
   const place =
     placeOf(frames[0]) ?? importerIn(reason) ?? (isSyntaxError(cause) ? await searchSyntaxError(url) : undefined)
-  const missing = reason.includes(fileURLToPath(import.meta.url)) // the importer is this package: the module itself is not there
+  const missing = reason.endsWith(`imported from ${importer}`) // the module itself is not there
   const what = missing ? 'Node finds no such file' : reason
   const where = place === undefined || missing ? '' : ` (at ${place})`
-  const error = new ModuleError(
-    `the task module ${shorten(url)} does not load: ${what}${where}${loadingAdvice(cause)}`,
-    {
-      module: url,
-      cause,
-    },
-  )
+  // The cause's stack stands in this one's place: it would be printed after it.
+  const message = `the task module ${shorten(url)} does not load: ${what}${where}${loadingAdvice(cause)}`
+  const error = new ModuleError(message, { module: url })
   error.stack = [`${error.name}: ${error.message}`, ...frames.filter((frame) => /^\s+at /.test(frame))].join('\n')
   return error
 }
@@ -49,11 +51,12 @@ function framesOf(error: unknown): string[] {
 
 /** The file and line in a line of a stack, unless it is ours or Node's. */
 function placeOf(line: string | undefined): string | undefined {
-  const found = /((?:file:\/\/)?\/[^()]*?|data:[^()]*?|[A-Z]:\\[^()]*?):(\d+)(:\d+)?\)?$/.exec(line ?? '')
+  const found = /(?:^|[\s(])((?:file:\/\/)?\/[^()]*?|data:[^()]*?|[A-Z]:\\[^()]*?):(\d+)(:\d+)?\)?$/.exec(line ?? '')
   if (found === null) return undefined
   const [, file = '', row, column = ''] = found
   const url = file.startsWith('/') ? pathToFileURL(file).href : file
-  return ownFolders.some((folder) => url.startsWith(folder)) ? undefined : `${shorten(url)}:${row}${column}`
+  const isOurs = ownFolders.some((folder) => url.startsWith(folder)) || url.includes('/node_modules/@poolmq/')
+  return isOurs ? undefined : `${shorten(url)}:${row}${column}`
 }
 
 /** Of `Cannot find package 'x' imported from /path/to/module.js`: that file, and the line that names what is missing. */
@@ -73,10 +76,11 @@ function importerIn(reason: string): string | undefined {
 
 /**
  * Has another Node tell where the syntax error is. The module and what it imports are read there and not run: what is
- * imported before them throws.
+ * imported before them throws. What the module imports while it runs is looked at as well, where it says so in words.
  */
 function searchSyntaxError(url: string): Promise<string | undefined> {
-  const program = `import 'data:text/javascript,throw 0'; import ${JSON.stringify(url)}`
+  const modules = [url, ...importsOf(url)].map((name) => `import ${JSON.stringify(name)}`)
+  const program = ["import 'data:text/javascript,throw 0'", ...modules].join(';')
   const args = [...process.execArgv, '--input-type=module', '--eval', program]
   return new Promise((resolve) => {
     execFile(process.execPath, args, { timeout: searchLimit }, (_error, _stdout, stderr) => {
@@ -88,4 +92,14 @@ function searchSyntaxError(url: string): Promise<string | undefined> {
       )
     })
   })
+}
+
+/** The files that a module names in calls of `import`. */
+function importsOf(url: string): string[] {
+  try {
+    const source = readFileSync(new URL(url), 'utf8')
+    return [...source.matchAll(/\bimport\(\s*['"](\.[^'"]+)['"]/g)].map(([, name = '']) => new URL(name, url).href)
+  } catch {
+    return [] // it is no file
+  }
 }

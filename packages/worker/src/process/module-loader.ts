@@ -2,7 +2,16 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { becomeWorker, Deferred, ModuleError, moduleMark, moduleOf, taskIds, taskModules } from '@poolmq/shared'
+import {
+  becomeWorker,
+  Deferred,
+  forgetModule,
+  ModuleError,
+  moduleMark,
+  moduleOf,
+  taskIds,
+  taskModules,
+} from '@poolmq/shared'
 import { importFailure } from './import-failure.js'
 
 /** The URL of a module named on a command line: a URL, or a path relative to the working directory. */
@@ -66,9 +75,13 @@ export class TaskModules {
 /** @throws ModuleError naming the module: it does not load, defines no tasks, or defines an id that is defined already. */
 async function loadModule(url: string): Promise<void> {
   const before = taskIds().length
+  const known = new Set(taskModules())
   try {
     await import(url)
   } catch (cause) {
+    // What it imports may have loaded; Node remembers of each module whether it has.
+    const begun = taskModules().filter((defined) => !known.has(defined))
+    for (const defined of begun) await import(defined).catch(() => forgetModule(defined))
     if (cause instanceof ModuleError) throw cause
     throw await importFailure(url, cause)
   }
