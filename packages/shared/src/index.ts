@@ -24,6 +24,7 @@ export {
 export { weigh } from './payload/payload-weight.js'
 export { ProcessAnchor } from './process-anchor.js'
 export { oncePerProcess } from './process-registry.js'
+export { Recent } from './recent.js'
 export * from './records/host-report.js'
 export * from './records/job-id.js'
 export * from './records/keys.js'

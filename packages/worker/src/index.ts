@@ -34,6 +34,7 @@ export { keysOfChunk, PieceStore } from './queue/piece-store.js'
 export { orderLife, orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
 export { type LiveHost, liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'
+export { type StartFailure, StartFailures } from './supervisor/start-failures.js'
 
 /**
  * The program that a Pool starts for its local worker processes.

@@ -20,7 +20,11 @@ export function createLogger(role: string): Log {
   const write = (name: keyof Log) => {
     if (levels.indexOf(name) < levels.indexOf(level)) return () => undefined
     return (...entry: Parameters<Logger['warn']>) => {
-      logger ??= open(role, level)
+      try {
+        logger ??= open(role, level)
+      } catch {
+        return // there is no room to load it (no descriptor is left): the line is lost, and not the process
+      }
       logger[name](...entry)
     }
   }

@@ -22,6 +22,7 @@ import {
   localSupervisorProgram,
   type PrivateLine,
   packDescriptor,
+  StartFailures,
   startProgram,
   type ToLocalSupervisor,
 } from '@poolmq/worker'
@@ -36,6 +37,7 @@ export class LocalWorkers {
   readonly #late = new Set<string>()
   readonly #start: LocalStart
   readonly #onFailed: (error: Error) => void
+  readonly #failures = new StartFailures()
   #child: ChildProcess
   #line: PrivateLine<FromLocalSupervisor, ToLocalSupervisor> | undefined
   #exited: Promise<void>
@@ -101,7 +103,7 @@ export class LocalWorkers {
           if (message.type === 'failed') fail(decodeError(message.error))
         },
         ({ code, signal, cause }) => {
-          if (cause instanceof Error) fail(cause)
+          if (cause !== undefined) this.#refused(cause, fail)
           else if (!failed) this.#left(child, code, signal)
           resolve()
         },
@@ -113,12 +115,27 @@ export class LocalWorkers {
     return [child, exited]
   }
 
+  /** The system has no room for a supervisor now: it may have in a moment. */
+  #refused(cause: unknown, fail: (error: Error) => void): void {
+    if (this.#ending) return
+    const next = this.#failures.failed({ error: cause, refused: true, began: performance.now() })
+    if (typeof next !== 'number') fail(next)
+    else
+      setTimeout(() => {
+        if (!this.#ending) this.#startAgain()
+      }, next)
+  }
+
+  #startAgain(): void {
+    ;[this.#child, this.#exited] = this.#spawn()
+    if (this.#orders !== undefined) this.#send(this.#orders)
+    if (this.#late.size > 0) this.#send({ type: 'load', modules: [...this.#late] })
+  }
+
   #left(child: ChildProcess, exitCode: number | null, signal: string | null): void {
     if (this.#ending) return
     if (++this.#lost <= maxLost) {
-      ;[this.#child, this.#exited] = this.#spawn()
-      if (this.#orders !== undefined) this.#send(this.#orders)
-      if (this.#late.size > 0) this.#send({ type: 'load', modules: [...this.#late] })
+      this.#startAgain()
       return
     }
     const how = signal === null ? `exited with code ${exitCode}` : `was killed by ${signal}`

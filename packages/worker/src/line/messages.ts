@@ -16,6 +16,15 @@ export interface EagerSpec {
   readonly spec: PoolSpec
 }
 
+/** What a host knows of a client's initializer that has failed there. */
+export interface InitializerState {
+  readonly clientId: string
+  /** It is not tried before then, by the host's clock. */
+  readonly restsUntil: number
+  /** It is given up, for this error. */
+  readonly broken?: WireError
+}
+
 export interface WorkerConfig {
   readonly pool: string
   /** The connection's descriptor, packed: messages are JSON, and it may hold the bytes of certificates. */
@@ -35,8 +44,8 @@ export interface WorkerConfig {
   readonly eager?: EagerSpec
   /** The client whose Pool's own worker this is: more modules may follow. */
   readonly client?: string
-  /** Pools whose initializer has failed for good on this host, by client. */
-  readonly brokenInitializers: readonly (readonly [clientId: string, error: WireError])[]
+  /** The initializers that have failed on this host. */
+  readonly initializers: readonly InitializerState[]
 }
 
 /** A chunk that a worker process takes over from the one that had its seat, under whose token it is held. */
@@ -57,6 +66,8 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly heir?: boolean }
   /** This chunk was given up, its task does not end: it is not to be delivered, nor waited for. */
   | { readonly type: 'disown'; readonly jobId: string }
+  /** An initializer has failed in another worker process of this host. */
+  | { readonly type: 'initializer'; readonly state: InitializerState }
   /** Abort the running task if it is of this chunk; the supervisor kills a process that goes on with it. */
   | { readonly type: 'cancel'; readonly jobId: string }
   /** Abort the running task and exit; the supervisor kills a process that does not in time. */
@@ -92,7 +103,14 @@ export type FromWorker =
   | { readonly type: 'misfit'; readonly jobId: string | undefined }
   /** The initializer of this process has run; `key` stands for it and its arguments. */
   | { readonly type: 'initialized'; readonly clientId: string; readonly key: string }
-  | { readonly type: 'initializer-failed'; readonly clientId: string; readonly error: WireError }
+  | {
+      readonly type: 'initializer-failed'
+      readonly clientId: string
+      readonly key: string
+      /** When it was begun, by the host's clock. */
+      readonly began: number
+      readonly error: WireError
+    }
 
 /** One end of the line between a supervisor and a worker process or thread. */
 export interface SupervisorChannel {

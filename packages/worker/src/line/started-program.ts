@@ -1,5 +1,5 @@
 /** How a program of ours is started: with a private line to it, and with a channel of Node's that leads nowhere. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { PrivateLine } from './private-line.js'
@@ -24,6 +24,8 @@ export interface StartedProgram {
   readonly child: ChildProcess
   /** This end of the line; undefined when the process could not be started. */
   readonly socket: Socket | undefined
+  /** What the system said that refused to start it. */
+  readonly refusal?: unknown
 }
 
 /** How a process has ended. */
@@ -37,29 +39,36 @@ export interface ProgramExit {
 /** Milliseconds that the rest of a dead process's messages is waited for. */
 const drainMessages = 500
 
-/**
- * Starts a program as a process. What it says waits until somebody follows it.
- *
- * @throws Error when this host has no room for it; a lack that Node tells later is the exit of who follows
- */
+/** Starts a program as a process. What it says waits until somebody follows it; that there is no room for it is its exit. */
 export function startProgram(program: URL | string, args: readonly string[], start: ProgramStart): StartedProgram {
   const path = typeof program === 'string' ? program : fileURLToPath(program)
-  const child = spawn(start.execPath, [...start.execArgv, path, ...args], {
-    env: { ...process.env, ...channel },
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...(start.extra === undefined ? [] : [start.extra])],
-  })
+  let child: ChildProcess
+  try {
+    child = spawn(start.execPath, [...start.execArgv, path, ...args], {
+      env: { ...process.env, ...channel },
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', ...(start.extra === undefined ? [] : [start.extra])],
+    })
+  } catch (refusal) {
+    return { child: new ChildProcess(), socket: undefined, refusal }
+  }
   const [, , , unheard, socket] = (child.stdio ?? []) as unknown as Socket[]
-  unheard?.on('error', () => undefined).resume()
+  unheard?.on('error', ignore).resume()
   ;(unheard as Partial<Socket> | undefined)?.unref?.()
-  return { child, socket: child.pid === undefined ? undefined : socket }
+  if (child.pid !== undefined) return { child, socket }
+  // There are pipes also to a process that the system has refused, and they fail.
+  for (const pipe of [unheard, socket]) pipe?.on('error', ignore).destroy()
+  return { child, socket: undefined }
 }
+
+/** What becomes of a pipe is told by the exit of its process. */
+function ignore(): void {}
 
 /**
  * The line to a program. Its exit is told once, after the last message, so that what it said before it died is known
  * then; also that of one that could not be started.
  */
 export function followProgram<Heard, Said>(
-  { child, socket }: StartedProgram,
+  { child, socket, refusal }: StartedProgram,
   onMessage: (message: Heard) => void,
   onExit: (exit: ProgramExit) => void,
 ): PrivateLine<Heard, Said> | undefined {
@@ -83,6 +92,10 @@ export function followProgram<Heard, Said>(
     exit = { code: 1, signal: null, cause }
     tell()
   })
+  if (refusal !== undefined) {
+    exit = { code: 1, signal: null, cause: refusal }
+    setImmediate(tell)
+  }
   child.on('exit', exited)
   if (child.exitCode !== null || child.signalCode !== null) {
     const { exitCode, signalCode } = child

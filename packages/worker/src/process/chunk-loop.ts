@@ -15,7 +15,7 @@ import type { Heir } from '../line/messages.js'
 import type { Exchange, TakenChunk } from '../queue/chunk-queue.js'
 import { LossLedger } from '../queue/loss-ledger.js'
 import { ChunkStarter, type ChunkStarterParts, type LaneChunk, type LaneEnd } from './chunk-starter.js'
-import { InitializerFailure, type KnownSpec } from './initializer.js'
+import { InitializerFailure, type Limits } from './initializer.js'
 import { type Insist, insistence } from './insistence.js'
 import { Misfits } from './misfits.js'
 import { Recycling } from './recycling.js'
@@ -101,7 +101,7 @@ export class ChunkLoop {
   }
 
   /** Takes a pool's limits for this process. */
-  limit(limits: KnownSpec['limits']): void {
+  limit(limits: Limits): void {
     if (!this.#recycling.limit(limits)) return
     this.#parts.channel.send({ type: 'limits', limits: this.#recycling.limits })
   }
@@ -336,10 +336,10 @@ export class ChunkLoop {
       this.#news.resolve()
       return
     }
-    const { clientId, reason } = error
+    const { clientId, key, began, reason } = error
     if (!this.#broken.has(clientId)) {
       this.#broken.add(clientId)
-      this.#parts.channel.send({ type: 'initializer-failed', clientId, error: encodeError(reason) })
+      this.#parts.channel.send({ type: 'initializer-failed', clientId, key, began, error: encodeError(reason) })
     }
     this.#resign()
     void this.#leave(chunk)

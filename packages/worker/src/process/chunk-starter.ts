@@ -5,6 +5,7 @@
  */
 import {
   type BlobsPayload,
+  InitializerError,
   type Outcome,
   outcomeApart,
   type PoolKeys,
@@ -22,7 +23,7 @@ import type { LossLedger } from '../queue/loss-ledger.js'
 import type { PieceStore } from '../queue/piece-store.js'
 import { liveHosts } from '../queue/presence.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
-import { type Initializer, InitializerFailure, type KnownSpec } from './initializer.js'
+import { type Initializer, InitializerFailure, type Limits } from './initializer.js'
 import type { Insist } from './insistence.js'
 import type { LoopClock } from './loop-clock.js'
 import type { Misfits } from './misfits.js'
@@ -31,6 +32,8 @@ import { unknownTask } from './unknown-task.js'
 
 /** Milliseconds that a chunk which cannot be run here and now is put off. */
 const putOffPause = 200
+/** The same where this host waits before it tries again; another may be able to run it. */
+const longestPutOff = 2000
 
 export interface ChunkStarterParts {
   readonly token: string
@@ -47,7 +50,7 @@ export interface ChunkStarterParts {
   /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
   readonly findTask: (taskId: string, clientId: string, module: string | undefined) => Promise<TaskFunction | undefined>
   /** The pool of this chunk has limits for the process. */
-  readonly onSpec: (limits: KnownSpec['limits']) => void
+  readonly onSpec: (limits: Limits) => void
   /** The chunk cannot run here, and is in hand until another has it. */
   readonly onMisfit: (chunk: LaneChunk) => void
   /** The chunk is about to run; false: the process may run no more, and it is given back. */
@@ -96,19 +99,18 @@ export class ChunkStarter {
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
       if (taken.data === undefined) return await this.#dropLost(taken)
       const work = parseChunk(taken.data)
-      const broken = initializer.brokenBy(id.clientId)
-      if (broken !== undefined) throw broken
       const task = await this.#parts.findTask(taken.taskId, id.clientId, work.module)
       if (task === undefined) return await this.#passOn(taken)
       if (work.spec) {
-        const spec = await insist(() => initializer.ensure(id.clientId), isOfThePool)
-        if (spec === undefined) return await this.#putOff(taken)
-        if (spec.key !== undefined && !initializer.isSuited(spec)) {
+        const fitness = await insist(() => initializer.ensure(id.clientId), isOfThePool)
+        if (fitness === undefined) return await this.#putOff(taken)
+        if (fitness.fit === 'later') return await this.#putOff(taken, Math.min(fitness.milliseconds, longestPutOff))
+        if (fitness.fit === 'never') {
           this.#parts.onMisfit(inLane)
-          const instead = await misfits.leave(taken, spec.key)
+          const instead = await misfits.leave(taken, fitness.key)
           return instead && { instead }
         }
-        this.#parts.onSpec(spec.limits)
+        this.#parts.onSpec(fitness.limits)
       }
       misfits.ran(inLane.isSwapped)
       if (!this.#parts.mayStart(inLane)) return await this.giveBack(taken)
@@ -150,11 +152,11 @@ export class ChunkStarter {
    * Leaves a chunk for later: another worker must take it. One whose client has no lease is dropped: if that client lives, it
    * writes its spec again and misses the chunk.
    */
-  async #putOff(taken: TakenChunk): Promise<undefined> {
+  async #putOff(taken: TakenChunk, pause = putOffPause): Promise<undefined> {
     const { link, keys, store, token, insist } = this.#parts
     const clientId = parseChunkId(taken.jobId)?.clientId ?? ''
     if ((await insist(() => link.client.exists(keys.results(clientId)))) === 1) {
-      await insist(() => store.putOff(taken.jobId, token, putOffPause))
+      await insist(() => store.putOff(taken.jobId, token, pause))
     } else {
       await insist(() => store.dropHeld(taken.jobId, token))
     }
@@ -200,7 +202,7 @@ export class ChunkStarter {
   }
 }
 
-/** What the user's own code has thrown, or a damaged record. */
+/** What the user's own code has thrown, now or before, or a damaged record. */
 function isOfThePool(error: unknown): boolean {
-  return error instanceof InitializerFailure || error instanceof ProtocolError
+  return [InitializerFailure, InitializerError, ProtocolError].some((kind) => error instanceof kind)
 }

@@ -1,8 +1,8 @@
 /**
- * Runs the initializer of a pool once in this worker process, before the first chunk of that pool, and knows the pools
- * whose initializer has failed for good on this host. One initializer leaves its state in a process: a pool of another
- * needs another process. Pools whose initializer and arguments are the same share one. It never retries in the same
- * process: like Python's, a worker process whose initializer threw is given up, and its supervisor starts another.
+ * Runs the initializer of a pool once in this worker process, before the first chunk of that pool, and knows which have
+ * failed on this host. One initializer leaves its state in a process: a pool of another needs another process. Pools whose
+ * initializer and arguments are the same share one. It never retries in the same process: like Python's, a worker process
+ * whose initializer threw is given up, and its supervisor starts another.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -13,15 +13,19 @@ import {
   type PoolKeys,
   type PoolSpec,
   parseSpec,
+  Recent,
   type RedisLink,
   UnknownTaskError,
-  type WireError,
 } from '@poolmq/shared'
-import { Recent } from './recent.js'
+import { hostNow } from '../line/host-clock.js'
+import type { InitializerState } from '../line/messages.js'
 
 export class InitializerFailure extends Error {
   constructor(
     readonly clientId: string,
+    readonly key: string,
+    /** When it was begun, by the host's clock. */
+    readonly began: number,
     readonly reason: unknown,
   ) {
     super('the initializer of a pool threw')
@@ -29,47 +33,54 @@ export class InitializerFailure extends Error {
 }
 
 /** What a pool asks of the worker processes that run its chunks, without what only its initializer needs. */
-export interface KnownSpec {
-  readonly limits: Omit<PoolSpec, 'initializer'>
+interface KnownSpec {
+  readonly limits: Limits
   /** Stands for the initializer and its arguments; undefined: there is none, and any process will do. */
   readonly key: string | undefined
 }
 
-/** Clients whose specs are remembered: a host may see many in its life, and each can be read again. */
+export type Limits = Omit<PoolSpec, 'initializer'>
+
+/** Whether this process may run the chunks of a client. */
+export type Fitness =
+  | { readonly fit: 'now'; readonly limits: Limits }
+  /** Its initializer has failed, and rests for so many milliseconds. */
+  | { readonly fit: 'later'; readonly milliseconds: number }
+  /** Another has run here. */
+  | { readonly fit: 'never'; readonly key: string }
+
+/** Clients that are remembered: a host may see many in its life, and each can be looked up again. */
 const remembered = 100
 
 export class Initializer {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
-  readonly #broken: ReadonlyMap<string, WireError>
   readonly #onInitialized: (clientId: string, key: string) => void
   readonly #specs = new Recent<string, KnownSpec>(remembered)
+  readonly #failed = new Recent<string, InitializerState>(remembered)
   /** The initializer of this process. */
   #run: { readonly key: string; readonly done: Promise<void> } | undefined
 
   constructor(
     link: RedisLink,
     keys: PoolKeys,
-    broken: readonly (readonly [string, WireError])[],
+    failed: readonly InitializerState[],
     onInitialized: (clientId: string, key: string) => void,
   ) {
     this.#onInitialized = onInitialized
     this.#link = link
     this.#keys = keys
-    this.#broken = new Map(broken)
+    for (const state of failed) this.note(state)
   }
 
-  /** The error of a client's pool whose initializer has failed for good on this host. */
-  brokenBy(clientId: string): InitializerError | undefined {
-    const wire = this.#broken.get(clientId)
-    if (wire === undefined) return undefined
-    const cause = decodeError(wire)
-    return new InitializerError(
-      `the initializer failed in three worker processes one after the other: ${cause.message}`,
-      {
-        cause,
-      },
-    )
+  /** What has become of an initializer in another process of this host. */
+  note(state: InitializerState): void {
+    this.#failed.set(state.clientId, state)
+  }
+
+  /** How many clients it knows. */
+  get size(): number {
+    return this.#specs.size + this.#failed.size
   }
 
   /** The clients that are known to be served by this process as it is. */
@@ -79,35 +90,55 @@ export class Initializer {
   }
 
   /**
-   * Sees to it that the client's initializer has run in this process; returns the client's spec. Undefined when the
-   * spec is gone with its client. Where another initializer has run before, `isSuited` tells.
+   * Sees to it that the client's initializer has run in this process, if it may. Undefined when the spec is gone with its
+   * client.
    *
    * @throws InitializerFailure when the initializer throws.
+   * @throws InitializerError when it has been given up on this host.
    */
-  async ensure(clientId: string, given?: PoolSpec): Promise<KnownSpec | undefined> {
-    const known = this.#specs.get(clientId) ?? (await this.#meet(clientId, given))
-    if (known !== undefined && this.#run?.key === known.key) await this.#run?.done
-    return known
-  }
-
-  /** Whether this process may run the chunks of a pool. */
-  isSuited({ key }: KnownSpec): boolean {
-    return key === undefined || this.#run?.key === key
-  }
-
-  /** The initializer of the first pool that has one is this process's. */
-  async #meet(clientId: string, given: PoolSpec | undefined): Promise<KnownSpec | undefined> {
-    const spec = given ?? (await this.#read(clientId))
-    if (spec === undefined) return undefined
-    const { initializer, ...limits } = spec
-    const key = initializer && keyOf(initializer)
-    if (initializer !== undefined && key !== undefined && this.#run === undefined) {
-      const done = initialize(clientId, initializer).then(() => this.#onInitialized(clientId, key))
-      this.#run = { key, done }
+  async ensure(clientId: string, given?: PoolSpec): Promise<Fitness | undefined> {
+    let known = this.#specs.get(clientId)
+    if (known === undefined || this.#run === undefined) {
+      const spec = given ?? (await this.#read(clientId))
+      if (spec === undefined) return undefined
+      const { initializer, ...limits } = spec
+      known = { limits, key: initializer && keyOf(initializer) }
+      this.#specs.set(clientId, known)
+      const mayRun = this.#run === undefined && this.#restOf(clientId) === 0
+      if (initializer !== undefined && known.key !== undefined && mayRun) this.#start(clientId, known.key, initializer)
     }
-    const known = { limits, key }
-    this.#specs.set(clientId, known)
-    return known
+    const { key, limits } = known
+    if (key !== undefined && this.#run?.key !== key) {
+      const milliseconds = this.#restOf(clientId)
+      return milliseconds > 0 ? { fit: 'later', milliseconds } : { fit: 'never', key }
+    }
+    if (key !== undefined) await this.#run?.done
+    return { fit: 'now', limits }
+  }
+
+  /** Milliseconds before a client's initializer may be tried. @throws InitializerError when it is given up. */
+  #restOf(clientId: string): number {
+    const state = this.#failed.get(clientId)
+    if (state === undefined) return 0
+    if (state.broken === undefined) return Math.max(0, state.restsUntil - hostNow())
+    const cause = decodeError(state.broken)
+    throw new InitializerError(
+      `the initializer failed three times in a row, with pauses between them: ${cause.message}`,
+      {
+        cause,
+      },
+    )
+  }
+
+  #start(clientId: string, key: string, initializer: NonNullable<PoolSpec['initializer']>): void {
+    const began = hostNow()
+    const done = initialize(initializer).then(
+      () => this.#onInitialized(clientId, key),
+      (error: unknown) => {
+        throw new InitializerFailure(clientId, key, began, error)
+      },
+    )
+    this.#run = { key, done }
   }
 
   async #read(clientId: string): Promise<PoolSpec | undefined> {
@@ -124,16 +155,12 @@ function keyOf({ task, args }: NonNullable<PoolSpec['initializer']>): string {
   return hash.digest('base64url').slice(0, 16)
 }
 
-async function initialize(clientId: string, initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
-  try {
-    const task = findTask(initializer.task)
-    if (task === undefined) {
-      throw new UnknownTaskError(`this worker has no task ${initializer.task}, the initializer of the pool`, {
-        taskId: initializer.task,
-      })
-    }
-    await task(...(decodePayload(initializer.args) as unknown[]))
-  } catch (error) {
-    throw new InitializerFailure(clientId, error)
+async function initialize(initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
+  const task = findTask(initializer.task)
+  if (task === undefined) {
+    throw new UnknownTaskError(`this worker has no task ${initializer.task}, the initializer of the pool`, {
+      taskId: initializer.task,
+    })
   }
+  await task(...(decodePayload(initializer.args) as unknown[]))
 }

@@ -2,10 +2,12 @@
  * What a worker process and a worker thread do alike: load the modules, connect, run the initializer of their own pool,
  * then take chunks when told to. Ends with exit code 0 when drained, 1 when it cannot go on.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   Deferred,
   encodeError,
   findTask,
+  InitializerError,
   PoolKeys,
   RedisLink,
   type TaskFunction,
@@ -13,7 +15,7 @@ import {
   within,
 } from '@poolmq/shared'
 import { HandWriter } from '../line/hand.js'
-import type { Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { EagerSpec, Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
@@ -31,9 +33,11 @@ const loadLooks = 60
 
 /** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
 function logFailure(error: unknown): void {
-  void import('../logger.js').then(({ createLogger }) =>
-    createLogger('worker').warn({ err: error }, 'Redis did not do what was asked; trying again'),
-  )
+  void import('../logger.js')
+    .then(({ createLogger }) =>
+      createLogger('worker').warn({ err: error }, 'Redis did not do what was asked; trying again'),
+    )
+    .catch(() => undefined) // there is no room to load it
 }
 
 export class WorkerBody {
@@ -42,6 +46,7 @@ export class WorkerBody {
   readonly #modules = new TaskModules()
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
+  #initializer: Initializer | undefined
   /** Lanes that may be used. */
   #lanes = 0
   #ending = false
@@ -67,6 +72,9 @@ export class WorkerBody {
         this.#modules.load(message.modules)
         this.#nextLoad.resolve()
         this.#nextLoad = new Deferred()
+        break
+      case 'initializer':
+        this.#initializer?.note(message.state)
         break
       case 'drain':
         this.drain(message.heir)
@@ -106,13 +114,12 @@ export class WorkerBody {
     this.#modules.load(config.late)
     const { lanes, lockDuration, sharers } = config
     const queue = new ChunkQueue(link, keys, { lockDuration, blocking: true, lanes, sharers })
-    const initializer = new Initializer(link, keys, config.brokenInitializers, (clientId, key) =>
+    const initializer = new Initializer(link, keys, config.initializers, (clientId, key) =>
       this.#channel.send({ type: 'initialized', clientId, key }),
     )
+    this.#initializer = initializer
     const { eager } = config
-    if (eager !== undefined && initializer.brokenBy(eager.clientId) === undefined) {
-      await initializer.ensure(eager.clientId, eager.spec)
-    }
+    if (eager !== undefined) await runEagerly(initializer, eager)
     this.#channel.send({ type: 'ready', tasks: taskIds() })
     if (this.#ending) this.#channel.exit(0)
     this.#waiting = true
@@ -177,11 +184,24 @@ export class WorkerBody {
 
   #fail(error: unknown): void {
     if (error instanceof InitializerFailure) {
-      const { clientId, reason } = error
-      this.#channel.send({ type: 'initializer-failed', clientId, error: encodeError(reason) })
+      const { clientId, key, began, reason } = error
+      this.#channel.send({ type: 'initializer-failed', clientId, key, began, error: encodeError(reason) })
     } else {
       this.#channel.send({ type: 'failed', error: encodeError(error) })
     }
     this.#channel.exit(1)
+  }
+}
+
+/** The initializer of the Pool whose own this process is. While it rests after failures, this process is not ready. */
+async function runEagerly(initializer: Initializer, { clientId, spec }: EagerSpec): Promise<void> {
+  try {
+    for (;;) {
+      const fitness = await initializer.ensure(clientId, spec)
+      if (fitness?.fit !== 'later') return
+      await delay(fitness.milliseconds)
+    }
+  } catch (error) {
+    if (!(error instanceof InitializerError)) throw error // else every chunk of the Pool is told
   }
 }

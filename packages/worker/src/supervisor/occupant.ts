@@ -26,6 +26,8 @@ export interface Occupant {
   readonly handle: WorkerHandle
   readonly token: string
   readonly gone: Deferred
+  /** When it was started, by performance's clock. */
+  readonly began: number
   readonly lanes: Map<number, WatchedLane>
   /** Chunks that it has in hand no more, whatever it does: others have them. */
   readonly givenUp: Set<string>
@@ -78,6 +80,7 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     handle,
     token: randomId(),
     gone: new Deferred(),
+    began: performance.now(),
     lanes: new Map(),
     givenUp: new Set(),
     deadline: new Deadline(),

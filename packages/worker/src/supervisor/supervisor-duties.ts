@@ -19,7 +19,7 @@ import type { ChunkStore } from '../queue/chunk-store.js'
 import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
-import { showHost } from '../queue/presence.js'
+import { liveHosts, showHost } from '../queue/presence.js'
 import { LockKeeper } from './lock-keeper.js'
 import type { LostChunk, WorkerLoss, WorkerSlot } from './worker-slot.js'
 
@@ -238,6 +238,12 @@ export class SupervisorDuties {
       clients: new Set([...left, ...gone]),
       calls: new Set(calls.filter((_, i) => isOrder(replies[2 * clients.length + i]))),
     }
+  }
+
+  /** Whether some host has a worker process in which the initializer of this key has run. */
+  async isServed(key: string): Promise<boolean> {
+    const hosts = await liveHosts(this.#options.link, this.#options.keys)
+    return hosts.some(({ specs }) => specs?.includes(key))
   }
 
   /** Removes what a client has left: its lease, its spec, and the chunks that wait. */

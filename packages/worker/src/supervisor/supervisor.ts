@@ -21,16 +21,17 @@ import {
   parseConnectionOption,
   RedisLink,
   randomId,
-  type WireError,
   within,
 } from '@poolmq/shared'
-import type { EagerSpec, WorkerConfig } from '../line/messages.js'
+import { hostNow } from '../line/host-clock.js'
+import type { EagerSpec, ToWorker, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
 import { createLogger } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
-import { InitializerFailures } from './initializer-failures.js'
+import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
+import { type StartFailure, StartFailures } from './start-failures.js'
 import { SupervisorDuties } from './supervisor-duties.js'
 import { lanesOf, type StartedWorker } from './worker-handle.js'
 import { WorkerSlot } from './worker-slot.js'
@@ -70,20 +71,19 @@ export interface SupervisorOptions {
 }
 
 /** What all worker processes of a host are told alike, once Redis is there. */
-type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'modules' | 'late' | 'brokenInitializers'>
+type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'modules' | 'late' | 'initializers'>
 
 /** Milliseconds that withdrawing from Redis may take. */
 const withdrawTimeout = 2000
 /** Milliseconds that a stopped worker process has to end by itself. */
 const stopGrace = 500
-/** Worker processes that may die at their start, one after the other, before the supervisor gives up. */
-const maxFailedStarts = 3
 
 export class Supervisor implements HealthSource {
   readonly id = randomId()
   readonly #options: SupervisorOptions
   readonly #log = createLogger('supervisor')
   readonly #slots = new Set<WorkerSlot>()
+  readonly #startFailures = new StartFailures()
   readonly #initializerFailures = new InitializerFailures()
   readonly #config = new Deferred<HostConfig>()
   readonly #firstReady = new Deferred()
@@ -94,9 +94,6 @@ export class Supervisor implements HealthSource {
   readonly #modules: string[]
   #duties: SupervisorDuties | undefined
   #link: RedisLink | undefined
-  #failedStarts = 0
-  /** A worker process has been ready: all that one needs is there. */
-  #served = false
   #failure: unknown
   /** The Pool whose own supervisor this is ends as well. */
   #clientEnds = false
@@ -293,12 +290,11 @@ export class Supervisor implements HealthSource {
           token,
           modules: this.#modules,
           late: this.#late,
-          brokenInitializers: this.#initializerFailures.broken,
+          initializers: this.#initializerFailures.states,
         }
       },
       onReady: () => {
-        this.#failedStarts = 0
-        this.#served = true
+        this.#startFailures.succeeded()
         if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
         this.#duties?.announceSoon()
       },
@@ -307,12 +303,12 @@ export class Supervisor implements HealthSource {
       onBlocked: (pid, jobIds) => void this.#warnOfBlocked(pid, jobIds),
       onLost: async (loss) => await this.#duties?.recover(loss),
       onGivenUp: async (jobId, token, chunk) => await this.#duties?.giveUp(jobId, token, chunk),
-      onFailedStart: (reason, killed) => this.#failedStart(reason, killed),
+      onFailedStart: (failure) => this.#failedStart(failure),
       onInitialized: (clientId) => {
         this.#initializerFailures.succeeded(clientId)
         this.#duties?.announceSoon()
       },
-      onInitializerFailed: (clientId, error) => this.#initializerFailures.failed(clientId, error),
+      onInitializerFailed: (failure) => this.#initializerFailed(failure),
     })
     this.#slots.add(slot)
   }
@@ -335,24 +331,46 @@ export class Supervisor implements HealthSource {
   }
 
   /** Milliseconds to wait before the next start; undefined when there is to be none. */
-  #failedStart(reason: WireError | string, killed: boolean): number | undefined {
-    const error = typeof reason === 'string' ? new Error(reason) : decodeError(reason)
-    // Redis is away: whoever serves the pool already waits until it is back.
-    if (error instanceof ConnectionError && this.#duties !== undefined) {
-      this.#log.warn({ err: error }, 'a worker process cannot reach Redis; another is started')
-      return 1000
-    }
+  #failedStart(failure: StartFailure): number | undefined {
+    const { error } = failure
     if (this.#options.client !== undefined && error instanceof ModuleError && this.#setAside(error.module)) return 0
-    this.#failedStarts++
-    // A module that does not load will not load the next time either. What was killed from outside (the OOM killer), on a
-    // host that has served, says nothing about the next one: giving up would leave the pool without this host.
-    const mayPass = killed && this.#served
-    const isTooOften = this.#failedStarts >= maxFailedStarts * this.#options.processes
-    if (typeof reason !== 'string' || (isTooOften && !mayPass)) {
+    // Before the supervisor itself has reached Redis, what keeps its worker processes from it is told by its own failure.
+    if (error instanceof ConnectionError && this.#duties === undefined) {
       void this.#giveUp(error)
       return undefined
     }
-    this.#log.warn({ err: error }, 'a worker process ended before it was ready')
-    return 50 * 2 ** Math.min(this.#failedStarts, 6)
+    const next = this.#startFailures.failed(failure)
+    if (typeof next !== 'number') {
+      void this.#giveUp(next)
+      return undefined
+    }
+    if (!this.#startFailures.isFirstHope(error)) {
+      this.#log.warn({ err: error }, `a worker process could not start; another is started in ${Math.ceil(next)} ms`)
+    }
+    return next
+  }
+
+  /** Other worker processes of this host need not find out by themselves. */
+  #initializerFailed({ key, ...failure }: InitializerTry & { readonly key: string }): number {
+    const { clientId, error } = failure
+    const { state, isNews, isFinal } = this.#initializerFailures.failed(failure)
+    this.#tell({ type: 'initializer', state })
+    const pause = Math.max(0, state.restsUntil - hostNow())
+    if (isNews && !isFinal) {
+      const what = `an initializer failed; it is tried again in ${Math.ceil(pause)} ms`
+      this.#log[this.#initializerFailures.hasServed(clientId) ? 'warn' : 'info']({ err: decodeError(error) }, what)
+    }
+    this.#duties?.isServed(key).then(
+      (served) => {
+        if (served) this.#tell({ type: 'initializer', state: this.#initializerFailures.servedElsewhere(clientId) })
+      },
+      () => undefined, // asked again at its next failure
+    )
+    // A Pool's own worker process is of no use before that; others serve other clients meanwhile.
+    return clientId === this.#options.client ? pause : 0
+  }
+
+  #tell(message: ToWorker): void {
+    for (const slot of this.#slots) slot.send(message)
   }
 }

@@ -8,10 +8,11 @@
  * at once, the successor takes the seat, and the neighbours have some time to finish.
  */
 
-import { type WireError, within } from '@poolmq/shared'
+import { decodeError, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
 import type { FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
+import type { InitializerTry } from './initializer-failures.js'
 import {
   type ItemOfChunk,
   inHand,
@@ -24,6 +25,7 @@ import {
   watchedLane,
 } from './occupant.js'
 import { residentMemory } from './resident-memory.js'
+import { isRefused, type StartFailure, startError } from './start-failures.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
 
 /** What is known of a chunk that a worker process had in hand. */
@@ -68,10 +70,11 @@ export interface WorkerSlotOptions {
   /** A chunk is to run elsewhere or not at all, although its process goes on for a while. */
   readonly onGivenUp: (jobId: string, token: string, chunk: LostChunk) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
-  readonly onFailedStart: (reason: WireError | string, killed: boolean) => number | undefined
+  readonly onFailedStart: (failure: StartFailure) => number | undefined
   /** The initializer of this client has run in a worker process. */
   readonly onInitialized: (clientId: string) => void
-  readonly onInitializerFailed: (clientId: string, error: WireError) => number
+  /** Returns the milliseconds to wait before the next start. */
+  readonly onInitializerFailed: (failure: InitializerTry & { readonly key: string }) => number
 }
 
 /** Milliseconds that a cancelled task has to end by itself. */
@@ -316,7 +319,7 @@ export class WorkerSlot {
         break
       case 'initializer-failed':
         occupant.leaving = true
-        occupant.pause = this.#options.onInitializerFailed(message.clientId, message.error)
+        occupant.pause = this.#options.onInitializerFailed(message)
         break
     }
   }
@@ -391,14 +394,11 @@ export class WorkerSlot {
       return
     }
     let pause: number | undefined = occupant.pause
-    if (!occupant.ready && !occupant.leaving) {
-      const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
-      pause = this.#options.onFailedStart(
-        occupant.failure ?? `a worker process ended with ${how} before it was ready; its own output says why`,
-        exit.signal === 'SIGKILL',
-      )
-    } else if (occupant.failure !== undefined) {
-      pause = this.#options.onFailedStart(occupant.failure, false)
+    const { failure, began, ready, leaving } = occupant
+    if (failure !== undefined) {
+      pause = this.#options.onFailedStart({ error: decodeError(failure), refused: false, began })
+    } else if (!ready && !leaving) {
+      pause = this.#options.onFailedStart({ error: startError(exit), refused: isRefused(exit), began })
     }
     if (pause === undefined) return
     setTimeout(() => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Recent } from '../../../../packages/worker/src/process/recent.js'
+import { Recent } from '../../../packages/shared/src/recent.js'
 
 test('remembers as many as it may, those that were used last', () => {
   const recent = new Recent<string, number>(2)
