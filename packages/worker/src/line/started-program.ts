@@ -82,7 +82,8 @@ export function followProgram<Heard, Said>(
   const exited = (code: number | null, signal: string | null) => {
     exit = { code, signal }
     if (line === undefined || !line.isOpen) tell()
-    else setTimeout(tell, drainMessages).unref()
+    // This process may itself have stood still meanwhile: what has arrived is read first.
+    else setTimeout(() => setImmediate(() => setImmediate(tell)), drainMessages).unref()
   }
   const line = socket && new PrivateLine<Heard, Said>(socket, tell)
   line?.onMessage(onMessage)
