@@ -5,6 +5,7 @@ import { writeApiReference } from './api-reference.mjs'
 import { parseChaosOptions } from './chaos-options.mjs'
 import { checkTypes, compile } from './compiler.mjs'
 import { ensureDependencies } from './dependencies.mjs'
+import { provideFakeClock } from './fake-clock.mjs'
 import { checkPackages } from './package-checks.mjs'
 import { packInto } from './packages.mjs'
 import { runNode } from './programs.mjs'
@@ -21,6 +22,7 @@ const commands = {
 
   async test(args) {
     await prepare()
+    await provideFakeClock()
     return await withRedis(await provideRedisForTests(), (env) => vitest(args, env))
   },
 

@@ -17,7 +17,16 @@ export async function installDebianPackage(name, program) {
   say(`installing Debian's package ${name}`)
   const env = { DEBIAN_FRONTEND: 'noninteractive', PATH: searchPath }
   // Another apt-get may be at work: one that updates the lists does that for us too, one that installs is waited for.
-  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=300']
+  // A network that is not there is found out soon.
+  const options = [
+    '-qq',
+    '-o',
+    'DPkg::Lock::Timeout=300',
+    '-o',
+    'Acquire::Retries=0',
+    '-o',
+    'Acquire::http::Timeout=20',
+  ]
   const apt = (...args) => runInForeground(aptGet, [...options, ...args], { env, stdin: 'ignore' })
   await apt('update')
   const code = await apt('install', '-y', '--no-install-recommends', name)

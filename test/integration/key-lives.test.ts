@@ -1,13 +1,17 @@
 // Whatever touched a pool's keys last, none of them is there for ever: all that would renew or remove it may die at that
 // very moment. Each script, and each command of BullMQ's that we use, runs on keys that it has to make anew.
-import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
+import { encodeValues, formatChunkId, inBlobs, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
 import { ChunkStore, type NewChunk, orderStop, renewLease, sweepPool } from '@poolmq/worker'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { PoolView } from '../../packages/worker/dist/monitor/pool-view.js'
+import * as viewScripts from '../../packages/worker/dist/monitor/view-scripts.js'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js'
 import * as dropScripts from '../../packages/worker/dist/queue/drop-scripts.js'
+import { PieceStore } from '../../packages/worker/dist/queue/piece-store.js'
 import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
 import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
+import { swap, takeOver } from '../../packages/worker/dist/queue/swap-scripts.js'
 import { uniqueName } from '../support/pool-name.js'
 
 const token = 'holder'
@@ -251,6 +255,48 @@ const steps: Record<string, Step> = {
     scripts: ['dropChunks', 'thin'],
     leaves: ['wait', id(0), id(1000)],
   },
+  'exchanging a chunk in hand, and handing it over': {
+    given: () => held(chunk(0), chunk(1, 0, other)),
+    run: async () => {
+      const [, next] = await swap(link, keys, { jobId: id(0), token }, [other], 10_000)
+      expect(String(next)).toBe(id(1, other))
+      const [, same] = await takeOver(link, keys, { jobId: id(1, other), token }, 'another', 10_000)
+      expect(String(same)).toBe(id(1, other))
+    },
+    scripts: [],
+    leaves: ['wait', 'active', 'marker', id(0), id(1, other)],
+  },
+  'storing what is large, of a chunk and of an outcome': {
+    given: () => lease('1', ''),
+    run: async () => {
+      const pieces = new PieceStore(link, keys)
+      const payload = inBlobs(encodeValues(['x'.repeat(600_000)], 'values'))
+      await pieces.putPayload(id(0), payload)
+      const name = await pieces.putOutcome(id(0), payload)
+      await pieces.renewOutcomes(client, () => true)
+      expect(await pieces.getOutcome(id(0), name ?? '')).toBeDefined()
+    },
+    scripts: [],
+    leaves: [`${id(0)}:parts`],
+  },
+  'pausing a queue, looking at it, and letting it go on': {
+    given: () => store.add([chunk(0)]),
+    run: async () => {
+      const view = new PoolView(link, keys)
+      await view.pause()
+      await view.stats()
+      await view.resume()
+      await view.pause()
+    },
+    scripts: ['pauseQueue', 'resumeQueue', 'oldestWaiting'],
+    leaves: ['meta', 'wait'],
+  },
+  'asking a host to drain': {
+    given: () => showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, tasks: [] } as never, 1000),
+    run: () => new PoolView(link, keys).drain('h'),
+    scripts: [],
+    leaves: [],
+  },
   'dropping a chunk in hand': {
     given: () => held(chunk(0), chunk(1)),
     run: () => store.dropHeld(id(0), token),
@@ -296,8 +342,8 @@ test.each(Object.entries(steps))('%s leaves no key for ever', async (_what, { gi
 })
 
 test('and that is all of them', () => {
-  const scripts = Object.entries({ ...chunkScripts, ...dropScripts, ...poolScripts }).flatMap(([name, value]) =>
-    typeof value === 'function' && name !== 'script' ? [name] : [],
+  const scripts = Object.entries({ ...chunkScripts, ...dropScripts, ...poolScripts, ...viewScripts }).flatMap(
+    ([name, value]) => (typeof value === 'function' && name !== 'script' ? [name] : []),
   )
   const run = new Set(Object.values(steps).flatMap((step) => step.scripts))
   expect(scripts.filter((name) => !run.has(name))).toEqual([])
