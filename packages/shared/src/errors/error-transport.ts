@@ -32,7 +32,7 @@ export interface WireError {
 const MOST_CAUSES = 8
 
 /** Characters of an error's message, and of its properties, causes and members together: what is beyond is left out. */
-const LONGEST_ERROR = 256 * 1024
+const LONGEST_ERROR = 2 * 1024 * 1024
 /** Where a chunk has had many or large errors, the others are cut to this. */
 const LEAST_ERROR = 2048
 /** Things that were left out, which are named. */

@@ -3,8 +3,9 @@ import { describeValue } from '../value-description.js'
 import { type BlobsPayload, blobsLength, type Segment } from './payload-blobs.js'
 import { isPlainJson, isPlainJsonList } from './payload-json.js'
 import { joinLists, type PackedNumbers, packNumbers, viewNumbers, type Width } from './payload-numbers.js'
-import { parseRich, stringifyRich } from './payload-rich.js'
 import { findUncarried } from './payload-walk.js'
+import { parseRich } from './rich-reader.js'
+import { stringifyRich } from './rich-writer.js'
 
 /**
  * Values to what travels and back. What structured clone carries, this carries, with its types, cycles and shared references:
@@ -19,7 +20,7 @@ import { findUncarried } from './payload-walk.js'
 
 /** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
 export interface TextPayload {
-  /** `json`: plain JSON. `rich`: devalue's format with PoolMQ's additions. */
+  /** `json`: plain JSON. `rich`: JSON, and notes of what it cannot say. */
   readonly encoding: 'json' | 'rich'
   readonly text: string
 }
@@ -58,10 +59,10 @@ export function payloadLength(payload: SentPayload): number {
 export function encodeValue(value: unknown, place: string): TextPayload {
   const json = tryJson(isPlainJson, value)
   if (json !== undefined) return json
-  refuseUncarried(value, place)
   try {
     return { encoding: 'rich', text: stringifyRich(value) }
   } catch (cause) {
+    refuseUncarried(value, place)
     throw failedToEncode(value, place, cause)
   }
 }
@@ -77,13 +78,24 @@ export function encodeValues(values: readonly unknown[], place: string, firstInd
   const fast = tryNumbers(values) ?? tryJson(isPlainJsonList, values)
   if (fast !== undefined) return fast
   const items = Array.from(values)
-  for (let i = 0; i < items.length; i += 1) refuseUncarried(items[i], place, i, firstIndex)
   try {
-    return { encoding: 'rich', text: stringifyRich(items) }
+    return encodeRich(items)
   } catch (cause) {
+    for (let i = 0; i < items.length; i += 1) refuseUncarried(items[i], place, i, firstIndex)
     const failing = findFailing(items)
     if (failing === undefined && items.length > 1) return encodeHalves(items, place, firstIndex)
     throw failedToEncode(items, place, cause, failing, firstIndex)
+  }
+}
+
+function encodeRich(items: readonly unknown[]): Payload {
+  const blobs: Uint8Array[] = []
+  const text = stringifyRich(items, blobs)
+  if (blobs.length === 0) return { encoding: 'rich', text }
+  return {
+    encoding: 'blobs',
+    segments: [{ mark: 'r', blobs: blobs.length + 1 }],
+    blobs: [Buffer.from(text), ...blobs],
   }
 }
 
@@ -141,9 +153,9 @@ export function decodeList(payload: SentPayload): ArrayLike<unknown> {
   })
 }
 
-function decodeRun(payload: TextPayload | NumbersPayload): ArrayLike<unknown> {
+function decodeRun(payload: TextPayload | NumbersPayload, blobs: readonly Uint8Array[] = []): ArrayLike<unknown> {
   if (payload.encoding === 'numbers') return viewNumbers(payload)
-  const list = parseText(payload)
+  const list = parseText(payload, blobs)
   if (!Array.isArray(list)) throw new TypeError('it is not a list')
   return list
 }
@@ -159,16 +171,16 @@ function decodeSegments({ segments, blobs }: BlobsPayload): ArrayLike<unknown> {
   return lists.length === 1 && only !== undefined ? only : joinLists(lists)
 }
 
-function decodeSegment({ mark }: Segment, [body]: readonly Uint8Array[]): ArrayLike<unknown> {
+function decodeSegment({ mark }: Segment, [body, ...blobs]: readonly Uint8Array[]): ArrayLike<unknown> {
   const payload = body && payloadOfMark(mark, Buffer.from(body.buffer, body.byteOffset, body.byteLength))
   if (payload === undefined) throw new TypeError(`its encoding ${describeValue(mark)} is not known to this version`)
-  return decodeRun(payload)
+  return decodeRun(payload, blobs)
 }
 
-function parseText({ encoding, text }: TextPayload): unknown {
+function parseText({ encoding, text }: TextPayload, blobs: readonly Uint8Array[] = []): unknown {
   if (typeof text !== 'string') throw new TypeError('it has no text')
   if (encoding === 'json') return JSON.parse(text)
-  if (encoding === 'rich') return parseRich(text)
+  if (encoding === 'rich') return parseRich(text, blobs)
   throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
 }
 
@@ -217,7 +229,7 @@ function refuseUncarried(value: unknown, place: string, index?: number, firstInd
 function findFailing(items: readonly unknown[]): number | undefined {
   const index = items.findIndex((item) => {
     try {
-      stringifyRich(item)
+      stringifyRich(item, [])
       return false
     } catch {
       return true

@@ -124,3 +124,8 @@ export function hasExtraKeys(array: readonly unknown[]): boolean {
   const last = Object.keys(array).at(-1)
   return last !== undefined && !(String(Number(last) >>> 0) === last && last !== '4294967295')
 }
+
+/** Whether JSON.stringify would call an inherited `toJSON`: some old libraries define one on built-in prototypes. */
+export function toJsonPolluted(): boolean {
+  return 'toJSON' in Array.prototype
+}

@@ -2,7 +2,7 @@ import { endianness } from 'node:os'
 
 /**
  * The fast path of lists of numbers: their bytes, which take a fraction of the time of JSON. It carries every number
- * exactly, also -0, NaN and infinities, and nothing else: any other list is left to JSON or to devalue.
+ * exactly, also -0, NaN and infinities, and nothing else: any other list is left to the ways for any value.
  *
  * A number has the narrowest width that holds all of its list: 1, 2 or 4 bytes as signed integers, or 8 as doubles, the
  * least significant byte first whatever the host.

@@ -1,6 +1,6 @@
 import { decodeList, EncodingError } from '@poolmq/shared'
 import { assert as holds, integer, property } from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { defaultChunkSize, encodeCall, encodeChunk } from '../../../../packages/client/src/calls/chunker.js'
 
 describe('the default chunk size is Python’s', () => {
@@ -60,6 +60,33 @@ describe('a chunk', () => {
     expect([...chunk.failures.keys()]).toEqual([50])
     expect(chunk.payload?.encoding).toBe('numbers')
     expect(chunk.payload && Array.from(decodeList(chunk.payload))).toEqual(items.filter((_, i) => i !== 50))
+  })
+
+  test('that is too much for one string travels as several', () => {
+    const limit = 1000
+    const { stringify } = JSON
+    const short = vi.spyOn(JSON, 'stringify').mockImplementation((...args: Parameters<typeof stringify>) => {
+      const text = stringify(...args)
+      if (text?.length > limit) throw new RangeError('Invalid string length')
+      return text
+    })
+    try {
+      const items = [...Array.from({ length: 50 }, (_, i) => `${i}${'x'.repeat(90)}`), { when: new Date(0) }]
+      const chunk = encodeChunk(items, 'items', 0)
+      expect(chunk.failures.size).toBe(0)
+      expect(chunk.payload?.encoding).toBe('blobs')
+      expect(chunk.payload && decodeList(chunk.payload)).toEqual(items)
+      // One that is too much by itself fails alone.
+      const mixed = encodeChunk([...items, 'x'.repeat(2000), ...items, () => 1], 'items', 7)
+      expect([...mixed.failures].map(([i, error]) => [i, error.place])).toEqual([
+        [51, 'items[58]'],
+        [103, 'items[110]'],
+      ])
+      expect(mixed.failures.get(51)?.reason).toMatch(/too large/)
+      expect(mixed.payload && decodeList(mixed.payload)).toEqual([...items, ...items])
+    } finally {
+      short.mockRestore()
+    }
   })
 
   test('of which nothing can travel has no payload', () => {

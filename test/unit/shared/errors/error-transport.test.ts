@@ -148,7 +148,7 @@ describe('what is too large for an error', () => {
   const large = 'x'.repeat(30_000_000)
   const nested = new Error('outer', { cause: new AggregateError([new TypeError(large), new Error('small')], 'inner') })
   let chain: Error = new Error(large)
-  for (let i = 0; i < 40; i += 1) chain = new RangeError(`${i} ${'x'.repeat(40_000)}`, { cause: chain })
+  for (let i = 0; i < 40; i += 1) chain = new RangeError(`${i} ${'x'.repeat(100_000)}`, { cause: chain })
   const members = Array.from({ length: 3000 }, (_, i) => new TypeError(`${i} ${'x'.repeat(5000)}`))
 
   it.each<[string, unknown]>([
@@ -168,7 +168,7 @@ describe('what is too large for an error', () => {
     ['all of them', Object.assign(new AggregateError(members, large, { cause: nested }), { body: large, members })],
   ])('%s is cut, and it is said', (_what, thrown) => {
     for (const [room, most] of [
-      [undefined, 1_000_000],
+      [undefined, 5_000_000],
       [0, 20_000],
     ] as const) {
       const wire = JSON.stringify(encodeError(thrown, room))
