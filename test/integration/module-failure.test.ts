@@ -6,6 +6,7 @@ import { uniqueName } from '../support/pool-name.js'
 import { ProgramRun, poolmqCommand } from '../support/program-run.js'
 import { redisUrl } from '../support/redis-database.js'
 import { TaskFolder } from '../support/task-folder.js'
+import { until } from '../support/until.js'
 
 const folder = new TaskFolder()
 afterAll(() => folder[Symbol.dispose]())
@@ -63,7 +64,11 @@ test.each(['Pool', 'ThreadPool'])('a %s tells it once', async (pool) => {
   expect(count(run.stderr, 'not in a worker')).toBe(1)
   expect(run.stderr).toMatch(/in-worker\.mjs:4:/)
   expect(run.complaints.length).toBeLessThan(12)
-  expect(run.processes().size).toBe(0)
+  await until(
+    'nothing is left of it',
+    () => run.processes().size,
+    (left) => left === 0,
+  )
 })
 
 test.each([

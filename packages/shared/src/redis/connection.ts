@@ -6,6 +6,7 @@
  */
 import { TLSSocket } from 'node:tls'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import type { ClientEvents } from './client-events.js'
 import type { ConnectionDescriptor } from './connection-descriptor.js'
 import { explainFailure, withoutSecrets } from './connection-failure.js'
 import { isCluster } from './connection-options.js'
@@ -68,8 +69,16 @@ export function duplicateClient(client: Redis | Cluster, settings: ConnectionSet
   return copy
 }
 
-/** Waits until a client, of ours or not, is ready; the client is left as it is. */
-export async function untilReady(client: Redis | Cluster, timeout: number): Promise<void> {
+/**
+ * Waits until a client, of ours or not, is ready; the client is left as it is.
+ *
+ * @param events - the client's
+ */
+export async function untilReady(
+  client: Redis | Cluster,
+  timeout: number,
+  events: ClientEvents = client,
+): Promise<void> {
   if (client.status === 'ready') return
   let seen: Error | undefined
   const note = (error: Error) => {
@@ -78,8 +87,8 @@ export async function untilReady(client: Redis | Cluster, timeout: number): Prom
   }
   let timer: NodeJS.Timeout | undefined
   let settle: { readonly ready: () => void; readonly ended: () => void } | undefined
-  client.on('error', note)
-  client.on('node error', note)
+  events.on('error', note)
+  events.on('node error', note)
   try {
     await new Promise<void>((resolve, reject) => {
       settle = { ready: resolve, ended: () => reject(seen ?? new Error('Connection is closed.')) }
@@ -87,8 +96,8 @@ export async function untilReady(client: Redis | Cluster, timeout: number): Prom
       timer = setTimeout(() => {
         timer = setTimeout(() => reject(silence(client, seen, timeout)), LAST_LOOK)
       }, timeout)
-      client.once('ready', settle.ready)
-      client.once('end', settle.ended)
+      events.once('ready', settle.ready)
+      events.once('end', settle.ended)
       if (client.status === 'wait') client.connect().catch(note)
       if (client.status === 'end') settle.ended()
     })
@@ -96,9 +105,9 @@ export async function untilReady(client: Redis | Cluster, timeout: number): Prom
     if (seen && /DB index/i.test(seen.message)) throw seen
   } finally {
     clearTimeout(timer)
-    client.off('error', note)
-    client.off('node error', note)
-    if (settle) client.off('ready', settle.ready).off('end', settle.ended)
+    events.off('error', note)
+    events.off('node error', note)
+    if (settle) events.off('ready', settle.ready).off('end', settle.ended)
   }
 }
 

@@ -46,7 +46,8 @@ function serverConnector(silenceLimit: number, seen: SeenErrors): ConnectorClass
 
     override disconnect(): void {
       this.stream = unlessClosed(this.stream) as Socket
-      super.disconnect()
+      if (endsAlready(this.stream)) this.connecting = false
+      else super.disconnect()
     }
   }
 }
@@ -63,7 +64,8 @@ function masterConnector(silenceLimit: number): ConnectorClass {
 
     override disconnect(): void {
       this.stream = unlessClosed(this.stream) as Socket
-      super.disconnect()
+      if (endsAlready(this.stream)) this.connecting = false
+      else super.disconnect()
     }
   }
 }
@@ -77,6 +79,18 @@ function openSocket({ path, host, port, family, tls }: RedisOptions): Socket {
 function unlessClosed(socket: Socket | undefined): Socket | undefined {
   if (socket?.connecting) socket.destroy()
   return socket?.closed ? undefined : socket
+}
+
+const ended = new WeakSet<Socket>()
+
+/**
+ * Whether a socket was told to end before: ioredis tells it for each command that a replica has refused, and would listen
+ * for its end each time.
+ */
+function endsAlready(socket: Socket | undefined): boolean {
+  if (socket === undefined || ended.has(socket)) return socket !== undefined
+  ended.add(socket)
+  return false
 }
 
 /**

@@ -9,6 +9,7 @@
 import { EventEmitter } from 'node:events'
 import type { Cluster, Redis } from 'ioredis'
 import { ConnectionError } from '../errors/errors.js'
+import { type ClientEvents, eventsOf } from './client-events.js'
 import {
   type ConnectionSettings,
   closeClient,
@@ -65,6 +66,7 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   readonly #opened = new Set<Redis | Cluster>()
   readonly #embedded: EmbeddedLease | undefined
   readonly #isOurs: boolean
+  readonly #events: ClientEvents
   readonly #heartbeat: NodeJS.Timeout
   #lastError: Error | undefined
   // Why the connection is lost this time.
@@ -84,9 +86,10 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
     this.#settings = settings
     this.#embedded = embedded
     this.#isOurs = target.kind !== 'client'
+    this.#events = this.#isOurs ? client : eventsOf(client)
     if (this.#isOurs) this.#own(client)
-    else client.on('error', this.#onError)
-    client.on('close', this.#onClose).on('ready', this.#onReady).on('end', this.#onEnd)
+    else this.#events.on('error', this.#onError)
+    this.#events.on('close', this.#onClose).on('ready', this.#onReady).on('end', this.#onEnd)
     void embedded?.ended.then((error) => error && this.#fail(error))
     this.#heartbeat = setInterval(this.#beat, settings.silenceLimit / PINGS_IN_SILENCE_LIMIT).unref()
   }
@@ -157,8 +160,8 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   async #close(): Promise<void> {
     clearInterval(this.#heartbeat)
     const { client } = this
-    client.off('close', this.#onClose).off('ready', this.#onReady).off('end', this.#onEnd)
-    if (!this.#isOurs) client.off('error', this.#onError)
+    this.#events.off('close', this.#onClose).off('ready', this.#onReady).off('end', this.#onEnd)
+    if (!this.#isOurs) this.#events.off('error', this.#onError)
     await Promise.all([...this.#opened].map((opened) => closeClient(opened, opened === client)))
     await this.#embedded?.release()
   }
@@ -235,7 +238,7 @@ export async function assertServer(link: RedisLink): Promise<string | undefined>
 
 async function borrow(client: Redis | Cluster, settings: ConnectionSettings, target: ConnectionTarget): Promise<void> {
   try {
-    await untilReady(client, settings.connectTimeout)
+    await untilReady(client, settings.connectTimeout, eventsOf(client))
   } catch (error) {
     throw explainFailure(error, target)
   }
