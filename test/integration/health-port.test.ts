@@ -1,7 +1,9 @@
 // `poolmq worker --health-port`: what an orchestrator is told while Redis is stopped, killed and back, and while the
 // host starts and drains.
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { Pool } from '@poolmq/client'
 import { describe, expect, test } from 'vitest'
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -150,5 +152,58 @@ describe('a port that cannot be: one error', () => {
     expect(await run.exit()).toBe(1)
     expect(run.stderr).toBe(`poolmq: the health port ${port} is not to be had: another program listens there\n`)
     taken.close()
+  })
+})
+
+describe('whoever reaches the port', () => {
+  test('may hold connections, send half a request, or never read: few are kept, and probes are answered', async () => {
+    await using host = new Host(uniqueName('health'), redisUrl(), '--threads', '1')
+    await host.turns(200)
+    const port = Number(/health on port (\d+)/.exec(host.stderr)?.[1])
+    const firstWords = [
+      '',
+      'GET /livez HT',
+      'POST /livez HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx',
+      '\0\0\0\0',
+      'GET /livez HTTP/1.1\r\n\r\n',
+    ]
+    const sockets = await Promise.all(
+      Array.from({ length: 300 }, async (_, i) => {
+        const socket = connect(port, '127.0.0.1')
+        socket.on('error', () => undefined) // it is dropped, which is what is looked at
+        await once(socket, 'connect')
+        socket.write(firstWords[i % firstWords.length] ?? '')
+        return socket
+      }),
+    )
+    const held = () => readdirSync(`/proc/${host.pid}/fd`).length
+    await until('few are kept', held, (count) => count < 100)
+    for (let i = 0; i < 20; i++) expect((await host.ask('/livez')).status).toBe(200)
+    // Those that say nothing are closed as well, without a newer one.
+    await Promise.all(sockets.map((socket) => socket.closed || once(socket.resume(), 'close')))
+    expect((await host.turns(200)).body.workers).toEqual({ processes: 1, ready: 1, busy: 0 })
+  })
+
+  test('with --health-host: at this address only', async () => {
+    await using host = new Host(uniqueName('health'), redisUrl(), '--threads', '1', '--health-host', '127.0.0.2')
+    await host.says('health on port')
+    const port = Number(/health on port (\d+)/.exec(host.stderr)?.[1])
+    expect((await fetch(`http://127.0.0.2:${port}/livez`)).status).toBe(200)
+    await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
+  })
+
+  test.each([
+    [
+      'an address that is not this host’s',
+      ['--health-port', '0', '--health-host', '192.0.2.1'],
+      /192\.0\.2\.1 is not to be had/,
+      1,
+    ],
+    ['an address and no port', ['--health-host', '127.0.0.1'], /--health-host without --health-port/, 2],
+  ])('%s: one error', async (_what, args, says, code) => {
+    const all = ['worker', '--pool', uniqueName('health'), ...args, fixture('math-tasks')]
+    await using run = new ProgramRun([poolmqCommand, ...all], { env: { REDIS_URL: redisUrl() } })
+    expect(await run.exit()).toBe(code)
+    expect(run.stderr).toMatch(says)
   })
 })

@@ -4,34 +4,53 @@
  *
  * `/livez` never depends on Redis, or the loss of Redis would restart every host. That it is answered at all is the proof
  * that the event loop turns.
+ *
+ * Whoever can reach the port can open connections, and each takes a descriptor that a worker process would need. So there
+ * are few, each is short, and the newest comes first: of too many, the oldest is dropped, and a probe is always let in.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { HealthSource } from '../supervisor/health-source.js'
+
+/** Connections at a time. */
+const mostConnections = 32
+/** Milliseconds: for a request to be sent, for one that does not move, and between two looks. */
+const limits = { headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 }
+const longestSilence = 10_000
 
 export class HealthServer {
   readonly #source: HealthSource
   readonly #server: Server
+  /** Oldest first. */
+  readonly #connections = new Set<Socket>()
 
   constructor(source: HealthSource) {
     this.#source = source
-    this.#server = createServer((request, response) => void this.#answer(request, response))
+    this.#server = createServer(limits, (request, response) => {
+      this.#answer(request, response).catch(() => response.destroy())
+    })
+    this.#server.setTimeout(longestSilence, (socket) => socket.destroy())
+    this.#server.on('connection', (socket) => this.#admit(socket))
     // It never keeps the process alive.
     this.#server.unref()
   }
 
   /**
-   * Listens on all addresses of the host. Resolves with the port.
+   * Listens. Resolves with the port.
    *
    * @param port - 0 for any that is free
+   * @param host - an address of this host, or its name; undefined: all addresses
    * @throws Error when the port is not to be had
    */
-  async start(port: number): Promise<number> {
+  async start(port: number, host?: string): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+      // Later ones tell that a connection could not be accepted, as no descriptor was left: whoever asked asks again.
+      this.#server.on('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'EADDRINUSE' ? 'another program listens there' : error.message
-        reject(new Error(`the health port ${port} is not to be had: ${why}`, { cause: error }))
+        const where = host === undefined ? `port ${port}` : `port ${port} of ${host}`
+        reject(new Error(`the health ${where} is not to be had: ${why}`, { cause: error }))
       })
-      this.#server.listen(port, resolve)
+      this.#server.listen(port, host, resolve)
     })
     const address = this.#server.address()
     return address !== null && typeof address === 'object' ? address.port : port
@@ -41,6 +60,13 @@ export class HealthServer {
   close(): void {
     this.#server.close()
     this.#server.closeAllConnections()
+  }
+
+  #admit(socket: Socket): void {
+    this.#connections.add(socket)
+    socket.once('close', () => this.#connections.delete(socket))
+    if (this.#connections.size <= mostConnections) return
+    for (const oldest of this.#connections) return void oldest.destroy()
   }
 
   async #answer({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -56,6 +82,6 @@ export class HealthServer {
 }
 
 function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
   response.end(`${JSON.stringify(body)}\n`)
 }

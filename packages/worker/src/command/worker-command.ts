@@ -16,6 +16,7 @@ interface WorkerFlags {
   readonly lease: number
   readonly drain: number
   readonly healthPort?: number
+  readonly healthHost?: string
 }
 
 interface WorkerArguments {
@@ -27,6 +28,7 @@ interface WorkerArguments {
   readonly lockDuration: number
   readonly drainTimeout: number
   readonly healthPort: number | undefined
+  readonly healthHost: string | undefined
   readonly modules: readonly string[]
 }
 
@@ -88,6 +90,14 @@ export function addWorkerCommand(program: Command, end: (code: number) => void):
         count('--health-port', 0, 65_535),
       ),
     )
+    .addOption(
+      flag(
+        '--health-host <address>',
+        'answer on this address of the host only (default: all, as orchestrators ask from outside)',
+        'POOLMQ_HEALTH_HOST',
+        String,
+      ),
+    )
     .addHelpText('after', examples)
     .action(async (modules: string[], flags: WorkerFlags) => end(await serve(parse(modules, flags))))
 }
@@ -96,6 +106,9 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
   const { pool, redis } = target(flags)
   if (flags.threads !== undefined && flags.processes !== undefined) {
     throw new UsageError('--processes and --threads exclude each other')
+  }
+  if (flags.healthHost !== undefined && flags.healthPort === undefined) {
+    throw new UsageError('--health-host without --health-port; nothing would listen there')
   }
   if (modules.length === 0) throw new UsageError('no task modules given')
   const processes = flags.processes ?? flags.threads ?? availableParallelism()
@@ -108,12 +121,13 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
     lockDuration: flags.lease,
     drainTimeout: flags.drain,
     healthPort: flags.healthPort,
+    healthHost: flags.healthHost,
     modules: modules.map(moduleUrl),
   }
 }
 
 async function serve(args: WorkerArguments): Promise<number> {
-  const { healthPort, ...options } = args
+  const { healthPort, healthHost, ...options } = args
   const supervisor = new Supervisor({ ...options, connection: args.redis })
   let signals = 0
   const onSignal = () => {
@@ -123,7 +137,7 @@ async function serve(args: WorkerArguments): Promise<number> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort)
+  const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort, healthHost)
   try {
     supervisor.start().catch(() => undefined) // `ended` tells
     supervisor.ready.then(
@@ -141,11 +155,11 @@ async function serve(args: WorkerArguments): Promise<number> {
 }
 
 /** Before anything else is done: it tells from the beginning that this host is not ready yet. */
-async function openHealth(supervisor: Supervisor, port: number): Promise<HealthServer> {
+async function openHealth(supervisor: Supervisor, port: number, host: string | undefined): Promise<HealthServer> {
   const { HealthServer } = await import('./health-server.js')
   const health = new HealthServer(supervisor)
   try {
-    process.stderr.write(`poolmq: health on port ${await health.start(port)}\n`)
+    process.stderr.write(`poolmq: health on port ${await health.start(port, host)}\n`)
     return health
   } catch (error) {
     await supervisor.stop()

@@ -56,6 +56,7 @@ export class DashboardServer {
       this.#server.once('error', reject)
       this.#server.listen(port, host, resolve)
     })
+    this.#server.on('error', () => undefined) // no descriptor is left for a connection: whoever asked asks again
     return (this.#server.address() as AddressInfo).port
   }
 
