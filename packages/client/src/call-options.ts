@@ -48,8 +48,11 @@ export interface CallOptions {
    * a number above 0 that has waited longest, if that is more than 20 s, and one in four if it is more than a minute.
    */
   readonly priority?: number | undefined
-  /** Called when a chunk has ended, before the result is ready. If it throws, the call fails with that error. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined
+  /**
+   * Called when a chunk has ended, before the result is ready, in the `AsyncLocalStorage` context of the call. If it
+   * throws, the call fails with that error. A promise that it returns is not waited for; when it rejects, so does the call.
+   */
+  readonly onProgress?: ((progress: Progress) => unknown) | undefined
 }
 
 /** Options of `apply`. */

@@ -36,6 +36,7 @@ import { startImap } from './calls/imap-call.js'
 import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
 import { startMap } from './calls/map-call.js'
+import { outsideOf } from './calls/user-code.js'
 import { PoolEngine } from './engine/pool-engine.js'
 import { forgetPool, watchPool } from './engine/unclosed-pools.js'
 import { type PoolOptions, parsePoolOptions } from './pool-options.js'
@@ -252,13 +253,15 @@ export class Pool {
    * Waits until all work is done and the worker processes have ended. Python: `join()`.
    *
    * @returns a promise that rejects with PoolStateError while the pool is running: call `close()` or `terminate()` first.
+   *   In a callback of the pool that waits for it, it rejects with NestedPoolError when only that callback is left.
    */
   join(): Promise<void>
   async join(...given: unknown[]): Promise<void> {
     if (this.#state === 'RUN') throw new PoolStateError('Pool is still running')
     if (given.length > 0) throw new TypeError('join takes no argument; to end the work after a time, call terminate()')
     for (const feeder of this.#feeders) feeder.joined()
-    await this.#engine.calls.idle()
+    const { calls } = this.#engine
+    await outsideOf(this.#engine, 'join()', () => calls.areWithUser, calls.idle())
     forgetPool(this.#engine)
     await this.#engine.shutdown('drain')
   }

@@ -1,5 +1,6 @@
 /** `@poolmq/shared`: the contract that both sides compile against. Users take what they need from `@poolmq/client`. */
 
+export * from './attempt.js'
 export * from './deferred.js'
 export { type ErrorClass, registerErrors } from './errors/error-class.js'
 export * from './errors/error-transport.js'
@@ -10,6 +11,7 @@ export { type CallSpan, type Carrier, type ChunkSpan, startCallSpan, startChunkS
 export { ownProgram, requireOwn } from './own-modules.js'
 export * from './payload/codec.js'
 export { type BlobsPayload, formatDirectory, type Segment } from './payload/payload-blobs.js'
+export { isError } from './payload/payload-kind.js'
 export { joinLists, type PackedNumbers, type Width } from './payload/payload-numbers.js'
 export {
   compressPiece,
@@ -57,4 +59,5 @@ export {
   taskModules,
 } from './task-table.js'
 export * from './validate.js'
+export { describeValue } from './value-description.js'
 export * from './within.js'

@@ -1,5 +1,5 @@
 import { debuglog } from 'node:util'
-import { describe, PoolStateError, TimeoutError } from '@poolmq/shared'
+import { describe, describeValue, PoolStateError, TimeoutError, within } from '@poolmq/shared'
 
 /** Written with NODE_DEBUG=poolmq. */
 const debug = debuglog('poolmq')
@@ -18,10 +18,18 @@ type State<T> =
 export class AsyncResult<T> implements PromiseLike<T> {
   #state: State<T> = { status: 'pending' }
   #isWaitedFor = false
+  /** Looks at waits without a limit, when callbacks belong to the call. */
+  readonly #guard: ((wait: Promise<void>) => Promise<void>) | undefined
   #settle!: () => void
   readonly #settled = new Promise<void>((resolve) => {
     this.#settle = resolve
   })
+
+  /** @internal */
+  constructor(guard?: (wait: Promise<void>) => Promise<void>) {
+    this.#guard = guard
+  }
+
   /** @internal */
   static fulfil<T>(result: AsyncResult<T>, value: T): void {
     result.#end({ status: 'fulfilled', value })
@@ -36,7 +44,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
     if (this.#state.status !== 'pending') return
     this.#state = state
     if (state.status === 'rejected' && !this.#isWaitedFor)
-      debug('a call has failed, and nobody waits for it: %o', state.error)
+      debug('a call has failed, and nobody waits for it: %s', describeValue(state.error))
     this.#settle()
   }
 
@@ -46,6 +54,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
    * @param timeout - milliseconds to wait at most; 0 looks without waiting. Timing out cancels nothing.
    * @defaultValue no limit
    * @throws TimeoutError (`ERR_POOL_TIMEOUT`) when it is not ready in time; otherwise the error of the call.
+   *   NestedPoolError in a callback of the same pool that this waits for.
    */
   async get(timeout?: number): Promise<T> {
     await this.wait(timeout)
@@ -56,26 +65,21 @@ export class AsyncResult<T> implements PromiseLike<T> {
   }
 
   /**
-   * Waits until the result is ready, or the time is over. Never throws the call's error.
+   * Waits until the result is ready, or the time is over. Never throws the call's error; as `get` does, it refuses to wait
+   * for the callback that it is called in.
    *
    * @param timeout - milliseconds to wait at most. @defaultValue no limit
    */
   async wait(timeout?: number): Promise<void> {
-    this.#isWaitedFor = true
-    if (this.#state.status !== 'pending') return
-    if (timeout === undefined || timeout === Number.POSITIVE_INFINITY) return this.#settled
-    if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
+    if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout))) {
       throw new TypeError(`timeout must be a number of milliseconds, got ${describe(timeout)}`)
     }
-    if (timeout <= 0) return
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.min(timeout, longestTimer))
-    })
-    try {
-      await Promise.race([this.#settled, late])
-    } finally {
-      clearTimeout(timer)
+    this.#isWaitedFor = true
+    if (this.#state.status !== 'pending') return
+    if (timeout === undefined || timeout === Number.POSITIVE_INFINITY) {
+      await (this.#guard === undefined ? this.#settled : this.#guard(this.#settled))
+    } else if (timeout > 0) {
+      await within(timeout, this.#settled)
     }
   }
 
@@ -118,6 +122,3 @@ export class AsyncResult<T> implements PromiseLike<T> {
     return 'AsyncResult'
   }
 }
-
-/** setTimeout takes no more (it would fire at once): about 24 days. */
-const longestTimer = 2 ** 31 - 1

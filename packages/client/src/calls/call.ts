@@ -77,6 +77,8 @@ export class Call {
   readonly opened = performance.now()
   /** What ended it as a whole, if something did. */
   failure: unknown
+  /** Whether all that it waits for is the user's own code. */
+  isWithUser = (): boolean => false
   /** Called when the call has ended, however. */
   readonly atEnd: (() => void)[] = []
 

@@ -8,6 +8,7 @@ import { encodeChunk } from './chunker.js'
 import { ImapFeeder } from './imap-feeder.js'
 import { ImapIterator, type ImapResults } from './imap-iterator.js'
 import { ProgressReporter } from './progress-reporter.js'
+import { CallPlace } from './user-code.js'
 
 export interface ImapKind {
   readonly method: string
@@ -61,7 +62,7 @@ export function startImap<R>(
       engine.calls.end(call)
     },
   }
-  const progress = new ProgressReporter(options.onProgress)
+  const progress = new ProgressReporter(options.onProgress, options.onProgress && new CallPlace())
   const call = engine.call(
     owner,
     task,

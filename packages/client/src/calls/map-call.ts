@@ -1,5 +1,5 @@
 /** Starts a call that has one result: `apply`, `map`, `starmap` and their async forms. */
-import { PoolTerminatedError, type TaskInfo } from '@poolmq/shared'
+import { attempt, PoolTerminatedError, type TaskInfo } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
 import type { CallKind, PoolEngine } from '../engine/pool-engine.js'
 import { AsyncResult } from './async-result.js'
@@ -7,6 +7,7 @@ import { type Callbacks, callBack, type Ending } from './callback-queue.js'
 import type { EncodedChunk } from './chunker.js'
 import { MapCollector } from './map-collector.js'
 import { ProgressReporter } from './progress-reporter.js'
+import { CallPlace, outsideOf } from './user-code.js'
 
 /** @param pick - makes the call's result of the values in input order */
 export function startMap<T>(
@@ -19,35 +20,49 @@ export function startMap<T>(
   pick: (values: unknown[]) => T,
 ): AsyncResult<T> {
   const callbacks = options as Callbacks<unknown[]>
-  const result = new AsyncResult<T>()
+  const place = takesFunctions(options) ? new CallPlace() : undefined
+  const hasCallbacks = callbacks.callback !== undefined || callbacks.errorCallback !== undefined
+  /** All that the handle waits for is the user's code: its callback, or those before it. */
+  let isCalledBack = false
+  const result = new AsyncResult<T>(
+    hasCallbacks ? (wait) => outsideOf(engine, 'a result', () => isCalledBack, wait) : undefined,
+  )
   /** What the callbacks have been told: that is how the call has ended, whatever happens while they run. */
   let told: Ending<unknown[]> | undefined
   const settle = (ending: Ending<unknown[]>) => {
     if (result.ready()) return
-    if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
-    else AsyncResult.reject(result, ending.error)
-    engine.calls.end(call)
+    try {
+      if ('value' in ending) AsyncResult.fulfil(result, pick(ending.value))
+      else AsyncResult.reject(result, ending.error)
+    } finally {
+      engine.calls.end(call)
+    }
   }
   const collector = new MapCollector<unknown>(chunks.length, (ending) => {
     // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.
-    const isTerminated = 'error' in ending && ending.error instanceof PoolTerminatedError
-    const none = callbacks.callback === undefined && callbacks.errorCallback === undefined
-    if (none || isTerminated || told !== undefined) return settle(told ?? ending)
+    const isTerminated = 'error' in ending && attempt(() => ending.error instanceof PoolTerminatedError) === true
+    if (place === undefined || !hasCallbacks || isTerminated || told !== undefined) return settle(told ?? ending)
+    isCalledBack = true
     engine.callbacks.run(() => {
       if (result.ready() || told !== undefined) return
       told = ending
-      const called = callBack(ending, callbacks)
+      const called = callBack(ending, callbacks, place, engine)
       return called instanceof Promise ? called.then(settle) : settle(called)
     })
   })
-  const progress = new ProgressReporter(options.onProgress)
+  const progress = new ProgressReporter(options.onProgress, place)
   progress.total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   const call = engine.call(owner, task, kind, options, progress.before(collector))
   call.total = progress.total
+  call.isWithUser = () => isCalledBack
   if (chunks.length === 0) {
     if (callbacks.callback === undefined) settle({ value: [] })
     else queueMicrotask(() => collector.end())
   }
   for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk)
   return result
+}
+
+function takesFunctions({ callback, errorCallback, onProgress }: ParsedOptions): boolean {
+  return callback !== undefined || errorCallback !== undefined || onProgress !== undefined
 }

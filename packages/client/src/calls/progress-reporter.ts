@@ -2,32 +2,47 @@
 
 import type { Progress } from '../call-options.js'
 import type { Collector } from './call.js'
+import { isThenable } from './callback-queue.js'
+import type { CallPlace } from './user-code.js'
 
 export class ProgressReporter {
   /** Items of the call, once they are known. */
   total: number | undefined
   #done = 0
-  readonly #listener: ((progress: Progress) => void) | undefined
+  readonly #listener: ((progress: Progress) => unknown) | undefined
+  readonly #place: CallPlace | undefined
 
-  constructor(listener: ((progress: Progress) => void) | undefined) {
+  /** @param place - where the call was made: the listener runs in its context */
+  constructor(listener: ((progress: Progress) => unknown) | undefined, place: CallPlace | undefined) {
     this.#listener = listener
+    this.#place = place
   }
 
-  /** A collector that reports before it hands on. A listener that throws fails the call with its error. */
+  /**
+   * A collector that reports before it hands on. A listener that throws fails the call with its error, and so does a
+   * promise of its that rejects, which is not waited for.
+   */
   before(collector: Collector): Collector {
-    const listener = this.#listener
-    if (listener === undefined) return collector
+    const [listener, place] = [this.#listener, this.#place]
+    if (listener === undefined || place === undefined) return collector
     let failed = false
+    const fail = (error: unknown) => {
+      if (failed) return
+      failed = true
+      collector.fail(error)
+    }
     return {
       take: (index, result) => {
         if (failed) return
         this.#done += result.values.length
+        const progress = { done: this.#done, total: this.total }
         try {
-          listener({ done: this.#done, total: this.total })
+          place.run(() => {
+            const returned = listener(progress)
+            if (isThenable(returned)) new Promise((resolve) => resolve(returned)).catch(fail)
+          })
         } catch (error) {
-          failed = true
-          collector.fail(error)
-          return
+          return fail(error)
         }
         collector.take(index, result)
       },

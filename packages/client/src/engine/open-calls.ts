@@ -90,7 +90,12 @@ export class OpenCalls {
   deliver(call: Call, index: number, result: ChunkResult): void {
     if (!this.has(call)) return
     call.count(result)
-    call.collector.take(index, result)
+    try {
+      call.collector.take(index, result)
+    } catch (error) {
+      // Whatever went wrong in there, nobody is to wait for it.
+      this.fail(call, error)
+    }
   }
 
   /** How far each call is. */
@@ -129,6 +134,12 @@ export class OpenCalls {
   keepAwake(call: Call, awake: boolean): void {
     if (awake && this.has(call)) this.#anchor.hold(call)
     else this.#anchor.release(call)
+  }
+
+  /** Whether all that they wait for is the user's own code: callbacks that have not ended. */
+  get areWithUser(): boolean {
+    for (const call of this.#calls.values()) if (!call.isWithUser()) return false
+    return true
   }
 
   /** Resolves when there is none. */

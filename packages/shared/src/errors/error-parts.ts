@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.js'
 import { findUncarried } from '../payload/payload-walk.js'
 import { describeValue } from '../value-description.js'
 import { classIdsOf, createError } from './error-class.js'
@@ -88,8 +89,9 @@ export function createFromParts(parts: Partial<ErrorParts>): Error {
 /** Fills an error. It can be called again with the same error when more of the parts is known: parts may form cycles. */
 export function fillFromParts(error: Error, parts: Partial<ErrorParts>): void {
   const { name, message, stack, props, errors } = parts
-  if (error.message !== message) setHidden(error, 'message', message)
-  if (error.name !== name) setHidden(error, 'name', name)
+  // A class of the user's may have getters there, which need what its constructor would have made.
+  if (attempt(() => error.message) !== message) setHidden(error, 'message', message)
+  if (attempt(() => error.name) !== name) setHidden(error, 'name', name)
   setHidden(error, 'stack', typeof stack === 'string' ? stack : `${name}: ${message}`)
   if (Object.hasOwn(parts, 'cause')) setHidden(error, 'cause', parts.cause)
   if (errors !== undefined) {
@@ -129,12 +131,4 @@ function shorten(stack: string, message: string): string {
   const at = message.length > LONGEST_NAME ? stack.slice(0, LONGEST_NAME).indexOf(message.slice(0, 100)) : -1
   const short = at < 0 ? stack : `${stack.slice(0, at)}${message.slice(0, 500)}…${stack.slice(at + message.length)}`
   return short.length > LONGEST_STACK ? `${short.slice(0, LONGEST_STACK)}\n    … (cut)` : short
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
 }

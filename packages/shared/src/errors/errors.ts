@@ -168,7 +168,7 @@ export class CancelledError extends PoolError {
   }
 }
 
-/** A task used its own pool in a way that could wait for itself for ever. */
+/** A task, or a callback, used its own pool in a way that would wait for itself for ever. */
 export class NestedPoolError extends PoolError {
   constructor(message: string, options?: PoolErrorOptions) {
     super('ERR_POOL_NESTED', message, options)

@@ -1,3 +1,6 @@
+import { attempt } from '../attempt.js'
+import { isError } from '../payload/payload-kind.js'
+
 import { acceptCopies, brandClass } from './error-brand.js'
 
 const OPENING = '\n"""\n'
@@ -39,7 +42,7 @@ export class RemoteTraceback extends Error {
   /** The traceback of an error, or `undefined` when it was not thrown in another process. */
   static of(error: unknown): RemoteTraceback | undefined {
     const seen = new Set<unknown>()
-    for (let at = error; at instanceof Error && !seen.has(at); at = at.cause) {
+    for (let at = error; isError(at) && !seen.has(at); at = attempt(() => (at as Error).cause)) {
       if (at instanceof RemoteTraceback) return at
       seen.add(at)
     }

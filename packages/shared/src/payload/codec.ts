@@ -1,7 +1,9 @@
+import { attempt } from '../attempt.js'
 import { EncodingError } from '../errors/errors.js'
 import { describeValue } from '../value-description.js'
 import { type BlobsPayload, blobsLength, type Segment } from './payload-blobs.js'
 import { isPlainJson, isPlainJsonList } from './payload-json.js'
+import { isError } from './payload-kind.js'
 import { joinLists, type PackedNumbers, packNumbers, viewNumbers, type Width } from './payload-numbers.js'
 import { findUncarried } from './payload-walk.js'
 import { parseRich } from './rich-reader.js'
@@ -261,7 +263,8 @@ function placeOf(place: string, index: number | undefined, firstIndex = 0): stri
 }
 
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return describeValue(cause)
+  // A getter may have thrown anything.
+  if (!isError(cause) || typeof attempt(() => cause.message) !== 'string') return describeValue(cause)
   if (cause instanceof RangeError && cause.message.includes('call stack')) return 'it is nested too deeply'
   if (cause instanceof RangeError && cause.message.includes('string length')) return 'it is too large for one string'
   return cause.message

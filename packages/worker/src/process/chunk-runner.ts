@@ -14,6 +14,7 @@ import {
 } from '@poolmq/shared'
 import type { LossLedger } from '../queue/loss-ledger.js'
 import { itemRunner } from './item-runner.js'
+import { apart, ItemScope } from './item-scope.js'
 import type { LoopClock } from './loop-clock.js'
 import type { RunningChunk } from './running-chunk.js'
 import { taskContext } from './task-context.js'
@@ -50,7 +51,7 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   run.running.attempt = run.losses.unknown + run.losses.shared + 1
   run.running.place = run.chunk.place
   const start = performance.now()
-  const { values, failures } = await taskContext.run(run.running, runItems, run, items)
+  const { values, failures } = await apart(() => taskContext.run(run.running, runItems, run, items))
   const duration = performance.now() - start
   return { ...encodeOutcome(values, failures, run), duration }
 }
@@ -59,6 +60,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
   const { chunk, losses, running, clock } = run
   const tellLimit = (limit: number) => run.tellItem(running.offset, limit)
   const runItem = itemRunner(run.task, chunk, running, tellLimit, () => clock.now())
+  const scope = new ItemScope()
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   let room = roomForErrors
@@ -74,7 +76,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
         await run.beforeItem(i)
       }
       // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
-      const value = runItem(items[i])
+      const value = scope.run(runItem, items[i])
       values[i] = isThenable(value) ? await value : value
     } catch (error) {
       values[i] = null

@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { ModuleError } from '@poolmq/shared'
+import { attempt, describeValue, isError, ModuleError } from '@poolmq/shared'
 import { loadingAdvice } from './loading-advice.js'
 
 /** Milliseconds that the search for a syntax error may take. */
@@ -23,7 +23,7 @@ const importer = fileURLToPath(new URL('./module-loader.js', import.meta.url))
 
 /** The error of a module that does not load. Its stack holds the frames of the user's own files. */
 export async function importFailure(url: string, cause: unknown): Promise<ModuleError> {
-  const reason = cause instanceof Error ? cause.message : String(cause)
+  const reason = isError(cause) ? (attempt(() => String(cause.message)) ?? '') : describeValue(cause)
   const frames = framesOf(cause)
   const place =
     placeOf(frames[0]) ?? importerIn(reason) ?? (isSyntaxError(cause) ? await searchSyntaxError(url) : undefined)
@@ -31,7 +31,7 @@ export async function importFailure(url: string, cause: unknown): Promise<Module
   const what = missing ? 'Node finds no such file' : reason
   const where = place === undefined || missing ? '' : ` (at ${place})`
   // The cause's stack stands in this one's place: it would be printed after it.
-  const message = `the task module ${shorten(url)} does not load: ${what}${where}${loadingAdvice(cause)}`
+  const message = `the task module ${shorten(url)} does not load: ${what}${where}${attempt(() => loadingAdvice(cause)) ?? ''}`
   const error = new ModuleError(message, { module: url })
   error.stack = [`${error.name}: ${error.message}`, ...frames.filter((frame) => /^\s+at /.test(frame))].join('\n')
   return error
@@ -39,13 +39,14 @@ export async function importFailure(url: string, cause: unknown): Promise<Module
 
 const shorten = (url: string): string => (url.length > longestUrl ? `${url.slice(0, longestUrl)}…` : url)
 
-const isSyntaxError = (error: unknown): boolean => error instanceof Error && error.name === 'SyntaxError'
+const isSyntaxError = (error: unknown): boolean => isError(error) && attempt(() => error.name) === 'SyntaxError'
 
 /** The lines of its stack that name files of the user's. */
 function framesOf(error: unknown): string[] {
-  const { stack, message } = error instanceof Error ? error : {}
+  const stack = isError(error) ? attempt(() => error.stack) : undefined
   if (typeof stack !== 'string') return []
-  const lines = stack.replace(message ?? '', '').split('\n')
+  const message = attempt(() => String((error as Error).message)) ?? ''
+  const lines = stack.replace(message, '').split('\n')
   return lines.filter((line) => placeOf(line) !== undefined)
 }
 

@@ -1,6 +1,6 @@
 /** Runs one item: its own time limit, and its tries after a failure. A plain call costs a plain call. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Chunk, type Retry, type TaskFunction, TaskTimeoutError } from '@poolmq/shared'
+import { attempt, type Chunk, type Retry, type TaskFunction, TaskTimeoutError } from '@poolmq/shared'
 import type { RunningChunk } from './running-chunk.js'
 
 /** Milliseconds that a back-off lasts at most. */
@@ -96,11 +96,17 @@ async function runAgain(retry: Retry, run: ItemRunner, item: unknown, running: R
 }
 
 function isWorthIt(error: unknown, retry: Retry): boolean {
-  if (error instanceof TaskTimeoutError) return false
-  if (retry.on === undefined) return true
+  if (attempt(() => error instanceof TaskTimeoutError) === true) return false
+  const { on } = retry
+  if (on === undefined) return true
+  // What cannot be read is none of those that were named.
+  return attempt(() => isNamed(error, on)) === true
+}
+
+function isNamed(error: unknown, names: readonly string[]): boolean {
   const { name, code } = (typeof error === 'object' && error !== null ? error : {}) as {
     name?: unknown
     code?: unknown
   }
-  return retry.on.some((wanted) => wanted === name || wanted === String(code))
+  return names.some((wanted) => wanted === name || wanted === String(code))
 }

@@ -6,6 +6,7 @@ import {
   becomeWorker,
   Deferred,
   forgetModule,
+  isError,
   ModuleError,
   moduleMark,
   moduleOf,
@@ -82,7 +83,7 @@ async function loadModule(url: string): Promise<void> {
     // What it imports may have loaded; Node remembers of each module whether it has.
     const begun = taskModules().filter((defined) => !known.has(defined))
     for (const defined of begun) await import(defined).catch(() => forgetModule(defined))
-    if (cause instanceof ModuleError) throw cause
+    if (isError(cause) && cause instanceof ModuleError) throw cause
     throw await importFailure(url, cause)
   }
   if (taskIds().length > before || definesTasks(url) || (await definesTasksAlone(url))) return

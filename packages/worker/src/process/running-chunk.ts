@@ -11,14 +11,18 @@ export interface Abort {
   readonly then: 'drop' | 'give back'
 }
 
-export class RunningChunk implements TaskContext {
+export class RunningChunk {
   /** Where its items stand in the call's input, once it is known. */
   place: ChunkPlace = { first: 0 }
   /** The running item's place in the chunk. */
   #offset = 0
-  attempt = 1
   /** Its supervisor has given it up, as its task does not end: another worker process has it now, or nobody. */
   disowned = false
+  /** Items begun. */
+  #started = 0
+  /** The running item's, made when its task asks: what it is given is of that item for ever. */
+  #current: TaskContext | undefined
+  #attempt = 1
   /** The running item's, made when its task asks for it. */
   #controller: AbortController | undefined
   #aborted: Abort | undefined
@@ -42,6 +46,25 @@ export class RunningChunk implements TaskContext {
     return indexInCall(this.place, offset)
   }
 
+  get attempt(): number {
+    return this.#attempt
+  }
+
+  set attempt(attempt: number) {
+    this.#attempt = attempt
+    this.#current = undefined
+  }
+
+  /** What the running item is told of itself: the same for as long as it keeps it, whatever runs then. */
+  get current(): TaskContext {
+    const started = this.#started
+    this.#current ??= new ItemContext(this, () =>
+      // An item that has ended has no use for a signal.
+      this.#started === started ? this.signal : AbortSignal.abort(),
+    )
+    return this.#current
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason)
@@ -56,7 +79,9 @@ export class RunningChunk implements TaskContext {
   /** The next item starts. */
   start(offset: number): void {
     this.#offset = offset
+    this.#started++
     this.#controller = undefined
+    this.#current = undefined
   }
 
   /** The running item's time is over; those that follow it have their own. */
@@ -69,5 +94,27 @@ export class RunningChunk implements TaskContext {
     this.#aborted ??= { reason, then }
     this.#controller?.abort(reason)
     return this.#controller !== undefined
+  }
+}
+
+class ItemContext implements TaskContext {
+  readonly pool: string
+  readonly taskId: string
+  readonly index: number
+  readonly attempt: number
+  readonly #makeSignal: () => AbortSignal
+  #signal: AbortSignal | undefined
+
+  constructor({ pool, taskId, index, attempt }: RunningChunk, makeSignal: () => AbortSignal) {
+    this.pool = pool
+    this.taskId = taskId
+    this.index = index
+    this.attempt = attempt
+    this.#makeSignal = makeSignal
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#makeSignal()
+    return this.#signal
   }
 }

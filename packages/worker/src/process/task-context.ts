@@ -16,7 +16,10 @@ export interface TaskContext {
   readonly signal: AbortSignal
 }
 
-export const taskContext = oncePerProcess('task-context', () => new AsyncLocalStorage<TaskContext>())
+export const taskContext = oncePerProcess(
+  'task-context',
+  () => new AsyncLocalStorage<{ readonly current: TaskContext }>(),
+)
 
 /**
  * The task that is running in this worker process (Python has no counterpart but `multiprocessing.current_process()`).
@@ -24,5 +27,5 @@ export const taskContext = oncePerProcess('task-context', () => new AsyncLocalSt
  * @returns undefined outside of a task: in a producer, an initializer, or a unit test that calls the function itself.
  */
 export function currentTask(): TaskContext | undefined {
-  return taskContext.getStore()
+  return taskContext.getStore()?.current
 }
