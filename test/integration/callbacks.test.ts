@@ -1,5 +1,6 @@
 // Functions of the user's that a pool calls: in whose context they run, what they may throw, and what they cannot wait for.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AsyncResult, NestedPoolError, Pool, PoolTerminatedError, ThreadPool } from '@poolmq/client'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -47,6 +48,19 @@ describe('run in the context of the call', () => {
     [
       'a callback after an await of its own',
       (told) => pool.applyAsync(math.square, [1], undefined, { callback: () => sleep(1).then(tell(told)) }),
+    ],
+    [
+      'who hears of the end of a call',
+      (told) => {
+        const hear = (message: unknown) => {
+          if ((message as { task: string }).task !== 'math.greet') return
+          const store = request.getStore()
+          if (store === expected) told(store)
+        }
+        const expected = request.getStore()
+        subscribe('poolmq:call:end', hear)
+        return pool.applyAsync(math.greet, ['Ada']).wait()
+      },
     ],
     ['what awaits a handle', (told) => pool.applyAsync(math.square, [1]).then(tell(told))],
     ['what awaits a handle as it is', (told) => after(pool.applyAsync(math.none), tell(told))],

@@ -1,17 +1,21 @@
 /** Tells of a call's begin and end to those who observe this process: subscribers of its channels, and its tracer. */
 import { type CallSpan, events } from '@poolmq/shared'
 import type { Call } from '../calls/call.js'
+import { CallPlace } from '../calls/user-code.js'
 
 export function tellOfCall(call: Call, pool: string, clientId: string, span: CallSpan | undefined): void {
   const isHeard = events.callOpen.hasSubscribers || events.callEnd.hasSubscribers
   if (span === undefined && !isHeard) return
   const opened = { pool, call: `${clientId}.${call.number}`, method: call.method, task: call.taskId }
   events.callOpen.publish(opened)
-  call.atEnd.push(() => {
+  // Whoever ends the call: they are the observers of the place where it was made.
+  const place = new CallPlace()
+  const end = () => {
     let failed = 0
     for (const count of call.failures.values()) failed += count
     const outcome = { done: call.done, failed, ...(call.failure !== undefined && { error: call.failure }) }
     span?.end(outcome)
     events.callEnd.publish({ ...opened, ...outcome, duration: performance.now() - call.opened })
-  })
+  }
+  call.atEnd.push(() => place.run(end))
 }
