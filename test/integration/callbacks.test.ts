@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AsyncResult, NestedPoolError, Pool, PoolTerminatedError, ThreadPool } from '@poolmq/client'
+import { type AsyncResult, NestedPoolError, Pool, PoolTerminatedError, type TaskRef, ThreadPool } from '@poolmq/client'
 import { afterAll, describe, expect, test } from 'vitest'
 import { entering } from '../fixtures/dist/entering-tasks.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -158,7 +158,8 @@ describe('run in the context of the call', () => {
     ['processes', () => pool],
     ['threads', () => threads],
   ])('of their item, in %s: what a task enters is not seen by the next', async (_what, of) => {
-    for (const task of [entering.enter, entering.enterLater, entering.enterThenFail]) {
+    const tasks: TaskRef<(item: number) => unknown>[] = [entering.enter, entering.enterLater, entering.enterThenFail]
+    for (const task of tasks) {
       const seen: unknown[] = []
       const results = of().imap(task, [1, 2, 3, 4, 5, 6], 3)
       for (let i = 0; i < 6; i++) {
@@ -204,7 +205,8 @@ describe('may throw anything', () => {
       expect(Object.is((error as unknown[])[0], what)).toBe(true)
     }
     // The tasks' own: whatever it was, an error comes back, also where it is to be tried again.
-    for (const task of [throwing.throw, throwing.reject]) {
+    const tasks: TaskRef<(name: string) => unknown>[] = [throwing.throw, throwing.reject]
+    for (const task of tasks) {
       await expect(pool.apply(task, [name])).rejects.toBeInstanceOf(Error)
       await expect(
         pool.apply(task, [name], undefined, { retries: 1, retryDelay: 0, retryIf: ['E'] }),
