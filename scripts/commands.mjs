@@ -1,17 +1,18 @@
 // What each root script does, in terms of the modules beside this one.
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { writeApiReference } from './api-reference.mjs'
 import { parseChaosOptions } from './chaos-options.mjs'
 import { checkTypes, compile } from './compiler.mjs'
 import { ensureDependencies } from './dependencies.mjs'
 import { provideFakeClock } from './fake-clock.mjs'
+import { nodeDirectory, supportedNodes } from './node-versions.mjs'
 import { checkPackages } from './package-checks.mjs'
 import { packInto } from './packages.mjs'
-import { runNode } from './programs.mjs'
+import { runInForeground, runNode } from './programs.mjs'
 import { provideRedis, provideRedisForTests } from './redis-source.mjs'
 import { setVersion } from './version.mjs'
-import { Advice, inRoot } from './workspace.mjs'
+import { Advice, inRoot, say } from './workspace.mjs'
 
 const commands = {
   async build(args) {
@@ -65,6 +66,17 @@ const commands = {
     return await checkPackages()
   },
 
+  async matrix(args) {
+    await prepare()
+    return await withRedis(await provideRedisForTests(), (env) => testOnAllNodes(args, env))
+  },
+
+  /** Prints where a `node` of that version is, for tests. */
+  async node([version]) {
+    console.log(await nodeDirectory(version))
+    return 0
+  },
+
   async pack([directory]) {
     if (directory === undefined) throw new Advice('usage: npm run pack -- DIRECTORY')
     await prepare()
@@ -104,6 +116,26 @@ async function withRedis({ env, stop }, work) {
   } finally {
     await stop()
   }
+}
+
+/** What a version of Node.js could make fail: all units, and the core of what runs across processes. */
+const core = [
+  'test/unit',
+  ...['pool', 'round-trip', 'imap', 'named-pool'].map((name) => `test/integration/${name}.test.ts`),
+]
+
+async function testOnAllNodes(args, env) {
+  let failed = 0
+  for (const version of supportedNodes) {
+    const directory = await nodeDirectory(version)
+    say(`tests on Node.js ${version}: ${directory}`)
+    const path = [directory, env.PATH ?? process.env.PATH].join(delimiter)
+    const run = [inRoot('node_modules/vitest/vitest.mjs'), 'run', ...(args.length > 0 ? args : core)]
+    const code = await runInForeground(join(directory, 'node'), run, { env: { ...env, PATH: path } })
+    say(`tests on Node.js ${version}: ${code === 0 ? 'passed' : `FAILED with exit code ${code}`}`)
+    failed ||= code
+  }
+  return failed
 }
 
 const vitest = (args, env) => runNode(inRoot('node_modules/vitest/vitest.mjs'), ['run', ...args], { env })

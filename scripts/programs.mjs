@@ -37,12 +37,12 @@ export function outputOf(program, args, { timeout = 20_000, cwd = root } = {}) {
 }
 
 /** Runs a program in the foreground and resolves with its exit code: 128 + n when signal n ended it. */
-export function runInForeground(program, args, { env = {}, stdin = 'inherit' } = {}) {
+export function runInForeground(program, args, { env = {}, stdin = 'inherit', quiet = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, ...env },
-      stdio: [stdin, 'inherit', 'inherit'],
+      stdio: [stdin, quiet ? 'ignore' : 'inherit', 'inherit'],
     })
     const relays = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => [signal, () => relay(child, signal)])
     for (const [signal, listener] of relays) process.on(signal, listener)

@@ -12,7 +12,8 @@ export async function consume(
   node: string,
   redisUrl: string | undefined,
 ): Promise<void> {
-  const [directory, bin] = await Promise.all([projects.create(setup), nodeDirectory(node)])
+  const bin = nodeDirectory(node)
+  const directory = await projects.create(setup)
   const env = { ...setup.env, ...(redisUrl !== undefined && { REDIS_URL: redisUrl }) }
   for (const [index, step] of setup.steps.entries()) {
     const { code, output } = await run(step, directory, env, stepLimit, bin)

@@ -3,15 +3,13 @@
  * of the same dependencies are installed once and then linked: what an installer does is the same each time.
  */
 import { execFile, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Setup } from './setup.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-/** Binaries of Node.js stay from run to run, beside what other tools keep. */
-const cache = join(root, 'node_modules/.cache/poolmq')
 /** Milliseconds for an installation: the first one fetches what no cache has. */
 const installLimit = 300_000
 
@@ -95,28 +93,18 @@ function pinnedPnpm(): string {
   return packageManager.split('+')[0] as string
 }
 
-const installs = new Map<string, Promise<string>>()
+const directories = new Map<string, string>()
 
-/** The directory of a `node` of this version, from npm's packages; '' for the one that runs the tests. */
-export function nodeDirectory(version: string): Promise<string> {
-  if (process.versions.node.startsWith(`${version}.`)) return Promise.resolve(dirname(process.execPath))
-  let installed = installs.get(version)
-  if (installed === undefined) {
-    installed = installNode(version)
-    installs.set(version, installed)
+/** The directory of a `node` of this version, from npm's packages where it is not the one that runs the tests. */
+export function nodeDirectory(version: string): string {
+  let directory = directories.get(version)
+  if (directory === undefined) {
+    const args = [join(root, 'scripts/run.mjs'), 'node', version]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: installLimit })
+    if (status !== 0) throw new Error(`there is no Node.js ${version}: ${stderr}`)
+    directory = stdout.trim()
+    directories.set(version, directory)
   }
-  return installed
-}
-
-async function installNode(version: string): Promise<string> {
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const prefix = join(cache, `node-${version}`)
-  const directory = join(prefix, 'node_modules', name, 'bin')
-  if (existsSync(join(directory, 'node'))) return directory
-  mkdirSync(prefix, { recursive: true })
-  const command = `npm install --prefix ${prefix} --no-audit --no-fund ${name}@${version}`
-  const { code, output } = await run(command, prefix, {}, installLimit)
-  if (code !== 0) throw new Error(`${command} failed with exit code ${code}: ${output}`)
   return directory
 }
 
