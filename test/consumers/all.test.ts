@@ -11,11 +11,11 @@ const ownNode = process.versions.node.split('.')[0] as string
 const rows = setups.flatMap((setup) => (setup.node ?? [ownNode]).map((node) => ({ setup, node, verdict: 'not run' })))
 
 afterAll(() => {
-  projects[Symbol.dispose]()
   const table = new Table({ head: ['set-up', 'Node.js', 'installer', 'result'], style: { head: [], border: [] } })
   for (const { setup, node, verdict } of rows) table.push([setup.name, node, setup.installer ?? 'npm', verdict])
   writeSync(1, `\n${table.toString()}\n`)
-})
+  projects[Symbol.dispose]()
+}, 300_000)
 
 describe('consumers', () => {
   test.concurrent.each(rows)('$setup.name, Node.js $node', { timeout: 600_000 }, async (row) => {

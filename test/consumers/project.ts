@@ -47,7 +47,10 @@ export class Projects implements Disposable {
     // Hard links: the files of node_modules are only read.
     if (spawnSync('cp', ['-al', from, directory]).status !== 0) cpSync(from, directory, { recursive: true })
     rmSync(join(directory, 'package.json'))
-    const files = { 'package.json': JSON.stringify({ ...manifest, type: setup.type ?? 'module' }), ...setup.files }
+    const files = {
+      'package.json': JSON.stringify({ ...manifest, ...(setup.type !== 'none' && { type: setup.type ?? 'module' }) }),
+      ...setup.files,
+    }
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(dirname(join(directory, name)), { recursive: true })
       writeFileSync(join(directory, name), text)
@@ -113,7 +116,7 @@ export function run(command: string, cwd: string, env: NodeJS.ProcessEnv, limit:
   const path = [node, join(cwd, 'node_modules/.bin'), process.env.PATH].filter(Boolean).join(delimiter)
   // What the package manager and vitest have put there for themselves is of no use to the project.
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|VITEST|NODE_|REDIS_URL|INIT_CWD|CI$)/i.test(name),
+    ([name]) => !/^(npm_|VITEST|NODE_(OPTIONS|PATH|ENV)|REDIS_URL|INIT_CWD|CI$)/i.test(name),
   )
   const options = { cwd, env: { ...Object.fromEntries(kept), ...env, PATH: path }, timeout: limit, maxBuffer: 2 ** 26 }
   return new Promise((resolve) => {

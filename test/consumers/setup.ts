@@ -9,8 +9,8 @@ export interface Setup {
   readonly uses?: 'client' | 'worker'
   /** What is installed beside it. */
   readonly dependencies?: Readonly<Record<string, string>>
-  /** The `type` of package.json. @defaultValue 'module' */
-  readonly type?: 'module' | 'commonjs'
+  /** The `type` of package.json; 'none': it has none. @defaultValue 'module' */
+  readonly type?: 'module' | 'commonjs' | 'none'
   readonly files: Readonly<Record<string, string>>
   /** Lines of shell, one after the other. All but the last must end with 0. */
   readonly steps: readonly string[]

@@ -8,6 +8,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addTask, type TaskFunction } from './task-table.js'
+import { describeValue } from './value-description.js'
 
 /** What a process knows of a task. */
 export interface TaskInfo {
@@ -190,14 +191,17 @@ export function taskRefs<T extends Record<string, TaskFunction>>(namespace: stri
 export function taskInfo(value: unknown, place?: string): TaskInfo {
   const info = (value as { [infoKey]?: TaskInfo } | null | undefined)?.[infoKey]
   if (info !== undefined) return info
-  const what =
-    typeof value === 'function'
-      ? `the plain function ${value.name === '' ? '(anonymous)' : value.name}`
-      : value === null
-        ? 'null'
-        : typeof value
+  const what = describeNoTask(value)
   throw new TypeError(
     `${place === undefined ? '' : `${place}: `}expected a task, got ${what}. Functions do not travel to other processes; name them in a module: ` +
       `export const tasks = defineTasks(import.meta.url, 'tasks', { name: fn }), and pass tasks.name`,
   )
+}
+
+function describeNoTask(value: unknown): string {
+  if (typeof value === 'function') return `the plain function ${value.name === '' ? '(anonymous)' : value.name}`
+  if (value === undefined) return 'undefined (is its name written as in its module?)'
+  if (value === null) return 'null'
+  const order = Array.isArray(value) ? '; the task comes before the items' : ''
+  return `${typeof value} (${describeValue(value)}${order})`
 }

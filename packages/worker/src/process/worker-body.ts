@@ -30,6 +30,8 @@ import { TaskModules } from './module-loader.js'
  * and not time, as a pause of this process is none of the module's delay.
  */
 const loadLooks = 60
+/** The same for a task that names no such module: what it is made from is loaded, unless another call is just naming it. */
+const unmarkedLooks = 10
 
 /** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
 function logFailure(error: unknown): void {
@@ -178,7 +180,8 @@ export class WorkerBody {
       const task = findTask(taskId, module)
       const failure = task === undefined ? await this.#modules.failure() : undefined
       if (failure !== undefined) throw failure
-      if ((isThere && task !== undefined) || looks === loadLooks) return task
+      const most = module === undefined ? unmarkedLooks : loadLooks
+      if ((isThere && task !== undefined) || looks === most) return task
     }
   }
 
