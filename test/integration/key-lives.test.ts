@@ -13,6 +13,7 @@ import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
 import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
 import { swap, takeOver } from '../../packages/worker/dist/queue/swap-scripts.js'
 import { uniqueName } from '../support/pool-name.js'
+import { until } from '../support/until.js'
 
 const token = 'holder'
 const client = randomId()
@@ -355,4 +356,16 @@ test('the events that BullMQ writes, and nobody reads, do not pile up', async ()
     await store.dropHeld(id(0), token)
   }
   expect(await link.client.xlen(keys.chunk('events'))).toBeLessThan(250)
+})
+
+test('clients whose lease has ended are forgotten as another renews its own: a pool that is never idle meets many', async () => {
+  const renew = (clientId: string, life: number) =>
+    renewLease(link.client, [keys.results(clientId), keys.clients, keys.spec(clientId)], [clientId, life, '0', ''])
+  for (let i = 0; i < 50; i++) await renew(`short-${i}`, 1)
+  const known = async () => {
+    await renew(client, 10_000)
+    return await link.client.zrangebyscore(keys.clients, '-inf', '+inf')
+  }
+  await until('only one is left', known, (clients) => clients.length === 1)
+  expect(await known()).toEqual([client])
 })

@@ -20,11 +20,12 @@ const presencesLua = `${serverNow}
 return { string.format('%.0f', now), redis.call('HGETALL', KEYS[1]) }`
 
 /**
- * Says that a client is there, until its lease ends, and what its spec is; with '1', makes its stream as well. It goes after
+ * Says that a client is there, until its lease ends, and what its spec is, and forgets those whose lease has ended; with '1', makes its stream as well. It goes after
  * commands that only let live longer, which a Redis that is out of memory takes: it refuses this at its first line.
  * KEYS: results, clients, spec. ARGV: client, milliseconds, '1' or '0', spec or ''. Returns whether the stream is there.
  */
 const renewLeaseLua = `${serverNow}
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ${keyLife})
 if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[2]) end
