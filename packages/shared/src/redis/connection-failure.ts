@@ -28,6 +28,8 @@ function innermost(error: Error): { readonly code?: string; readonly message: st
 // Code or message of the error, what it means, what to do. The first that matches counts.
 const FAILURES: ReadonlyArray<readonly [RegExp, string, string]> = [
   [/sentinels are unreachable/i, 'no sentinel named the master', 'Check the sentinels and the name of the master'],
+  [/EMFILE|ENFILE/, 'no more files can be opened here', 'Close some, or raise the limit (ulimit -n)'],
+  [/EADDRNOTAVAIL/, 'this host has no port left for it', 'Close connections, or widen ip_local_port_range'],
   [/ECONNREFUSED/, 'nothing listens there', 'Start Redis, or correct the address (the connection option or REDIS_URL)'],
   [/ENOENT/, 'there is no such socket', 'Start Redis, or correct the path'],
   [/EACCES|EPERM/, 'this user may not open the socket', 'Check its permissions (unixsocketperm)'],

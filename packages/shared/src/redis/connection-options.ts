@@ -32,6 +32,19 @@ export type ConnectionTarget =
   | { readonly kind: 'client'; readonly client: Redis | Cluster }
   | { readonly kind: 'embedded' }
 
+/** Bytes of a socket's path at most: longer ones are cut, and then there is no such socket. */
+const longestSocketPath = process.platform === 'linux' ? 107 : 103
+
+function checkedSocket<T extends ConnectionTarget>(target: T): T {
+  const path = target.kind === 'server' ? target.options.path : undefined
+  const length = typeof path === 'string' && process.platform !== 'win32' ? Buffer.byteLength(path) : 0
+  if (length <= longestSocketPath) return target
+  throw new ConnectionError(
+    `PoolMQ cannot connect to the socket ${JSON.stringify(path)}: its path has ${length} bytes, and the system takes at ` +
+      `most ${longestSocketPath}. Give a shorter one, or a link to its directory`,
+  )
+}
+
 /**
  * Checks a connection option; without one, `REDIS_URL`.
  *
@@ -40,9 +53,9 @@ export type ConnectionTarget =
 export function parseConnectionOption(option: ConnectionOption | ConnectionDescriptor | undefined): ConnectionTarget {
   if (option === undefined) {
     const url = process.env.REDIS_URL
-    return url ? parseAddress(url, 'REDIS_URL') : { kind: 'embedded' }
+    return url ? checkedSocket(parseAddress(url, 'REDIS_URL')) : { kind: 'embedded' }
   }
-  if (typeof option === 'string') return parseAddress(option, 'connection')
+  if (typeof option === 'string') return checkedSocket(parseAddress(option, 'connection'))
   if (typeof option !== 'object' || option === null) {
     const given = option === null ? 'null' : `a ${typeof option}`
     throw new TypeError(`connection must be an address, ioredis options or an ioredis instance, got ${given}`)
@@ -61,7 +74,7 @@ export function parseConnectionOption(option: ConnectionOption | ConnectionDescr
     return { kind: 'cluster', nodes: cluster, options }
   }
   refuseUnknown(option, 'server', 'connection')
-  return { kind: 'server', options: checkedOptions(option as RedisOptions) }
+  return checkedSocket({ kind: 'server', options: checkedOptions(option as RedisOptions) })
 }
 
 /** The target as an address for messages: without passwords. */

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionError } from '../errors/errors.js'
+import { withAdvice } from '../errors/system-advice.js'
 
 const START_TIMEOUT = 5000
 const POLL_INTERVAL = 2
@@ -117,13 +118,22 @@ export class EmbeddedRedis {
   static async #start(): Promise<EmbeddedRedis> {
     const program = findRedisProgram()
     if (program === undefined) throw new ConnectionError(noRedis)
-    const server = new EmbeddedRedis(program, join(socketRoot(), directoryName()))
+    const server = EmbeddedRedis.#spawn(program)
     try {
       await server.#untilReachable(program)
       return server
     } catch (error) {
       await server.#stop()
       throw error
+    }
+  }
+
+  /** Some refusals of the system are thrown, others told when the process was to have been started. */
+  static #spawn(program: string): EmbeddedRedis {
+    try {
+      return new EmbeddedRedis(program, join(socketRoot(), directoryName()))
+    } catch (cause) {
+      throw notStarted(program, cause)
     }
   }
 
@@ -155,9 +165,7 @@ export class EmbeddedRedis {
         `The embedded Redis (${program}) ended with ${signal ?? `exit code ${code}`}.${this.#said()}`,
       )
     } catch (cause) {
-      return new ConnectionError(`The embedded Redis (${program}) could not be started: ${(cause as Error).message}`, {
-        cause,
-      })
+      return notStarted(program, cause)
     } finally {
       this.#keeper.stdin?.destroy()
     }
@@ -175,6 +183,10 @@ export class EmbeddedRedis {
     const output = this.#output.trim()
     return output ? ` It said:\n${output}` : ''
   }
+}
+
+function notStarted(program: string, cause: unknown): ConnectionError {
+  return new ConnectionError(`The embedded Redis (${program}) could not be started: ${withAdvice(cause)}`, { cause })
 }
 
 /** The path of the first `redis-server`, else `valkey-server`, on PATH. */

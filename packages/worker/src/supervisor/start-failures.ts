@@ -3,7 +3,7 @@
  * Only a host that never had one that was ready is given up. Once one was, all that one needs is there: what is missing now
  * (memory, processes, descriptors, a file) may be there again, and to give up would leave the pool without this host.
  */
-import { ConnectionError, ModuleError, PoolError, WorkerLostError } from '@poolmq/shared'
+import { ConnectionError, ModuleError, PoolError, WorkerLostError, withAdvice } from '@poolmq/shared'
 import type { ProgramExit } from '../line/started-program.js'
 import { Rounds } from './rounds.js'
 
@@ -51,8 +51,10 @@ export class StartFailures {
 
 function asPoolError(error: unknown, starts: number): PoolError {
   if (error instanceof PoolError) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new WorkerLostError(`no worker process can be started on this host: ${reason}`, { starts, cause: error })
+  return new WorkerLostError(`no worker process can be started on this host: ${withAdvice(error)}`, {
+    starts,
+    cause: error,
+  })
 }
 
 /** What the exit of a worker process that was never ready tells. */

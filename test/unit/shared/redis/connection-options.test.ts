@@ -118,6 +118,19 @@ describe('addresses', () => {
   })
 })
 
+describe('a socket whose path is longer than the system takes is refused', () => {
+  const path = `/tmp/${'x'.repeat(110)}/redis.sock`
+  test.each([
+    ['an address', `unix://${path}`],
+    ['a path', path],
+    ['options', { path }],
+  ])('as %s', (_what, option) => {
+    expect(() => parseConnectionOption(option)).toThrow(
+      /x\/redis\.sock": its path has 126 bytes.*at most 10\d.*shorter/,
+    )
+  })
+})
+
 describe('options', () => {
   test.each([null, 6379, true, () => {}])('%s is a TypeError', (option) => {
     expect(() => parseConnectionOption(option as never)).toThrow(TypeError)

@@ -108,6 +108,36 @@ describe('without a working redis-server', () => {
     })
   })
 
+  test.each([
+    ['is not there', (folder: string) => join(folder, 'nowhere')],
+    ['is a file', (folder: string) => join(folder, 'file')],
+    ['takes no directories', () => '/proc'],
+  ])('a TMPDIR that %s is named, with what to do', async (_what, place) => {
+    const folder = await temporaryDirectory()
+    await writeFile(join(folder, 'file'), '')
+    const bin = await temporaryDirectory()
+    await writeFile(join(bin, 'redis-server'), '#!/bin/sh\nexit 3\n')
+    await chmod(join(bin, 'redis-server'), 0o755)
+    vi.stubEnv('PATH', [bin, process.env.PATH].join(delimiter))
+    vi.stubEnv('TMPDIR', place(folder))
+    const opened = RedisLink.open(undefined)
+    await expect(opened).rejects.toMatchObject({ code: 'ERR_POOL_CONNECTION' })
+    await expect(opened).rejects.toThrow(new RegExp(`${place(folder)} does not take one: set TMPDIR`))
+  })
+
+  test('a system that starts no process is quoted, with what to do', async () => {
+    // The line to the shell that keeps the server is longer than the system takes.
+    const bin = await temporaryDirectory()
+    await writeFile(join(bin, 'redis-server'), '')
+    await chmod(join(bin, 'redis-server'), 0o755)
+    vi.stubEnv('PATH', bin)
+    vi.stubEnv('LONG', 'x'.repeat(3 * 1024 * 1024))
+    await expect(RedisLink.open(undefined)).rejects.toMatchObject({
+      code: 'ERR_POOL_CONNECTION',
+      cause: { code: 'E2BIG' },
+    })
+  })
+
   test('one that does not start is quoted, and leaves nothing', async () => {
     const bin = await temporaryDirectory()
     const temporary = await temporaryDirectory()
