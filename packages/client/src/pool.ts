@@ -31,7 +31,7 @@ import {
   parseCallOptions,
 } from './call-options.js'
 import type { AsyncResult } from './calls/async-result.js'
-import { defaultChunkSize, encodeCall, encodeChunk } from './calls/chunker.js'
+import { encodeCall, encodeChunk, fittingChunkSize } from './calls/chunker.js'
 import { startImap } from './calls/imap-call.js'
 import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
@@ -328,7 +328,7 @@ export class Pool {
     const { items, options: given } = parseMap(method, call)
     const input = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const size = (options.chunkSize as number | undefined) ?? defaultChunkSize(input.length, this.#engine.workers)
+    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(input, this.#engine.workers)
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
     const kind = { method, mode: 'first', spread: method.startsWith('star') } as const

@@ -44,7 +44,7 @@ export {
   isNear,
   parseConnectionOption,
 } from './redis/connection-options.js'
-export { isPassing, isRefusal, untilAnswered } from './redis/passing-failure.js'
+export { isPassing, isRefusal, isWrongType, untilAnswered } from './redis/passing-failure.js'
 export { assertServer, RedisLink, type RedisLinkEvents, type RedisLinkOptions } from './redis/redis-link.js'
 export * from './task.js'
 export {

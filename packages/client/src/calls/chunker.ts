@@ -1,9 +1,29 @@
 /** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
-import { EncodingError, encodeValue, encodeValues, type Payload } from '@poolmq/shared'
+import { EncodingError, encodeValue, encodeValues, type Payload, weigh } from '@poolmq/shared'
 
 /** Python's default for map and starmap: about four chunks for each worker process. */
 export function defaultChunkSize(items: number, workers: number): number {
   return Math.ceil(items / (4 * workers))
+}
+
+/** Items that are looked at, and bytes that a chunk of several should have at most, about. */
+const samples = 16
+const fittingBytes = 8 * 1024 * 1024
+
+/** Python's default, and less where the items are large, so that a chunk fits in memory: what they share counts once. */
+export function fittingChunkSize(items: readonly unknown[], workers: number): number {
+  const size = defaultChunkSize(items.length, workers)
+  if (size <= 1) return size
+  const seen = new Set<unknown>()
+  const step = Math.max(1, Math.floor(items.length / samples))
+  weigh(items[0], fittingBytes, seen)
+  let weight = 0
+  let looked = 0
+  for (let i = step; i < items.length && looked < samples; i += step) {
+    weight += weigh(items[i], fittingBytes, seen)
+    looked += 1
+  }
+  return Math.max(1, Math.min(size, Math.floor((fittingBytes * looked) / Math.max(weight, 1))))
 }
 
 /** A chunk, encoded: what goes to a worker, and what fails before it could go. */

@@ -15,6 +15,7 @@ import {
   inBlobs,
   largestInline,
   NestedPoolError,
+  PoolError,
   PoolKeys,
   type PoolSpec,
   ProcessAnchor,
@@ -241,9 +242,7 @@ export class PoolEngine {
   #unsent(chunks: readonly PendingChunk[], cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const error =
-      cause instanceof ConnectionError
-        ? cause
-        : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
+      cause instanceof PoolError ? cause : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
     for (const call of new Set(chunks.map((chunk) => chunk.call))) this.calls.fail(call, error)
   }
 
@@ -258,7 +257,7 @@ export class PoolEngine {
   }
 
   /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */
-  #suspend(error: ConnectionError | undefined): void {
+  #suspend(error: PoolError | undefined): void {
     if (error === undefined) this.#breakdown.end()
     else this.#break(error, true)
   }

@@ -11,15 +11,18 @@ import {
   explainFailure,
   formatClientReport,
   formatSpec,
+  isWrongType,
   type OutcomeEntry,
+  PoolError,
   type PoolKeys,
   type PoolSpec,
+  type ProtocolError,
   queueKeySuffixes,
   RedisLink,
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
+import { ChunkStore, findForeignKey, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
@@ -46,7 +49,7 @@ export interface PoolSessionOptions {
   /** Redis is out of reach for good. */
   readonly onFailed: (error: ConnectionError) => void
   /** Redis has been out of reach, or has refused to write, for too long; undefined: it is back. */
-  readonly onOutage: (error: ConnectionError | undefined) => void
+  readonly onOutage: (error: PoolError | undefined) => void
 }
 
 /** Milliseconds that Redis may be out of reach before open calls are given up. */
@@ -68,6 +71,8 @@ export class PoolSession {
   readonly #reconciler: Reconciler
   #isLost = false
   #outage: NodeJS.Timeout | undefined
+  /** A key of the pool is somebody else's. */
+  #foreign: ProtocolError | undefined
   /** When Redis began to refuse what it is asked. */
   #refusedSince: number | undefined
 
@@ -83,6 +88,7 @@ export class PoolSession {
       onEntry: (entry) => this.#arrivals.hear(entry),
       onOrder,
       onRefused: refused,
+      onWrongType: () => void this.#lookForForeignKey(),
     })
     const add = (chunks: readonly PendingChunk[]) => this.add(chunks)
     const renewOutcomes = () => this.#pieces.renewOutcomes(clientId, (jobId) => awaited(jobId) !== undefined)
@@ -129,14 +135,17 @@ export class PoolSession {
       if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
       options.onLink(link)
       const session = new PoolSession(link, options)
-      await Promise.all([session.#lease.take(), session.#store.prepare()])
+      const begun = await Promise.allSettled([session.#lease.take(), session.#store.prepare()])
+      const foreign = await findForeignKey(link.client, options.keys, options.clientId)
+      if (foreign !== undefined) throw foreign
+      for (const one of begun) if (one.status === 'rejected') throw one.reason
       void session.#reader.run()
       session.#reconciler.start()
       return session
     } catch (error) {
       await link.close()
       // A user with too few rights is let in, and refused at the first command.
-      throw explainFailure(error, link.descriptor)
+      throw error instanceof PoolError ? error : explainFailure(error, link.descriptor)
     }
   }
 
@@ -167,8 +176,33 @@ export class PoolSession {
     // The call may have ended meanwhile, and what had been added been removed.
     const wanted = chunks.filter((chunk) => chunk.parts === undefined || awaited(chunk.jobId) === chunk)
     const unwanted = chunks.filter((chunk) => !wanted.includes(chunk))
-    if (wanted.length > 0) await this.#store.add(wanted)
+    if (wanted.length > 0) await this.#named(this.#store.add(wanted))
     for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
+  }
+
+  /** What it gives; where a key is somebody else's, an error that names it. */
+  async #named(done: Promise<void>): Promise<void> {
+    try {
+      await done
+    } catch (error) {
+      throw (isWrongType(error) ? await this.#lookForForeignKey() : undefined) ?? error
+    }
+  }
+
+  /**
+   * Looks whether a key of the pool is somebody else's, whoever stumbles over it, here or on a host. Calls fail as long as one
+   * is. Never rejects.
+   */
+  async #lookForForeignKey(): Promise<ProtocolError | undefined> {
+    const { keys, clientId, onOutage } = this.#options
+    try {
+      const found = await findForeignKey(this.#link.client, keys, clientId)
+      if (found !== undefined || this.#foreign !== undefined) onOutage(found)
+      this.#foreign = found
+      return found
+    } catch {
+      return undefined // Redis is away, which is told by others
+    }
   }
 
   /** Removes chunks that wait, and has those that run stopped on every host. */
@@ -241,6 +275,7 @@ export class PoolSession {
 
   /** A Redis that answers and refuses (it is out of memory, or read-only) is no better than one out of reach. */
   #renewed(error?: unknown): void {
+    void this.#lookForForeignKey()
     if (error === undefined) {
       if (this.#refusedSince !== undefined) this.#options.onOutage(undefined)
       this.#refusedSince = undefined

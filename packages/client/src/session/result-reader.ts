@@ -3,7 +3,14 @@
  * reconnect loses nothing and repeats at most what was read and not yet trimmed. It trims what it has handed on.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ClientOrder, type OutcomeEntry, parseOrder, parseOutcome, type RedisLink } from '@poolmq/shared'
+import {
+  type ClientOrder,
+  isWrongType,
+  type OutcomeEntry,
+  parseOrder,
+  parseOutcome,
+  type RedisLink,
+} from '@poolmq/shared'
 import type { ReadingPace } from './reading-pace.js'
 
 /**
@@ -26,6 +33,8 @@ export interface ResultListener {
   readonly onOrder: (order: ClientOrder) => void
   /** Redis will not let this client read, now or later. */
   readonly onRefused: (error: unknown) => void
+  /** Its stream has become somebody else's key. */
+  readonly onWrongType: () => void
 }
 
 export class ResultReader {
@@ -75,9 +84,9 @@ export class ResultReader {
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.
-        if (error instanceof Error && /^(NOPERM|WRONGTYPE)\b/.test(error.message))
-          return this.#listener.onRefused(error)
-        await delay(50)
+        if (error instanceof Error && /^NOPERM\b/.test(error.message)) return this.#listener.onRefused(error)
+        if (isWrongType(error)) this.#listener.onWrongType()
+        await delay(isWrongType(error) ? 500 : 50)
       }
     }
   }

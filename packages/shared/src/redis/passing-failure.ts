@@ -21,6 +21,11 @@ export function isRefusal(error: unknown): boolean {
   )
 }
 
+/** A key of ours is somebody else's. It passes when that one is deleted, and not before: whoever waits is told. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && /\bWRONGTYPE\b/.test(error.message)
+}
+
 /** Milliseconds for which something is asked again. */
 const patience = 30_000
 

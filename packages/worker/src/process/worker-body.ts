@@ -8,6 +8,7 @@ import {
   encodeError,
   findTask,
   InitializerError,
+  isWrongType,
   PoolKeys,
   RedisLink,
   type TaskFunction,
@@ -19,6 +20,7 @@ import type { EagerSpec, Heir, SupervisorChannel, ToWorker, WorkerConfig } from 
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
+import { findForeignKey } from '../queue/foreign-key.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
@@ -147,7 +149,10 @@ export class WorkerBody {
       clock: new LoopClock(lanes > 1 ? () => hand.beat() : undefined),
       findTask: (taskId, clientId, module) =>
         clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
-      log: logFailure,
+      log: (error) => {
+        const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
+        void named.then((found) => logFailure(found ?? error))
+      },
     })
     if (eager !== undefined) this.#loop.limit(eager.spec)
     this.#loop.open(this.#lanes)

@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ChunkId,
+  isWrongType,
   type PoolKeys,
   type Presence,
   parseChunkId,
@@ -16,6 +17,7 @@ import {
 } from '@poolmq/shared'
 import type { Log } from '../logger.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
+import { findForeignKey } from '../queue/foreign-key.js'
 import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
@@ -112,14 +114,20 @@ export class SupervisorDuties {
     // One at a time: what Redis has not answered yet is the answer to all who ask meanwhile.
     this.#showing ??= this.#announce()
       .then(
-        () => [],
-        (error: unknown) => [`Redis refuses its presence: ${(error as Error).message}`],
+        () => this.#foreignKeys(),
+        async (error: unknown) => [`Redis refuses its presence: ${((await this.#named(error)) as Error).message}`],
       )
       .finally(() => {
         this.#showing = undefined
       })
     const shown = this.#showing
     return (await within(presenceTimeout, shown)) ? await shown : ['Redis does not answer']
+  }
+
+  async #foreignKeys(): Promise<string[]> {
+    const { link, keys } = this.#options
+    const foreign = await findForeignKey(link.client, keys).catch(() => undefined)
+    return foreign === undefined ? [] : [foreign.message]
   }
 
   /** Gives back what a worker process held when it ended. */
@@ -270,6 +278,13 @@ export class SupervisorDuties {
     }
   }
 
+  /** The error; where a key is somebody else's, one that names it. */
+  async #named(error: unknown): Promise<unknown> {
+    if (!isWrongType(error)) return error
+    const { link, keys } = this.#options
+    return (await findForeignKey(link.client, keys).catch(() => undefined)) ?? error
+  }
+
   #every(interval: number, what: string, action: () => Promise<void>): void {
     let running = false
     const tick = async () => {
@@ -279,7 +294,8 @@ export class SupervisorDuties {
         await action()
       } catch (error) {
         // At the end Redis may go first: a Pool's own ends with it.
-        if (!this.#ended) this.#options.log.warn({ err: error }, `${what} failed; it is done again in ${interval} ms`)
+        const err = await this.#named(error)
+        if (!this.#ended) this.#options.log.warn({ err }, `${what} failed; it is done again in ${interval} ms`)
       } finally {
         running = false
       }

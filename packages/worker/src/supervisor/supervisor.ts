@@ -15,6 +15,7 @@ import {
   Deferred,
   decodeError,
   explainFailure,
+  isWrongType,
   ModuleError,
   PoolKeys,
   PoolTerminatedError,
@@ -29,6 +30,7 @@ import { packDescriptor } from '../line/packed-descriptor.js'
 import { createLogger } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
+import { findForeignKey } from '../queue/foreign-key.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
 import { type StartFailure, StartFailures } from './start-failures.js'
@@ -171,7 +173,11 @@ export class Supervisor implements HealthSource {
       })
       const keys = new PoolKeys(pool)
       const store = new ChunkStore(link, keys, lockDuration)
-      await store.prepare()
+      await store.prepare().catch(async (error: unknown) => {
+        if (!isWrongType(error)) throw error
+        // It may be deleted, and then all goes on; until then this host says that it is not ready.
+        this.#log.warn({ err: (await findForeignKey(link.client, keys)) ?? error }, 'the pool cannot be served yet')
+      })
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,

@@ -1,7 +1,12 @@
 import { decodeList, EncodingError } from '@poolmq/shared'
 import { assert as holds, integer, property } from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { defaultChunkSize, encodeCall, encodeChunk } from '../../../../packages/client/src/calls/chunker.js'
+import {
+  defaultChunkSize,
+  encodeCall,
+  encodeChunk,
+  fittingChunkSize,
+} from '../../../../packages/client/src/calls/chunker.js'
 
 describe('the default chunk size is Python’s', () => {
   // Read off CPython: n items, w workers, size.
@@ -24,6 +29,25 @@ describe('the default chunk size is Python’s', () => {
         return size >= 1 && Math.ceil(items / size) <= 4 * workers
       }),
     )
+  })
+})
+
+describe('the default chunk size knows bytes:', () => {
+  const bytes = (length: number) => Buffer.alloc(length)
+  const large = bytes(20_000_000)
+  test.each<[string, readonly unknown[], number]>([
+    ['numbers', Array.from({ length: 1000 }, (_, i) => i), 125],
+    ['texts', Array.from({ length: 1000 }, (_, i) => `text ${i}`), 125],
+    ['rows', Array.from({ length: 1000 }, (_, i) => ({ i, when: new Date(i), list: [i] })), 125],
+    ['items of 1 MB', Array.from({ length: 400 }, () => bytes(1_000_000)), 8],
+    ['texts of 1 MB', Array.from({ length: 400 }, (_, i) => String(i).padEnd(1_000_000)), 8],
+    ['items of 20 MB', Array.from({ length: 64 }, () => bytes(20_000_000)), 1],
+    ['items that share 20 MB', Array.from({ length: 400 }, (_, i) => [i, large]), 50],
+    ['one large among many', [large, ...Array.from({ length: 399 }, (_, i) => i)], 50],
+    ['few', [large, bytes(20_000_000), 1], 1],
+    ['none', [], 0],
+  ])('%s', (_what, items, size) => {
+    expect(fittingChunkSize(items, 2)).toBe(size)
   })
 })
 
