@@ -11,6 +11,7 @@ import { checkPackages } from './package-checks.mjs'
 import { packInto } from './packages.mjs'
 import { runInForeground, runNode } from './programs.mjs'
 import { provideRedis, provideRedisForTests } from './redis-source.mjs'
+import { provideProgramsForTests } from './test-programs.mjs'
 import { setVersion } from './version.mjs'
 import { Advice, inRoot, say } from './workspace.mjs'
 
@@ -24,6 +25,8 @@ const commands = {
   async test(args) {
     await prepare()
     await provideFakeClock()
+    // Whoever names a file is not made to wait for programs that it may not need.
+    if (args.every((arg) => arg.startsWith('-'))) await provideProgramsForTests()
     return await withRedis(await provideRedisForTests(), (env) => vitest(args, env))
   },
 

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { findEngine } from '../docker/engine.js'
 import { noFakeClock } from './fake-clock.js'
+import { browsers, findProgram } from './find-program.js'
 import { NetworkNamespace } from './network-namespace.js'
 
 const needs: readonly (readonly [what: string, files: string, missing: () => Promise<string | undefined>])[] = [
@@ -15,6 +16,16 @@ const needs: readonly (readonly [what: string, files: string, missing: () => Pro
     async () => NetworkNamespace.impediment(),
   ],
   ['the test of wrong clocks', 'test/integration/clocks.test.ts', async () => noFakeClock()],
+  [
+    "the tests of the dashboard's page",
+    'test/integration/dashboard-page.test.ts',
+    async () => (findProgram(...browsers) === undefined ? 'there is no Chromium' : undefined),
+  ],
+  [
+    'the check of the metrics by promtool',
+    'test/integration/promtool.test.ts',
+    async () => (findProgram('promtool') === undefined ? 'there is no promtool' : undefined),
+  ],
   // Messages and start methods change between minor versions: only the version that wrote the file can write it again.
   ['writing golden.json again', 'test/conformance/golden-again.test.ts', async () => missingPython('3.11')],
 ]

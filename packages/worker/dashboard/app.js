@@ -232,7 +232,11 @@ function Losses({ hosts }) {
     <tbody>${losses.sort((a, b) => a.age - b.age).map((loss) => html`<tr><td>${loss.host}</td><td>${loss.pid}</td><td>${loss.reason}</td><td>${time(loss.age)}</td></tr>`)}</tbody></table>`
 }
 
+let isDrawn = false
+
 function draw() {
+  if (!isDrawn) top.textContent = ''
+  isDrawn = true
   const known = snapshot?.stats !== undefined
   render(html`<div><${Head} />${known ? html`<${Tiles} stats=${snapshot.stats} />` : null}</div>`, top)
   if (!known) return

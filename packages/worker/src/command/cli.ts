@@ -11,6 +11,7 @@ import { addDashboardCommand } from './dashboard-command.js'
 import { addDoctorCommand } from './doctor-command.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
 import { addLookCommands } from './look-commands.js'
+import { addMetricsCommand } from './metrics-command.js'
 import { addSteerCommands } from './steer-commands.js'
 import { addTopCommand } from './top-command.js'
 import { addWorkerCommand } from './worker-command.js'
@@ -43,6 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addTopCommand(program, end)
   addDoctorCommand(program, end)
   addDashboardCommand(program, end)
+  addMetricsCommand(program, end)
   addCallCommands(program, end)
   // Connections to Redis keep no process alive; a command that waits for an answer does.
   const anchor = new ProcessAnchor()

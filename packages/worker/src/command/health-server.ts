@@ -17,6 +17,7 @@ const mostConnections = 32
 /** Milliseconds: for a request to be sent, for one that does not move, and between two looks. */
 const limits = { headersTimeout: 5000, requestTimeout: 5000, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 }
 const longestSilence = 10_000
+const paths = ['/livez', '/readyz', '/metrics']
 
 export class HealthServer {
   readonly #source: HealthSource
@@ -71,9 +72,17 @@ export class HealthServer {
 
   async #answer({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = url.replace(/\?.*$/s, '')
-    if (path !== '/livez' && path !== '/readyz') return send(response, 404, { error: 'there are /livez and /readyz' })
+    if (!paths.includes(path)) return send(response, 404, { error: `there are ${paths.join(', ')}` })
     if (method !== 'GET' && method !== 'HEAD') return send(response, 405, { error: 'use GET' })
     const { workers } = this.#source
+    if (path === '/metrics') {
+      response.writeHead(200, {
+        'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+        'cache-control': 'no-store',
+      })
+      response.end(await this.#source.metrics())
+      return
+    }
     if (path === '/livez') return send(response, 200, { status: 'live', workers })
     const obstacles = await this.#source.obstacles()
     if (obstacles.length === 0) send(response, 200, { status: 'ready', workers })

@@ -137,6 +137,7 @@ async function serve(args: WorkerArguments): Promise<number> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  if (healthPort !== undefined) supervisor.observe()
   const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort, healthHost)
   try {
     supervisor.start().catch(() => undefined) // `ended` tells

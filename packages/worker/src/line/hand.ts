@@ -12,6 +12,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readTally, type Tally, tallySize } from './tally.js'
 
 /** Bytes of a lane's place. An id that does not fit is not ours: its chunk fails before it runs. */
 const size = 128
@@ -20,6 +21,9 @@ const head = 2
 
 /** Linux's `O_TMPFILE`, which Node does not name: a file that never has a name, so that none can be left. */
 const unnamed = process.platform === 'linux' ? 0o20_000_000 | constants.O_DIRECTORY : undefined
+
+/** Where the tally begins, in the file of a worker process of so many lanes. */
+export const tallyStart = (lanes: number) => (lanes + 1) * size
 
 /** A chunk in hand. */
 export interface HeldChunk {
@@ -35,7 +39,7 @@ export function openHand(lanes = 1): number {
   let failure: unknown
   for (const place of places) {
     try {
-      return openWithoutName(place, lanes * size + 1)
+      return openWithoutName(place, tallyStart(lanes) + tallySize)
     } catch (error) {
       failure = error
     }
@@ -123,6 +127,12 @@ export class HandReader {
       })
     }
     return held
+  }
+
+  /** What has been run, where it is tallied. */
+  tally(): Tally {
+    if (this.#descriptor === undefined) return { tasks: new Map(), recent: [] }
+    return readTally(this.#descriptor, tallyStart(this.#record.length / size))
   }
 
   /** When something was last told, in milliseconds; a worker process without a chunk tells that it is there. */

@@ -38,6 +38,8 @@ export interface WorkerConfig {
   readonly lanes: number
   /** Worker processes that what waits is to be shared with, this one included. */
   readonly sharers: number
+  /** What is run is tallied from the beginning. */
+  readonly observed: boolean
   readonly modules: readonly string[]
   /** Modules that the Pool began to use later: what is wrong with one concerns the calls of its tasks only. */
   readonly late: readonly string[]
@@ -64,6 +66,8 @@ export type ToWorker =
   | { readonly type: 'load'; readonly modules: readonly string[] }
   /** Finish what is in hand and exit; with `heir`, leave the misfit in hand to the process that takes the seat. */
   | { readonly type: 'drain'; readonly heir?: boolean }
+  /** What is run is to be tallied from now on. */
+  | { readonly type: 'observe' }
   /** This chunk was given up, its task does not end: it is not to be delivered, nor waited for. */
   | { readonly type: 'disown'; readonly jobId: string }
   /** An initializer has failed in another worker process of this host. */

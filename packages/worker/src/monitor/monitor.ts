@@ -1,5 +1,14 @@
 /** An onlooker's way into a pool: a connection of its own, opened when something is asked first. */
-import { type ConnectionOption, knownOptions, PoolKeys, ProcessAnchor, poolName, RedisLink } from '@poolmq/shared'
+import {
+  ConnectionError,
+  type ConnectionOption,
+  knownOptions,
+  PoolKeys,
+  ProcessAnchor,
+  poolName,
+  RedisLink,
+  within,
+} from '@poolmq/shared'
 import { type CallInfo, type HostDetails, type HostInfo, type PoolStats, PoolView } from './pool-view.js'
 
 export interface MonitorOptions {
@@ -7,6 +16,15 @@ export interface MonitorOptions {
   readonly name: string
   /** Where Redis is, as for a Pool. @defaultValue `REDIS_URL` */
   readonly connection?: ConnectionOption
+}
+
+/** Milliseconds that Redis may take to answer: a link that is lost is connected to again for ever, and who looks is not to wait. */
+const answerLimit = 5000
+
+/** @throws ConnectionError when it takes too long. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  if (await within(answerLimit, answer)) return await answer
+  throw new ConnectionError(`Redis has not answered for ${answerLimit / 1000} s`)
 }
 
 /**
@@ -98,7 +116,7 @@ export class Monitor {
     this.#anchor.hold(holder)
     try {
       this.#view ??= new PoolView(await this.#open(), new PoolKeys(this.name))
-      return await look(this.#view)
+      return await inTime(look(this.#view))
     } finally {
       this.#anchor.release(holder)
     }

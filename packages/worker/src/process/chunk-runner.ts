@@ -16,6 +16,7 @@ import type { LossLedger } from '../queue/loss-ledger.js'
 import { itemRunner } from './item-runner.js'
 import { apart, ItemScope } from './item-scope.js'
 import type { LoopClock } from './loop-clock.js'
+import type { ChunkObserver } from './run-observer.js'
 import type { RunningChunk } from './running-chunk.js'
 import { taskContext } from './task-context.js'
 
@@ -38,6 +39,8 @@ export interface ChunkRun {
   readonly tellItem: TellItem
   readonly running: RunningChunk
   readonly clock: LoopClock
+  /** Who is told of it; undefined: nobody. */
+  readonly observer: ChunkObserver | undefined
 }
 
 /** The outcome of a chunk of which no item can run, for one reason. */
@@ -51,13 +54,17 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   run.running.attempt = run.losses.unknown + run.losses.shared + 1
   run.running.place = run.chunk.place
   const start = performance.now()
-  const { values, failures } = await apart(() => taskContext.run(run.running, runItems, run, items))
+  const work = () => taskContext.run(run.running, runItems, run, items)
+  const { observer } = run
+  const { values, failures } = await apart(observer === undefined ? work : () => observer.run(work))
   const duration = performance.now() - start
-  return { ...encodeOutcome(values, failures, run), duration }
+  const outcome = { ...encodeOutcome(values, failures, run), duration }
+  run.observer?.chunkEnded(outcome)
+  return outcome
 }
 
 async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
-  const { chunk, losses, running, clock } = run
+  const { chunk, losses, running, clock, observer } = run
   const tellLimit = (limit: number) => run.tellItem(running.offset, limit)
   const runItem = itemRunner(run.task, chunk, running, tellLimit, () => clock.now())
   const scope = new ItemScope()
@@ -68,6 +75,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
     // Tasks that never wait are not to keep the event loop from the lanes beside theirs.
     if (clock.isDue()) await clock.turn()
     running.start(i)
+    const began = observer === undefined ? 0 : performance.now()
     try {
       if (running.aborted !== undefined) throw running.aborted.reason
       if (losses.careful) {
@@ -78,8 +86,10 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
       // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
       const value = scope.run(runItem, items[i])
       values[i] = isThenable(value) ? await value : value
+      observer?.itemEnded(i, began, false)
     } catch (error) {
       values[i] = null
+      observer?.itemEnded(i, began, true)
       const failure = encodeError(error, room)
       room -= weigh(failure, room)
       failures.push([i, failure])

@@ -27,6 +27,7 @@ import { type Initializer, InitializerFailure, type Limits } from './initializer
 import type { Insist } from './insistence.js'
 import type { LoopClock } from './loop-clock.js'
 import type { Misfits } from './misfits.js'
+import type { RunObserver } from './run-observer.js'
 import type { Abort, RunningChunk } from './running-chunk.js'
 import { unknownTask } from './unknown-task.js'
 
@@ -45,6 +46,7 @@ export interface ChunkStarterParts {
   readonly initializer: Initializer
   readonly channel: SupervisorChannel
   readonly clock: LoopClock
+  readonly observer: RunObserver
   readonly misfits: Misfits
   readonly insist: Insist
   /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
@@ -124,8 +126,10 @@ export class ChunkStarter {
       }
       const payload = work.payload.encoding === 'apart' ? await this.#fetch(taken.jobId) : work.payload
       if (payload === undefined) return await this.#dropLost(taken)
+      const whole = { ...work, payload }
+      const observer = this.#parts.observer.of(taken, whole)
       return {
-        outcome: await runChunk({ task, chunk: { ...work, payload }, losses, beforeItem, tellItem, running, clock }),
+        outcome: await runChunk({ task, chunk: whole, losses, beforeItem, tellItem, running, clock, observer }),
       }
     } catch (error) {
       if (error instanceof InitializerFailure) throw error

@@ -15,9 +15,10 @@ import {
   taskIds,
   within,
 } from '@poolmq/shared'
-import { HandWriter } from '../line/hand.js'
+import { HandWriter, tallyStart } from '../line/hand.js'
 import type { EagerSpec, Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
+import { TallyWriter } from '../line/tally.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
@@ -26,6 +27,7 @@ import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
 import { LoopClock } from './loop-clock.js'
 import { TaskModules } from './module-loader.js'
+import { RunObserver } from './run-observer.js'
 
 /**
  * How often, 50 ms apart, it is looked for a module that a local Pool has just begun to use and that is on its way. Looks
@@ -53,6 +55,8 @@ export class WorkerBody {
   #initializer: Initializer | undefined
   /** Lanes that may be used. */
   #lanes = 0
+  #observer: RunObserver | undefined
+  #isObserved = false
   #ending = false
   /** Started, and not told to take chunks yet. */
   #waiting = false
@@ -85,6 +89,10 @@ export class WorkerBody {
         break
       case 'cancel':
         this.#loop?.cancel(message.jobId)
+        break
+      case 'observe':
+        this.#isObserved = true
+        this.#observer?.startTally()
         break
       case 'disown':
         this.#ending = true
@@ -132,6 +140,11 @@ export class WorkerBody {
     if (this.#ending) return
     const { pool, token } = config
     const hand = new HandWriter(config.hand, lanes)
+    this.#observer = new RunObserver(
+      pool,
+      new TallyWriter(config.hand, tallyStart(lanes)),
+      this.#isObserved || config.observed,
+    )
     this.#loop = new ChunkLoop({
       pool,
       token,
@@ -146,6 +159,7 @@ export class WorkerBody {
       lanes,
       sharers,
       hand,
+      observer: this.#observer,
       clock: new LoopClock(lanes > 1 ? () => hand.beat() : undefined),
       findTask: (taskId, clientId, module) =>
         clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),

@@ -107,8 +107,8 @@ repeat
     local job, fields = prefix .. id, nil
     call('SET', job .. ':lock', token, 'PX', life)
     if count == ${fieldsOfNew} then
-      local known = call('HMGET', job, 'name', 'data')
-      fields = { 'name', known[1], 'data', known[2] }
+      local known = call('HMGET', job, 'name', 'data', 'timestamp')
+      fields = { 'name', known[1], 'data', known[2], 'waited', tostring(now - (tonumber(known[3]) or now)) }
       data = data + #(known[2] or '')
     else
       fields = redis.pcall('HGETALL', job)

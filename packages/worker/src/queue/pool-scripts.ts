@@ -72,6 +72,18 @@ export const presences = script(presencesLua, (reply) => {
   for (let i = 0; i + 1 < fields.length; i += 2) records.set(fields[i] as string, fields[i + 1] as string)
   return { now: Number(now), records }
 })
+/**
+ * What is asked of a host, once; and whether somebody watches, by Redis's clock. KEYS: orders. ARGV: supervisor.
+ */
+const takeOrdersLua = `${serverNow}
+local asked = redis.call('HMGET', KEYS[1], ARGV[1], 'watch')
+if asked[1] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+return { asked[1] or '', (tonumber(asked[2]) or 0) > now and 1 or 0 }`
+
+export const takeOrders = script(takeOrdersLua, (reply) => {
+  const [order, watched] = reply as [string, number]
+  return { order: String(order), watched: watched === 1 }
+})
 export const renewLease = script(renewLeaseLua, Number)
 export const orderStop = script(orderStopLua, Number)
 export const noteMeta = script(noteMetaLua, Number)

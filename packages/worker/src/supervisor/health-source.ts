@@ -14,4 +14,6 @@ export interface HealthSource {
   readonly workers: WorkerCounts
   /** What keeps the host from taking a chunk now: nothing when it could. Resolves within some seconds, Redis or not. */
   obstacles(): Promise<readonly string[]>
+  /** Its figures in the text form of Prometheus. */
+  metrics(): Promise<string>
 }

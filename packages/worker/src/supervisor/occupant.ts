@@ -54,6 +54,10 @@ export interface Occupant {
   misfit: string | undefined
   limits: RecyclingLimits
   failure: WireError | undefined
+  /** Why it was killed, if it was. */
+  killed: string | undefined
+  /** When it was started, by `performance.now()`. */
+  readonly started: number
   /** Chunks in hand that are over: the process was held up before it could tell, or works in vain. */
   over: ReadonlySet<string>
   lastTold: number
@@ -96,6 +100,8 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     misfit: undefined,
     limits: { memory: null },
     failure: undefined,
+    killed: undefined,
+    started: performance.now(),
     over: new Set(),
     lastTold: 0,
     silences: 0,

@@ -22,6 +22,8 @@ import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { liveHosts, showHost } from '../queue/presence.js'
+import type { HostRecord } from './host-record.js'
+import { HostReporter } from './host-reporter.js'
 import { LockKeeper } from './lock-keeper.js'
 import type { LostChunk, WorkerLoss, WorkerSlot } from './worker-slot.js'
 
@@ -33,6 +35,9 @@ export interface SupervisorDutiesOptions {
   readonly lockDuration: number
   readonly slots: ReadonlySet<WorkerSlot>
   readonly log: Log
+  readonly record: HostRecord
+  /** Somebody watches: what is run is to be tallied. */
+  readonly onWatched: () => void
   /** An operator wants this host to drain and end. */
   readonly onDrain: (() => void) | undefined
 }
@@ -87,7 +92,8 @@ export class SupervisorDuties {
       await link.client.ping()
       for (const slot of slots) slot.checkHearing()
     })
-    if (this.#options.onDrain !== undefined) this.#every(watchInterval, 'looking for orders', () => this.#takeOrders())
+    const reporter = new HostReporter(this.#options)
+    this.#every(watchInterval, 'looking for orders', () => reporter.look())
     this.#every(lockDuration / 5, 'looking for stopped worker processes', async () => {
       for (const slot of slots) slot.checkStanding()
     })
@@ -214,17 +220,6 @@ export class SupervisorDuties {
       if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`)) continue
       for (const slot of slots) slot.cancel(jobId)
     }
-  }
-
-  /** What an operator asks of this host stands in a key, so that it is found whenever it can be looked for. */
-  async #takeOrders(): Promise<void> {
-    const { link, keys, id, log, onDrain } = this.#options
-    const order = await link.client.hget(keys.orders, id)
-    if (order === null) return
-    await link.client.hdel(keys.orders, id)
-    if (order !== 'drain') return log.warn({ order }, 'an order that this version does not know')
-    log.warn('an operator has asked this host to drain')
-    onDrain?.()
   }
 
   async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<{ clients: Set<string>; calls: Set<string> }> {

@@ -32,6 +32,7 @@ import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
+import { HostRecord } from './host-record.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
 import { type StartFailure, StartFailures } from './start-failures.js'
 import { SupervisorDuties } from './supervisor-duties.js'
@@ -73,7 +74,7 @@ export interface SupervisorOptions {
 }
 
 /** What all worker processes of a host are told alike, once Redis is there. */
-type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'modules' | 'late' | 'initializers'>
+type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'observed' | 'modules' | 'late' | 'initializers'>
 
 /** Milliseconds that withdrawing from Redis may take. */
 const withdrawTimeout = 2000
@@ -86,6 +87,8 @@ export class Supervisor implements HealthSource {
   readonly #log = createLogger('supervisor')
   readonly #slots = new Set<WorkerSlot>()
   readonly #startFailures = new StartFailures()
+  readonly #record: HostRecord
+  #observed = false
   readonly #initializerFailures = new InitializerFailures()
   readonly #config = new Deferred<HostConfig>()
   readonly #firstReady = new Deferred()
@@ -108,6 +111,7 @@ export class Supervisor implements HealthSource {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#record = new HostRecord(options.pool)
     this.#modules = [...options.modules]
     this.#config.promise.catch(() => undefined)
     this.#firstReady.promise.catch(() => undefined)
@@ -186,6 +190,8 @@ export class Supervisor implements HealthSource {
         lockDuration,
         slots: this.#slots,
         log: this.#log,
+        record: this.#record,
+        onWatched: () => this.observe(),
         // A Pool's own supervisor ends with its Pool.
         onDrain: client !== undefined ? undefined : () => void this.drain(),
       })
@@ -197,6 +203,19 @@ export class Supervisor implements HealthSource {
       await this.#giveUp(error)
       throw error
     }
+  }
+
+  /** Tallies what is run from now on: for `metrics`, and for those who watch. */
+  observe(): void {
+    if (this.#observed) return
+    this.#observed = true
+    for (const slot of this.#slots) slot.send({ type: 'observe' })
+  }
+
+  /** This host's figures in the text form of Prometheus: of what has been run since `observe`. */
+  async metrics(): Promise<string> {
+    const { hostMetrics } = await import('./host-metrics.js')
+    return await hostMetrics({ slots: this.#slots, record: this.#record })
   }
 
   /** Makes more task modules known to all worker processes. */
@@ -288,12 +307,14 @@ export class Supervisor implements HealthSource {
       lanes: lanesOf(seat, this.#options.processes, this.#lanes),
       started: this.#options.started?.[seat],
       threads: this.#options.threads === true,
+      record: this.#record,
       config: async (token, fresh) => {
         const { eager, ...config } = await this.#config.promise
         return {
           ...config,
           ...(eager !== undefined && !fresh && { eager }),
           token,
+          observed: this.#observed,
           modules: this.#modules,
           late: this.#late,
           initializers: this.#initializerFailures.states,

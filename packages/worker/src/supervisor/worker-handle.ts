@@ -14,6 +14,7 @@ import {
   type StartedProgram,
   startProgram,
 } from '../line/started-program.js'
+import type { Tally } from '../line/tally.js'
 import { inheritedExecArgv } from './exec-argv.js'
 import { guardedStart } from './orphan-guard.js'
 
@@ -25,6 +26,8 @@ export interface WorkerHandle {
   readonly held: HeldChunk[]
   /** When it last told what it has in hand, in milliseconds of any clock. */
   readonly lastTold: number
+  /** What it has run, where it is tallied. */
+  tally(): Tally
   send(message: ToWorker): void
   /** Ends it now, whatever it does. */
   kill(): void
@@ -33,7 +36,7 @@ export interface WorkerHandle {
 export interface WorkerListener {
   onMessage(message: FromWorker): void
   /** @param held - what it had in hand */
-  onExit(exit: ProgramExit, held: readonly HeldChunk[]): void
+  onExit(exit: ProgramExit, held: readonly HeldChunk[], tally: Tally): void
 }
 
 /** A worker process that was started and has not been spoken to. */
@@ -67,10 +70,13 @@ export function startProcess(listener: WorkerListener, lanes: number, started?: 
   }
 }
 
+const nothing: Tally = { tasks: new Map(), recent: [] }
+
 /** What could not even be started ends as what has died at its start. */
 function stillborn(listener: WorkerListener, error: unknown): WorkerHandle {
-  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }, []))
-  return { pid: 0, handDescriptor: 0, held: [], lastTold: 0, send: () => undefined, kill: () => undefined }
+  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }, [], nothing))
+  const tally = () => nothing
+  return { pid: 0, handDescriptor: 0, held: [], lastTold: 0, tally, send: () => undefined, kill: () => undefined }
 }
 
 function handleOf(started: StartedWorker, listener: WorkerListener, lanes: number): WorkerHandle {
@@ -80,9 +86,9 @@ function handleOf(started: StartedWorker, listener: WorkerListener, lanes: numbe
     started,
     (message) => listener.onMessage(message),
     (exit) => {
-      const held = hand.read()
+      const [held, tally] = [hand.read(), hand.tally()]
       hand.close()
-      listener.onExit(exit, held)
+      listener.onExit(exit, held, tally)
     },
   )
   return {
@@ -94,6 +100,7 @@ function handleOf(started: StartedWorker, listener: WorkerListener, lanes: numbe
     get lastTold() {
       return hand.lastTold()
     },
+    tally: () => hand.tally(),
     send: (message) => line?.send(message), // to a process that has just died it is void; its exit tells what happened
     kill: () => child.kill('SIGKILL'),
   }
@@ -126,9 +133,9 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
       listener.onMessage(last.message as FromWorker)
     }
     line.close()
-    const held = hand.read()
+    const [held, tally] = [hand.read(), hand.tally()]
     hand.close()
-    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) }, held)
+    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) }, held, tally)
   })
   return {
     pid: process.pid,
@@ -139,6 +146,7 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
     get lastTold() {
       return hand.lastTold()
     },
+    tally: () => hand.tally(),
     send: (message) => line.postMessage(message),
     kill: () => void thread.terminate(),
   }

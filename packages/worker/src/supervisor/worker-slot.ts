@@ -8,10 +8,12 @@
  * at once, the successor takes the seat, and the neighbours have some time to finish.
  */
 
-import { decodeError, within } from '@poolmq/shared'
+import { decodeError, type ProcessReport, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
 import type { FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
+import type { Tally } from '../line/tally.js'
+import { type HostRecord, reasonOf } from './host-record.js'
 import type { InitializerTry } from './initializer-failures.js'
 import {
   type ItemOfChunk,
@@ -24,6 +26,7 @@ import {
   type WatchedLane,
   watchedLane,
 } from './occupant.js'
+import { processReport } from './process-report.js'
 import { residentMemory } from './resident-memory.js'
 import { isRefused, type StartFailure, startError } from './start-failures.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
@@ -57,6 +60,8 @@ export interface WorkerSlotOptions {
   /** A worker process that was started already, with as many lanes. */
   readonly started?: StartedWorker | undefined
   readonly threads: boolean
+  /** What happens to its worker processes is noted there. */
+  readonly record: HostRecord
   /** @param fresh - without the initializer of a Pool's own worker processes: another's is to run in it */
   readonly config: (token: string, fresh: boolean) => Promise<Omit<WorkerConfig, 'hand' | 'lanes'>>
   readonly onReady: () => void
@@ -128,6 +133,20 @@ export class WorkerSlot {
     return this.#serving.flatMap((occupant) => inHand(occupant).map(({ jobId }) => ({ jobId, token: occupant.token })))
   }
 
+  /** What its worker processes have run. */
+  get tallies(): Tally[] {
+    return this.#all.map((occupant) => occupant.handle.tally())
+  }
+
+  /** Its worker processes as those see them who watch. */
+  get reports(): ProcessReport[] {
+    return this.#all.map((occupant) => processReport(occupant, occupant === this.#current ? this.#options.lanes : 0))
+  }
+
+  get #all(): Occupant[] {
+    return this.#successor === undefined ? this.#serving : [...this.#serving, this.#successor]
+  }
+
   get #serving(): Occupant[] {
     return [this.#current, ...this.#former]
   }
@@ -183,6 +202,7 @@ export class WorkerSlot {
   #relieve(): void {
     const [former, successor] = [this.#current, this.#successor]
     if (!former.retiring || successor?.ready !== true) return
+    if (!former.dismissed) this.#options.record.noteRecycled(former.handle.pid)
     this.#former.add(former)
     this.#current = successor
     this.#successor = undefined
@@ -198,7 +218,7 @@ export class WorkerSlot {
     this.#current.open = 1
     this.#current.handle.send({ type: 'go', lanes: 1, heir })
     former.deadline.set(bequestGrace, () => {
-      if (inHand(former).length === 0) this.#kill(former)
+      if (inHand(former).length === 0) this.#kill(former, 'deaf')
     })
   }
 
@@ -229,21 +249,24 @@ export class WorkerSlot {
     // Whose limit is over first need not be the one that keeps the event loop.
     if (late !== undefined && hasNeighbours && stands) occupant.blocked = true
     else lane.late = late
+    const why = late === undefined ? 'cancelled' : 'time limit'
     if (!hasNeighbours || stands) {
-      this.#kill(occupant)
+      this.#kill(occupant, why)
       return
     }
     occupant.givenUp.add(jobId)
     occupant.handle.send({ type: 'disown', jobId })
     this.#recover(this.#options.onGivenUp(jobId, occupant.token, lostChunk(jobId, lane)))
-    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => this.#kill(occupant))
+    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => this.#kill(occupant, why))
     occupant.dismissed = true
     this.#retire(occupant)
     this.#share()
   }
 
-  #kill(occupant: Occupant): void {
+  /** @param why - what those are told who ask how it was lost */
+  #kill(occupant: Occupant, why: string): void {
     occupant.leaving = true
+    occupant.killed = why
     occupant.handle.kill()
   }
 
@@ -267,7 +290,10 @@ export class WorkerSlot {
     const { lanes, threads, config } = this.#options
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
-      onExit: (exit, held) => this.#left(occupant, exit, held),
+      onExit: (exit, held, tally) => {
+        this.#options.record.keep(tally)
+        this.#left(occupant, exit, held)
+      },
     }
     const handle = threads ? startThread(listener, lanes) : startProcess(listener, lanes, started)
     const occupant: Occupant = newOccupant(handle)
@@ -334,7 +360,7 @@ export class WorkerSlot {
     for (const occupant of this.#serving) {
       if (!isDeaf(occupant)) continue
       this.#options.onDeaf(occupant.handle.pid)
-      this.#kill(occupant)
+      this.#kill(occupant, 'deaf')
     }
   }
 
@@ -344,7 +370,7 @@ export class WorkerSlot {
     for (const occupant of [...this.#serving, this.#successor]) {
       if (occupant === undefined || !isAtAStand(occupant)) continue
       this.#options.onStopped(occupant.handle.pid)
-      this.#kill(occupant)
+      this.#kill(occupant, 'stopped')
     }
   }
 
@@ -376,7 +402,9 @@ export class WorkerSlot {
     const chunks = new Map(ran.map(({ lane, jobId }) => [jobId, lostChunk(jobId, watchedLane(occupant, lane))]))
     const isInnocent = failure !== undefined || (leaving && !blocked)
     const blame = isInnocent ? 'none' : blocked || chunks.size > 1 ? 'several' : 'one'
-    const { lanes } = this.#options
+    const { lanes, record } = this.#options
+    const why = occupant.killed ?? (isInnocent ? undefined : reasonOf(exit))
+    if (why !== undefined) record.noteLoss(occupant.handle.pid, why, [...chunks.keys()])
     this.#recover(this.#options.onLost({ token, pid: occupant.handle.pid, exit, lanes, chunks, blame }))
   }
 
@@ -388,6 +416,7 @@ export class WorkerSlot {
   #replace(occupant: Occupant, exit: ProgramExit): void {
     const successor = this.#successor
     this.#successor = undefined
+    if (occupant.retiring && occupant.done) this.#options.record.noteRecycled(occupant.handle.pid)
     if (successor !== undefined) {
       this.#current = successor
       this.#share()
