@@ -292,6 +292,11 @@ const steps: Record<string, Step> = {
     scripts: ['pauseQueue', 'resumeQueue', 'oldestWaiting'],
     leaves: ['meta', 'wait'],
   },
+  'asking hosts for reports': {
+    run: () => new PoolView(link, keys).watchHosts(),
+    scripts: ['askForReports', 'presences'],
+    leaves: [],
+  },
   'asking a host to drain': {
     given: () => showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, tasks: [] } as never, 1000),
     run: () => new PoolView(link, keys).drain('h'),

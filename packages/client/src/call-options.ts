@@ -44,8 +44,9 @@ export interface CallOptions {
   readonly retryIf?: readonly string[] | undefined
   /**
    * 0 to 2097151. Chunks of a lower number run first; 0, the default, before all others. Give a higher number to what
-   * can wait. In a pool that is always busy it does not wait for ever: of the chunks that are taken, one in 16 is the one with
-   * a number above 0 that has waited longest, if that is more than 20 s, and one in four if it is more than a minute.
+   * can wait. In a pool that is always busy it does not wait for ever: one time in 16 that a worker process takes chunks, the one
+   * with a number above 0 that has waited longest comes first, if that is more than 20 s, and one time in four if it is more
+   * than a minute.
    */
   readonly priority?: number | undefined
   /**
