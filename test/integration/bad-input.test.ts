@@ -239,7 +239,9 @@ describe('options and callbacks in the place of something else', () => {
 
   test.each([[Pool], [ThreadPool]])("%o, Python's way", (kind) => {
     const make = kind as unknown as new (...args: unknown[]) => Pool
-    expect(() => new make(1, math.none, [1])).toThrow(/takes one argument, got 3.*\{ processes, initializer, initArgs/)
+    expect(() => new make(1, math.none, [1])).toThrow(
+      /takes one argument, got 3.*Pool\(\{ processes, initializer, initArgs/,
+    )
   })
 })
 

@@ -61,10 +61,9 @@ export class Pool {
   constructor(options?: number | PoolOptions)
   constructor(options?: number | PoolOptions, ...extra: unknown[]) {
     if (extra.length > 0) {
-      const form = 'new Pool({ processes, initializer, initArgs, maxTasksPerChild })'
-      throw new TypeError(
-        `${this.constructor.name} takes one argument, got ${extra.length + 1}; options go together: ${form}`,
-      )
+      const { name } = this.constructor
+      const form = `new ${name}({ processes, initializer, initArgs, maxTasksPerChild })`
+      throw new TypeError(`${name} takes one argument, got ${extra.length + 1}; options go together: ${form}`)
     }
     const parsed = parsePoolOptions(options, this.threads)
     refuseInWorkerModule()

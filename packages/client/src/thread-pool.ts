@@ -17,8 +17,9 @@ export class ThreadPool extends Pool {
    * @param options - how many tasks run at a time, or {@link ThreadPoolOptions}.
    * @throws RangeError, TypeError, ConnectionError as {@link Pool} does.
    */
-  constructor(options?: number | ThreadPoolOptions) {
-    super(options)
+  constructor(options?: number | ThreadPoolOptions)
+  constructor(...given: [options?: number | ThreadPoolOptions]) {
+    super(...given)
   }
 
   protected override get threads(): boolean {

@@ -23,7 +23,8 @@ export interface ImapListener {
   onWaiting(): void
 }
 
-export interface ImapResults<T> extends AsyncIterableIterator<T, undefined, number | undefined> {
+/** The iterator of an `imap`. It stands alone: what the compilers' libraries call one has changed over their versions. */
+export interface ImapResults<T> {
   /**
    * The next result, waited for.
    *

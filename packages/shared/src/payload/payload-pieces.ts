@@ -43,7 +43,7 @@ export function parseHead(text: string): PiecesHead {
 }
 
 /** The pieces of a payload, in order, not compressed: views of its blobs where one lies in one blob. */
-export function* cutPieces(payload: BlobsPayload, directory = formatDirectory(payload)): Generator<Buffer> {
+export function* cutPieces(payload: BlobsPayload, directory: Buffer = formatDirectory(payload)): Generator<Buffer> {
   let parts: Uint8Array[] = []
   let room = pieceSize
   for (const blob of [directory, ...payload.blobs]) {
