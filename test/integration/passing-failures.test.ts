@@ -21,7 +21,7 @@ function host(pool: string, env: NodeJS.ProcessEnv, ...args: string[]) {
 }
 
 describe('a host of two processes, one busy, one dead', () => {
-  test.each([
+  test.concurrent.each([
     ['the system has no process to give', 'POOLMQ_TEST_REFUSAL', constants.errno.EAGAIN],
     ['the system has no memory to give', 'POOLMQ_TEST_REFUSAL', constants.errno.ENOMEM],
     ['the supervisor has no descriptor left', 'POOLMQ_TEST_REFUSAL', constants.errno.EMFILE],

@@ -7,8 +7,8 @@ import { uniqueName } from '../support/pool-name.js'
 import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
 import { redisUrl } from '../support/redis-database.js'
 
-const host = (pool: string, flag: string, count: number) =>
-  new ProgramRun([poolmqCommand, 'worker', '--pool', pool, flag, String(count), fixture('spec-tasks')], {
+const host = (pool: string, ...flags: string[]) =>
+  new ProgramRun([poolmqCommand, 'worker', '--pool', pool, ...flags, fixture('spec-tasks')], {
     env: { REDIS_URL: redisUrl() },
   })
 const client = (name: string, who: string, options: PoolOptions = {}) =>
@@ -17,7 +17,7 @@ const client = (name: string, who: string, options: PoolOptions = {}) =>
 describe.each(['--processes', '--threads'])('one worker (%s)', (flag) => {
   test('is made anew for a client whose initializer is another’s, and shared by clients whose are the same', async () => {
     const name = uniqueName('specs')
-    await using _host = host(name, flag, 1)
+    await using _host = host(name, flag, '1')
     await using a = client(name, 'A')
     await using b = client(name, 'B')
     await using second = client(name, 'A')
@@ -38,7 +38,7 @@ describe.each(['--processes', '--threads'])('one worker (%s)', (flag) => {
     const name = uniqueName('specs')
     using scratch = new Scratch()
     const log = scratch.log('starts')
-    await using _host = host(name, flag, 1)
+    await using _host = host(name, flag, '1')
     const names = ['A', 'B', 'C']
     const pools = names.map((who) => client(name, who, { initArgs: [who, log.path] }))
     const turns = Array.from({ length: 40 }, (_, i) => i)
@@ -57,11 +57,14 @@ describe.each(['--processes', '--threads'])('one worker (%s)', (flag) => {
   })
 })
 
-test('two workers serve two clients at once, whatever the calls', async () => {
+test.each([
+  ['two workers', ['--processes', '2']],
+  ['a worker that runs four tasks at a time', ['--processes', '1', '--concurrency', '4']],
+])('%s: two clients at once, whatever the calls', async (_what, flags) => {
   const name = uniqueName('specs')
   using scratch = new Scratch()
   const log = scratch.log('starts')
-  await using _host = host(name, '--processes', 2)
+  await using _host = host(name, ...flags)
   await using a = client(name, 'A', { initArgs: ['A', log.path] })
   await using b = client(name, 'B', { initArgs: ['B', log.path] })
   const items = Array.from({ length: 80 }, (_, i) => i)

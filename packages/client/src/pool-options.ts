@@ -32,7 +32,14 @@ export interface PoolOptions {
    * @defaultValue 1, which is right for tasks that compute
    */
   readonly concurrency?: number | undefined
-  /** A task that each worker process runs once, before its first chunk of this pool. Its result is ignored. */
+  /**
+   * A task that each worker process runs once, before its first chunk of this pool, to set up its state (a connection, a
+   * model). Its result is ignored. Workers of a named pool may serve clients with other initializers: each finds its own
+   * state, and clients whose initializer and `initArgs` are equal share processes. When it fails three times in a row, with
+   * pauses of 0.3 and 1.2 s, and has never run, the pool's calls reject with `InitializerError`.
+   *
+   * @defaultValue none
+   */
   readonly initializer?: TaskRef<TaskFunction> | undefined
   /** The arguments of the initializer. @defaultValue none */
   readonly initArgs?: readonly unknown[] | undefined
