@@ -1,7 +1,8 @@
 // Which code a task's name stands for: modules that are evaluated again, named twice, reached through links, or that
 // resolve another installed copy of the packages; methods and their object.
 import { ModuleError, Pool, PoolError, registerErrors, type TaskRef, ThreadPool } from '@poolmq/client'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RedisLink } from '@poolmq/shared'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { nativeImport } from '../fixtures/dist/native-import.js'
 import { uniqueName } from '../support/pool-name.js'
@@ -158,6 +159,18 @@ describe('a task module that resolves another installed copy', () => {
     expect(await call(pool, tasks.worker)).toBe(true)
     const heard = pool.apply(tasks.signal as TaskRef<() => unknown>, [], undefined, { timeout: 50 })
     await expect(heard).rejects.toMatchObject({ name: 'TaskTimeoutError' })
+  })
+
+  test.skipIf(inject('redisProgram') === '')('has the embedded Redis of its process', async () => {
+    vi.stubEnv('REDIS_URL', '')
+    const copy = await nativeImport(folder.url('copy/node_modules/@poolmq/shared/dist/index.js'))
+    const links = await Promise.all(
+      [RedisLink, copy.RedisLink as typeof RedisLink].map((one) => one.open(undefined)),
+    ).finally(() => vi.unstubAllEnvs())
+    expect(copy.RedisLink).not.toBe(RedisLink)
+    await links[0]?.client.set('a', '1')
+    expect(await links[1]?.client.get('a')).toBe('1')
+    for (const link of links) await link.close()
   })
 
   test('its errors are of the classes of either copy', async () => {

@@ -23,7 +23,8 @@ export interface Progress {
 export interface CallOptions {
   /**
    * Cancels the call: what waits is removed, what runs is stopped (the task's own AbortSignal first, after half a second
-   * its worker process), and the result rejects with CancelledError, whose `cause` is the signal's reason.
+   * its worker process), and the result rejects with CancelledError, whose `cause` is the signal's reason. An AbortSignal of
+   * any realm, or a polyfill that has its shape; one signal may be given to any number of calls and pools.
    */
   readonly signal?: AbortSignal | undefined
   /**

@@ -34,10 +34,9 @@ export function watchAbort(signal: AbortSignalLike, onAbort: () => void): () => 
 function startWatch(signal: AbortSignalLike): Watch {
   const waiting = new Set<() => void>()
   const listener = () => {
-    const all = [...waiting]
-    waiting.clear()
     stopWatch(signal, watch)
-    for (const onAbort of all) onAbort()
+    for (const onAbort of waiting) onAbort()
+    waiting.clear()
   }
   const watch = { listener, waiting }
   watches.set(signal, watch)

@@ -17,6 +17,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionError } from '../errors/errors.js'
 import { withAdvice } from '../errors/system-advice.js'
+import { oncePerProcess } from '../process-registry.js'
 
 const START_TIMEOUT = 5000
 const POLL_INTERVAL = 2
@@ -53,10 +54,13 @@ export interface EmbeddedLease {
   release(): Promise<void>
 }
 
+/** The server of this process, whichever copy of this package has started it. */
+const running = oncePerProcess<{
+  shared: { readonly server: Promise<Pick<EmbeddedRedis, 'path' | 'ended' | 'stop'>>; users: number } | undefined
+}>('embedded-redis', () => ({ shared: undefined }))
+
 /** A running `redis-server` that ends with this process. */
 export class EmbeddedRedis {
-  static #shared: { readonly server: Promise<EmbeddedRedis>; users: number } | undefined
-
   /** The path of the server's socket. */
   readonly path: string
   readonly ended: Promise<ConnectionError | undefined>
@@ -88,10 +92,10 @@ export class EmbeddedRedis {
 
   /** Takes a share of this process's server, which the first share starts. */
   static async acquire(): Promise<EmbeddedLease> {
-    EmbeddedRedis.#shared ??= { server: EmbeddedRedis.#start(), users: 0 }
-    const shared = EmbeddedRedis.#shared
+    running.shared ??= { server: EmbeddedRedis.#start(), users: 0 }
+    const { shared } = running
     const forget = () => {
-      if (EmbeddedRedis.#shared === shared) EmbeddedRedis.#shared = undefined
+      if (running.shared === shared) running.shared = undefined
     }
     shared.users++
     const server = await shared.server.catch((error: unknown) => {
@@ -110,7 +114,7 @@ export class EmbeddedRedis {
         }
         if (shared.users > 0) return
         forget()
-        await server.#stop()
+        await server.stop()
       },
     }
   }
@@ -123,7 +127,7 @@ export class EmbeddedRedis {
       await server.#untilReachable(program)
       return server
     } catch (error) {
-      await server.#stop()
+      await server.stop()
       throw error
     }
   }
@@ -171,7 +175,8 @@ export class EmbeddedRedis {
     }
   }
 
-  async #stop(): Promise<void> {
+  /** Resolves when the server and its directory are gone. */
+  async stop(): Promise<void> {
     this.#stopping = true
     this.#keeper.ref()
     ;(this.#keeper.stdout as Partial<Socket> | null)?.ref?.()
