@@ -94,8 +94,9 @@ function assemble(drawn: readonly DrawnTile[]): Buffer {
 function assembleShaded(drawn: readonly DrawnTile[]): Buffer {
   const picture = new Picture(view.width, view.height)
   const hosts = [...tally(drawn, ({ host }) => host).keys()]
-  const workers = [...tally(drawn, ({ pid }) => String(pid)).keys()]
-  for (const tile of drawn) picture.putShaded(tile, hosts.indexOf(tile.host), workers.indexOf(String(tile.pid)))
+  const worker = ({ host, pid }: Doer) => `${host} ${pid}`
+  const workers = [...tally(drawn, worker).keys()]
+  for (const tile of drawn) picture.putShaded(tile, hosts.indexOf(tile.host), workers.indexOf(worker(tile)))
   return picture.encode()
 }
 

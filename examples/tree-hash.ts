@@ -1,10 +1,10 @@
-// A job on real input: SHA-256, lines and bytes of every .js and .ts file under the directories that are given
+// A job on real input: SHA-256, lines, and bytes before and after brotli of every .js and .ts file under the directories that are given
 // (node_modules when none is), by a pool whose worker processes are recycled, checked against the same job done here.
 //
-//   npm run demo                              worker processes on this machine
-//   npm run demo -- --processes 4 ./somewhere
-//   POOL_NAME=tree REDIS_URL=… npm run demo   whatever workers serve the pool `tree`, on any host that has the files:
-//                                             poolmq worker --pool tree examples/dist/tree-tasks.js
+//   node examples/dist/tree-hash.js                              worker processes on this machine
+//   node examples/dist/tree-hash.js --processes 4 ./somewhere
+//   POOL_NAME=tree REDIS_URL=… node examples/dist/tree-hash.js   whatever workers serve the pool `tree`, on any host that has
+//                                                                the files: poolmq worker --pool tree examples/dist/tree-tasks.js
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
@@ -85,8 +85,8 @@ function compare(results: readonly FileDigest[], expected: readonly FileDigest[]
     .map((key) => `${key}: ${inPool.get(key) ?? 0} times from the pool, ${here.get(key) ?? 0} times sequentially`)
 }
 
-function finding({ path, sha256, lines, bytes }: FileDigest): string {
-  return JSON.stringify({ path, sha256, lines, bytes })
+function finding({ path, sha256, lines, bytes, compressed }: FileDigest): string {
+  return JSON.stringify({ path, sha256, lines, bytes, compressed })
 }
 
 function readOptions() {

@@ -28,7 +28,10 @@ export function treeReport(parallel: TreeRun, sequential: TreeRun, settings: Poo
   })
   table.push(
     ['files', format.format(parallel.digests.length)],
-    ['bytes', format.format(sum(parallel.digests, 'bytes'))],
+    [
+      'bytes',
+      `${format.format(sum(parallel.digests, 'bytes'))}, after brotli ${format.format(sum(parallel.digests, 'compressed'))}`,
+    ],
     ['lines', format.format(sum(parallel.digests, 'lines'))],
     ['files/s', `${rate(parallel)} (sequential: ${rate(sequential)})`],
     ['worker hosts', `${hosts.size}: ${[...hosts.keys()].join(', ')}`],
@@ -38,7 +41,7 @@ export function treeReport(parallel: TreeRun, sequential: TreeRun, settings: Poo
   return table.toString()
 }
 
-const sum = (digests: readonly FileDigest[], field: 'bytes' | 'lines') =>
+const sum = (digests: readonly FileDigest[], field: 'bytes' | 'compressed' | 'lines') =>
   digests.reduce((total, digest) => total + digest[field], 0)
 
 const rate = ({ digests, milliseconds }: TreeRun) => format.format((1000 * digests.length) / milliseconds)

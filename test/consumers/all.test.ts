@@ -18,7 +18,8 @@ afterAll(() => {
 }, 300_000)
 
 describe('consumers', () => {
-  test.concurrent.each(rows)('$setup.name, Node.js $node', { timeout: 600_000 }, async (row) => {
+  const titled = rows.map((row) => [`${row.setup.name}, Node.js ${row.node}`, row] as const)
+  test.concurrent.each(titled)('%s', { timeout: 600_000 }, async (_title, row) => {
     const { setup, node } = row
     const reason = setup.leftOut?.()
     if (reason !== undefined) {

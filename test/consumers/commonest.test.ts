@@ -8,7 +8,7 @@ const projects = new Projects()
 afterAll(() => projects[Symbol.dispose]())
 const ownNode = process.versions.node.split('.')[0] as string
 
-test.each(commonest)('$name', async (setup) => {
+test.each(commonest.map((setup) => [setup.name, setup] as const))('%s', async (_name, setup) => {
   const redisUrl = inject('redisProgram') === '' ? inject('redisUrl') : undefined
   await consume(projects, setup, ownNode, redisUrl)
   expect(setup.says).toBeInstanceOf(RegExp)

@@ -35,7 +35,7 @@ describe('containers', () => {
     async () => {
       await using fleet = await Fleet.start(image)
       const [staying, lost] = await Promise.all([fleet.worker(), fleet.worker()])
-      const producer = await fleet.producer(25)
+      const producer = await fleet.producer(12)
       await docker().getContainer(lost.getId()).kill()
       const late = await fleet.worker()
       const { code, output } = await end(producer)
@@ -55,7 +55,7 @@ describe('containers', () => {
       await using fleet = await Fleet.start(image)
       const [staying, cut] = await Promise.all([fleet.worker(), fleet.worker()])
       const network = docker().getNetwork(fleet.networkId)
-      const first = await fleet.producer(10)
+      const first = await fleet.producer(5)
       await network.disconnect({ Container: cut.getId(), Force: true })
       // What it had in hand is another's by now, or this would not end.
       expect(await end(first)).toMatchObject({ code: 0, output: expect.stringContaining('sequential run: yes') })
@@ -75,7 +75,7 @@ describe('containers', () => {
     async () => {
       await using fleet = await Fleet.start(image)
       await fleet.worker()
-      const producer = await fleet.producer(10)
+      const producer = await fleet.producer(5)
       const network = docker().getNetwork(fleet.networkId)
       await network.disconnect({ Container: producer.getId(), Force: true })
       await network.connect({ Container: producer.getId() })
