@@ -8,6 +8,8 @@ export interface WorkerHostOptions {
   readonly pool: string
   readonly redis: string
   readonly processes?: number
+  /** Tasks at a time in each worker process. @defaultValue 1 */
+  readonly concurrency?: number
   /** Milliseconds. */
   readonly lease?: number
   readonly drain?: number
@@ -35,8 +37,18 @@ export class WorkerHost implements AsyncDisposable {
   }
 
   #spawn(): ProgramRun {
-    const { pool, redis, processes = 2, lease = 2000, drain = 20_000, tasks = 'chaos-tasks', env = {} } = this.#options
-    const limits = ['--processes', String(processes), '--lease', String(lease), '--drain', String(drain)]
+    const {
+      pool,
+      redis,
+      processes = 2,
+      concurrency,
+      lease = 2000,
+      drain = 20_000,
+      tasks = 'chaos-tasks',
+      env = {},
+    } = this.#options
+    const lanes = concurrency === undefined ? [] : ['--concurrency', String(concurrency)]
+    const limits = ['--processes', String(processes), ...lanes, '--lease', String(lease), '--drain', String(drain)]
     const modules = [tasks].flat().map(fixture)
     return new ProgramRun([poolmqCommand, 'worker', '--pool', pool, ...limits, '--redis', redis, ...modules], { env })
   }
