@@ -6,12 +6,26 @@ import { Pool, ThreadPool } from '@poolmq/client'
 import { tasks } from '../fixtures/dist/conformance-tasks.js'
 import { Latch, Log } from './latch.js'
 
-/** The classes that the table is run against. ThreadPool has the same surface. */
-export type Kind = 'Pool' | 'ThreadPool'
+/** What the table is run against: ThreadPool has the same surface, and so has a Pool of which each worker has eight lanes. */
+export type Kind = 'Pool' | 'ThreadPool' | 'Pool with lanes'
 export type AnyPool = Pool
 export type MakeOptions = ConstructorParameters<typeof Pool>[0]
 
-export const classes: Readonly<Record<Kind, new (options?: MakeOptions) => AnyPool>> = { Pool, ThreadPool }
+const lanes = 8
+
+/** A wrong argument stays as it is. */
+function withLanes(options: MakeOptions): MakeOptions {
+  if (typeof options === 'number' || options === undefined) return { processes: options, concurrency: lanes }
+  return typeof options === 'object' ? { concurrency: lanes, ...options } : options
+}
+
+const makers: Readonly<Record<Kind, (options?: MakeOptions) => AnyPool>> = {
+  Pool: (options) => new Pool(options),
+  ThreadPool: (options) => new ThreadPool(options),
+  'Pool with lanes': (options) => new Pool(withLanes(options)),
+}
+
+export const makePool = (kind: Kind, options?: MakeOptions): AnyPool => makers[kind](options)
 
 export class Context {
   readonly kind: Kind
@@ -39,9 +53,21 @@ export class Context {
 
   /** A pool of the case's own, of the kind under test. */
   makePool(options?: MakeOptions): AnyPool {
-    const pool = new classes[this.kind](options)
+    const pool = makePool(this.kind, options)
     this.#made.push(pool)
     return pool
+  }
+
+  /** A pool that runs so many tasks at a time, of whatever workers. */
+  atATime(tasks: number, options: object = {}): AnyPool {
+    if (this.kind !== 'Pool with lanes') return this.makePool({ processes: tasks, ...options })
+    return this.makePool({ processes: 1, concurrency: tasks, ...options })
+  }
+
+  /** What a program that imports `Pool` and `ThreadPool` writes to make a pool of the kind under test. */
+  sourceOf(processes: number): string {
+    const options = this.kind === 'Pool with lanes' ? { processes, concurrency: lanes } : { processes }
+    return `new ${this.kind === 'ThreadPool' ? 'ThreadPool' : 'Pool'}(${JSON.stringify(options)})`
   }
 
   path(name: string): string {
@@ -56,9 +82,12 @@ export class Context {
     return new Log(this.path(name))
   }
 
-  /** `String(pool)` without the name of the kind, as CPython's `repr` without its module. */
+  /** `String(pool)` without the name of the kind, as CPython's `repr` without its module; its size in worker processes. */
   textOf(pool: AnyPool): string {
-    return String(pool).replace(`<${this.kind} `, '<Pool ')
+    const count = (size: string) => `pool_size=${Number(size) / (this.kind === 'Pool with lanes' ? lanes : 1)}`
+    return String(pool)
+      .replace(/^<\w+ /, '<Pool ')
+      .replace(/pool_size=(\d+)/, (_, size: string) => count(size))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

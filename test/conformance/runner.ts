@@ -1,6 +1,6 @@
 /** Runs the table against one class. One pool of four workers serves all cases that make none. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AnyPool, Context, classes, type Kind } from './context.js'
+import { type AnyPool, Context, type Kind, makePool } from './context.js'
 import { readGolden } from './golden.js'
 import { table } from './table.js'
 import { expected, translate } from './translation.js'
@@ -15,7 +15,7 @@ export function runTable(kind: Kind): void {
     let shared: AnyPool
 
     beforeAll(() => {
-      shared = new classes[kind](4)
+      shared = makePool(kind, 4)
     })
 
     afterAll(() => within(shared.terminate(), cleanupDeadline, 'terminate of the shared pool hung'))

@@ -15,7 +15,7 @@ async function chunkStarts(context: Context, pool: AnyPool, items: number, chunk
 
 const defaults = [1, 10, 16, 17, 100].map((items) =>
   same(`chunking/default-${items}-of-4`, `${items} items, four workers`, (context) =>
-    chunkStarts(context, context.pool, items),
+    chunkStarts(context, context.kind === 'Pool with lanes' ? context.atATime(4) : context.pool, items),
   ),
 )
 const ofOwnPools = [
@@ -23,7 +23,7 @@ const ofOwnPools = [
   [1000, 2],
 ].map(([items = 0, workers = 0]) =>
   same(`chunking/default-${items}-of-${workers}`, `${items} items, ${workers} workers`, (context) =>
-    chunkStarts(context, context.makePool(workers), items),
+    chunkStarts(context, context.atATime(workers), items),
   ),
 )
 

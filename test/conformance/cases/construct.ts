@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import { deviation } from '../deviation.js'
 import { outcome, thrown } from '../outcome.js'
 
-const sizeOf = (pool: unknown): number => Number(/pool_size=(\d+)/.exec(String(pool))?.[1])
+const sizeOf = (text: string): number => Number(/pool_size=(\d+)/.exec(text)?.[1])
 
 const invalid = (options: object | number) => (context: Context) => thrown(() => context.makePool(options as never))
 
@@ -25,10 +25,10 @@ const wrong = { initializer: 1 } as never as object
 
 export const construct: readonly Case[] = [
   same('construct/size', 'three processes', (context) => ({
-    value: sizeOf(context.makePool(3)),
+    value: sizeOf(context.textOf(context.makePool(3))),
   })),
   same('construct/default-size', 'no number of processes', (context) => ({
-    processors: sizeOf(context.makePool()) === availableParallelism(),
+    processors: sizeOf(context.textOf(context.makePool())) === availableParallelism(),
   })),
   same('construct/text', 'a running pool', (context) => ({ value: context.textOf(context.makePool(3)) })),
   same('construct/text-states', 'pools closed, joined, terminated', async (context) => {

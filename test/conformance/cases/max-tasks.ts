@@ -7,6 +7,8 @@ import { range } from '../source.js'
 
 const limited = (context: Context, processes: number, maxTasksPerChild: number) =>
   context.makePool({ processes, maxTasksPerChild })
+/** One task at a time, as the default chunk size reckons with it. */
+const alone = (context: Context, maxTasksPerChild: number) => context.atATime(1, { maxTasksPerChild })
 
 const matrix = (
   [
@@ -21,9 +23,10 @@ const matrix = (
   same(
     `max-tasks/chunk-${chunkSize ?? 'default'}-limit-${limit}`,
     `eight items, chunk size ${chunkSize ?? 'by default'}, ${limit} a worker`,
-    async (context) => ({
-      workers: new Set(await limited(context, 1, limit).map(context.tasks.workerOf, range(8), chunkSize)).size,
-    }),
+    async (context) => {
+      const pool = chunkSize === undefined ? alone(context, limit) : limited(context, 1, limit)
+      return { workers: new Set(await pool.map(context.tasks.workerOf, range(8), chunkSize)).size }
+    },
   ),
 )
 
@@ -51,7 +54,7 @@ export const maxTasks: readonly Case[] = [
     const results = range(100).map((n) => pool.applyAsync(context.tasks.sqr, [n]))
     const values = await Promise.all(results.map((result) => result.get()))
     return {
-      refilled: await eventually(() => String(pool).includes('pool_size=3'), 60_000),
+      refilled: await eventually(() => context.textOf(pool).includes('pool_size=3'), 60_000),
       right: values.every((value, n) => value === n * n),
     }
   }),

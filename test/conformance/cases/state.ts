@@ -136,12 +136,12 @@ export const state: readonly Case[] = [
     await pool.join()
     return { successful: results.map((result) => result.successful()) }
   }),
-  same('state/exit-without-close', 'a program that ends without close', async ({ kind }) => {
+  same('state/exit-without-close', 'a program that ends without close', async (context) => {
     const module = new URL('../../fixtures/dist/conformance-tasks.js', import.meta.url).href
     const program = [
-      `import { ${kind} } from '@poolmq/client'`,
+      `import { Pool, ThreadPool } from '@poolmq/client'`,
       `import { tasks } from '${module}'`,
-      `const values = await new ${kind}(2).map(tasks.identity, [...Array(10).keys()])`,
+      `const values = await ${context.sourceOf(2)}.map(tasks.identity, [...Array(10).keys()])`,
       'console.log(values.reduce((sum, value) => sum + value, 0))',
     ].join('\n')
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {

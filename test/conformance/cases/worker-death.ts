@@ -33,7 +33,7 @@ export const workerDeath: readonly Case[] = [
     'what the error tells',
     async ({ kind, pool, tasks }) => {
       const { name, signal, exitCode, host, pid, starts } = await caught(() => pool.apply(tasks.die))
-      const how = kind === 'Pool' ? signal === 'SIGKILL' : exitCode === 9
+      const how = kind === 'ThreadPool' ? exitCode === 9 : signal === 'SIGKILL'
       return { apply: { type: name, starts }, how, host: typeof host, pid: typeof pid }
     },
     { apply: { type: 'WorkerLostError', starts: 3 }, how: true, host: 'string', pid: 'number' },
@@ -105,7 +105,7 @@ export const workerDeath: readonly Case[] = [
     const pool = context.makePool(2)
     pool.applyAsync(context.tasks.die)
     const then = await outcome(() => pool.map(context.tasks.sqr, range(4)))
-    return { refilled: String(pool).includes('pool_size=2'), then }
+    return { refilled: context.textOf(pool).includes('pool_size=2'), then }
   }),
   differs(
     'worker-death/join',
