@@ -273,7 +273,10 @@ export class ChunkLoop {
   }
 
   #keep(chunk: LaneChunk): void {
-    this.#parts.hand.write(chunk.lane, chunk.taken.jobId, false)
+    const { hand } = this.#parts
+    hand.write(chunk.lane, chunk.taken.jobId, false)
+    // Lanes that were to be filled at once stay empty.
+    for (const lane of this.#freeLanes) hand.write(lane, undefined)
     this.#suspect = chunk
     this.#suspectWaits = true
     this.#standing = setTimeout(() => void this.#giveWay(), patience)
