@@ -4,6 +4,7 @@ import {
   ConnectionError,
   type ConnectionOption,
   describe,
+  EncodingError,
   encodeValue,
   knownOptions,
   type PoolSpec,
@@ -41,7 +42,7 @@ export interface PoolOptions {
    * @defaultValue none
    */
   readonly initializer?: TaskRef<TaskFunction> | undefined
-  /** The arguments of the initializer. @defaultValue none */
+  /** The arguments of the initializer, some 64 MiB as JSON at most. @defaultValue none */
   readonly initArgs?: readonly unknown[] | undefined
   /**
    * Chunks (not items) after which a worker process is replaced by a new one, to free what leaks. A whole number of at
@@ -197,6 +198,9 @@ function unreachable(name: unknown, isGiven: boolean): string {
   )
 }
 
+/** Characters of the initializer's arguments, which stand in Redis as one value, renewed with the client's lease. */
+const longestInitArgs = 64 * 1024 * 1024
+
 function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['initializer'] {
   if (initArgs !== undefined && !Array.isArray(initArgs)) {
     throw new TypeError(`initArgs must be an array of arguments, got ${describe(initArgs)}`)
@@ -205,5 +209,12 @@ function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['in
     if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
     return undefined
   }
-  return { task: taskInfo(initializer, 'initializer').id, args: encodeValue(initArgs ?? [], 'initArgs') }
+  const { id } = taskInfo(initializer, 'initializer')
+  const args = encodeValue(initArgs ?? [], 'initArgs')
+  if (args.text.length <= longestInitArgs) return { task: id, args }
+  const reason = `they take ${args.text.length} characters, and at most ${longestInitArgs} can be kept in Redis for each worker process to read`
+  throw new EncodingError(`initArgs are too large: ${reason}; pass a path, or where else the initializer can read it`, {
+    place: 'initArgs',
+    reason,
+  })
 }

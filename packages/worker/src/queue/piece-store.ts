@@ -21,39 +21,22 @@ import {
   type RedisLink,
   randomId,
 } from '@poolmq/shared'
-import { script } from './chunk-scripts.js'
 
 /** Pieces in one command or reply: bounds what is under way at once. */
 const batch = 4
 const headField = 'head'
 
-/**
- * Stores pieces of something large in a hash. That of an outcome is entered among its client's, and goes no further when
- * the client's lease has ended. KEYS: hash, then of an outcome its client's results and the names of its outcomes.
- * ARGV: milliseconds, fields that must be there already, the outcome's name or '', then field, piece, field, piece, …
- * Returns 1; 0 when what was there already has gone meanwhile; -1 when nobody waits for it.
- */
-const storePiecesLua = `
-if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('UNLINK', KEYS[1])
-  return -1
-end
-if redis.call('HLEN', KEYS[1]) < tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if KEYS[3] then
-  redis.call('SADD', KEYS[3], ARGV[3])
-  redis.call('PEXPIRE', KEYS[3], ARGV[1])
-end
-return 1`
-
-const storePieces = script(storePiecesLua, Number)
-
 /** What the pieces of an outcome are entered with. */
 interface OutcomeEntry {
   readonly name: string
-  readonly keys: readonly string[]
+  /** The client's stream: without it nobody waits. */
+  readonly results: string
+  /** The names of the client's outcomes. */
+  readonly outcomes: string
 }
+
+/** What became of a batch of pieces: stored; some that had been stored before are gone; nobody waits for them. */
+type Stored = 'stored' | 'lapsed' | 'unwanted'
 
 export class PieceStore {
   readonly #link: RedisLink
@@ -85,8 +68,8 @@ export class PieceStore {
   async putOutcome(jobId: string, payload: BlobsPayload): Promise<string | undefined> {
     const clientId = parseChunkId(jobId)?.clientId ?? ''
     const name = randomId()
-    const keys = [this.#pool.results(clientId), this.#pool.outcomes(clientId)]
-    const entry = { name: `${jobId}:${name}`, keys }
+    const [results, outcomes] = [this.#pool.results(clientId), this.#pool.outcomes(clientId)]
+    const entry = { name: `${jobId}:${name}`, results, outcomes }
     return (await this.#put(this.#pool.outcome(entry.name), payload, entry)) ? name : undefined
   }
 
@@ -134,29 +117,52 @@ export class PieceStore {
   async #put(key: string, payload: BlobsPayload, entry?: OutcomeEntry): Promise<boolean> {
     for (;;) {
       const stored = await this.#putOnce(key, payload, entry)
-      if (stored !== 0) return stored === 1
+      if (stored !== 'lapsed') return stored === 'stored'
     }
   }
 
-  async #putOnce(key: string, payload: BlobsPayload, entry: OutcomeEntry | undefined): Promise<number> {
+  async #putOnce(key: string, payload: BlobsPayload, entry: OutcomeEntry | undefined): Promise<Stored> {
     const directory = formatDirectory(payload)
-    const keys = [key, ...(entry?.keys ?? [])]
     let fields: (string | Buffer)[] = [headField, formatHead(piecesHead(directory, payload))]
     let there = 0
     let count = 0
-    const send = async (): Promise<number> => {
-      const args = [keyLife, there, entry?.name ?? '', ...fields]
-      there += fields.length / 2
-      fields = []
-      return await storePieces(this.#link.client, keys, args)
-    }
     for (const piece of cutPieces(payload, directory)) {
       fields.push(String(count++), this.#isNear ? piece : await compressPiece(piece))
       if (count % batch !== 0) continue
-      const stored = await send()
-      if (stored !== 1) return stored
+      const stored = await this.#store(key, fields, there, entry)
+      if (stored !== 'stored') return stored
+      there += fields.length / 2
+      fields = []
     }
-    return fields.length > 0 ? await send() : 1
+    return fields.length > 0 ? await this.#store(key, fields, there, entry) : 'stored'
+  }
+
+  /**
+   * One transaction, so that no piece is without a time to live, and no outcome unknown to its client. Not a script: that would
+   * copy all bytes twice more, and take Redis twice as long.
+   */
+  async #store(
+    key: string,
+    fields: readonly (string | Buffer)[],
+    there: number,
+    entry: OutcomeEntry | undefined,
+  ): Promise<Stored> {
+    const { client } = this.#link
+    const transaction = client.multi().hlen(key)
+    if (entry !== undefined) {
+      transaction.exists(entry.results).sadd(entry.outcomes, entry.name).pexpire(entry.outcomes, keyLife)
+    }
+    const replies = await settled(
+      transaction
+        .hset(key, ...fields)
+        .pexpire(key, keyLife)
+        .exec(),
+    )
+    if (entry !== undefined && replies[1] === 0) {
+      await client.multi().unlink(key).srem(entry.outcomes, entry.name).exec()
+      return 'unwanted'
+    }
+    return Number(replies[0]) < there ? 'lapsed' : 'stored'
   }
 
   async #get(key: string): Promise<BlobsPayload | undefined> {
@@ -180,6 +186,19 @@ export class PieceStore {
       }
     }
     return joiner.end()
+  }
+}
+
+/** The replies of a transaction. @throws what Redis refused it for */
+async function settled(execution: Promise<[Error | null, unknown][] | null>): Promise<unknown[]> {
+  try {
+    const replies = (await execution) ?? []
+    for (const [error] of replies) if (error !== null) throw error
+    return replies.map(([, reply]) => reply)
+  } catch (error) {
+    // A transaction that was refused says only that it was; its commands say why.
+    const [first] = (error as { previousErrors?: readonly unknown[] }).previousErrors ?? []
+    throw first ?? error
   }
 }
 
