@@ -187,7 +187,7 @@ const steps: Record<string, Step> = {
     given: () => held(chunk(0, 4)),
     run: () => store.giveBack(id(0), token),
     scripts: ['giveBack'],
-    leaves: ['prioritized', 'marker', 'elders', id(0)],
+    leaves: ['wait', 'marker', id(0)],
   },
   'suspecting that a holder is lost': {
     given: async () => {
@@ -299,8 +299,11 @@ const steps: Record<string, Step> = {
   },
   'asking a host to drain': {
     given: () => showHost(link, keys, 'a', { host: 'h', pid: 1, processes: 1, tasks: [] } as never, 1000),
-    run: () => new PoolView(link, keys).drain('h'),
-    scripts: [],
+    run: async () => {
+      await new PoolView(link, keys).drain('h')
+      await poolScripts.takeOrders(link.client, [keys.orders], ['another'])
+    },
+    scripts: ['takeOrders'],
     leaves: [],
   },
   'dropping a chunk in hand': {

@@ -40,22 +40,16 @@ for _, key in ipairs(KEYS) do call('PEXPIRE', key, life) end
 return added`
 
 /**
- * Gives back a chunk that is held under ARGV[2], to be taken next, as BullMQ does; but it wakes a worker for a chunk with a
- * priority as well. KEYS: active, wait, prioritized, marker, elders, job, lock. ARGV: id, token.
+ * Gives back a chunk that is held under ARGV[2], to be taken next, whatever its priority: its turn had come.
+ * KEYS: active, wait, marker, lock. ARGV: id, token.
  */
 const giveBackLua = `
-if redis.call('GET', KEYS[7]) ~= ARGV[2] then return 0 end
-redis.call('DEL', KEYS[7])
+if redis.call('GET', KEYS[4]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[4])
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-local priority = tonumber(redis.call('HGET', KEYS[6], 'priority')) or 0
-if priority > 0 then
-  redis.call('ZADD', KEYS[3], priority * 0x100000000, ARGV[1])
-  redis.call('LPUSH', KEYS[5], ARGV[1])
-else
-  redis.call('RPUSH', KEYS[2], ARGV[1])
-end
-redis.call('ZADD', KEYS[4], 0, '0')
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], 0, '0')
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ${keyLife}) end
 return 1`
 
 /**

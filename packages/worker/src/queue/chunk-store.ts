@@ -97,7 +97,7 @@ export class ChunkStore {
 
   /** Gives a chunk back, to be taken next. False when it is not held under this token any more. */
   async giveBack(jobId: string, token: string): Promise<boolean> {
-    const keys = ['active', 'wait', 'prioritized', 'marker', 'elders', jobId, `${jobId}:lock`]
+    const keys = ['active', 'wait', 'marker', `${jobId}:lock`]
     return (
       (await giveBack(
         this.#link.client,

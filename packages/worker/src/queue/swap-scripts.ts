@@ -10,23 +10,28 @@ const depth = 100
 
 /**
  * The chunk in hand goes back to the front, and of those behind it the first of these clients is taken; neither, where there
- * is none. One with a priority comes after all that have none: there is nothing to look through.
- * Nor is one taken from a queue that is paused.
- * KEYS: wait, active, marker, job, lock. ARGV: id, token, prefix, milliseconds of a lock, then clients.
+ * is none. Those with a priority come after all that have none, and are looked through for one that has one itself: calls of
+ * several clients with many priorities would cost a process for each chunk. None is taken from a queue that is paused.
+ * KEYS: wait, active, marker, job, lock, prioritized. ARGV: id, token, prefix, milliseconds of a lock, then clients.
  */
 const swapLua = `
-local wait, active, marker, job, lock = unpack(KEYS)
+local wait, active, marker, job, lock, prioritized = unpack(KEYS)
 local id, token, prefix, call = ARGV[1], ARGV[2], ARGV[3], redis.call
-if call('GET', lock) ~= token or call('HGET', job, 'priority') ~= '0' or call('HEXISTS', prefix .. 'meta', 'paused') == 1 then return {} end
+if call('GET', lock) ~= token or call('HEXISTS', prefix .. 'meta', 'paused') == 1 then return {} end
 local clients, found = {}, nil
 for i = 5, #ARGV do clients[ARGV[i]] = true end
 local front = call('LRANGE', wait, -${depth}, -1)
 for i = #front, 1, -1 do
   if clients[string.match(front[i], '^[^.]*')] then found = front[i] break end
 end
+if not found and (tonumber(call('HGET', job, 'priority')) or 0) > 0 then
+  for _, other in ipairs(call('ZRANGE', prioritized, 0, ${depth - 1})) do
+    if clients[string.match(other, '^[^.]*')] then found = other break end
+  end
+end
 if not found or call('LREM', active, 1, id) == 0 then return {} end
 call('DEL', lock)
-call('LREM', wait, -1, found)
+if call('ZREM', prioritized, found) == 0 then call('LREM', wait, -1, found) end
 call('RPUSH', wait, id)
 call('LPUSH', active, found)
 call('SET', prefix .. found .. ':lock', token, 'PX', ARGV[4])
@@ -49,7 +54,7 @@ export interface Holder {
 }
 
 const commands = {
-  poolmqSwap: { numberOfKeys: 5, lua: swapLua },
+  poolmqSwap: { numberOfKeys: 6, lua: swapLua },
   poolmqTakeOver: { numberOfKeys: 2, lua: takeOverLua },
 }
 
@@ -67,7 +72,7 @@ export function swap(
   clients: readonly string[],
   lockDuration: number,
 ): Promise<Taken> {
-  const keys = ['wait', 'active', 'marker', jobId, `${jobId}:lock`].map((suffix) => pool.chunk(suffix))
+  const keys = ['wait', 'active', 'marker', jobId, `${jobId}:lock`, 'prioritized'].map((suffix) => pool.chunk(suffix))
   return run(client, 'poolmqSwap', [...keys, jobId, token, pool.chunk(''), lockDuration, ...clients])
 }
 
