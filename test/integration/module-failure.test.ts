@@ -35,7 +35,7 @@ describe('says why, and where', () => {
     ['package', /Cannot find package 'no-such-package-at-all'.*\(at file:.*\/package\.mjs:2\)/],
     ['name', /export named 'no' \(at file:.*\/name\.mjs:2\)/],
     ['misuse', /misuse\.a must be a function, got .* \(at file:.*\/misuse\.mjs:3:/],
-    ['string', /string\.mjs does not load: only text$/],
+    ['string', /string\.mjs does not load: 'only text'$/],
   ])('%s.mjs', async (name, says) => {
     const url = folder.url(`${name}.mjs`)
     const cause = await nativeImport(url).then(
