@@ -1,6 +1,8 @@
 // The figures of a host and of a pool: they equal what has happened, whatever became of the worker processes.
+import { readFileSync } from 'node:fs'
 import { Pool } from '@poolmq/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { latches } from '../fixtures/dist/latch-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { Scratch } from '../support/latch.js'
@@ -139,4 +141,45 @@ test('a pool that nobody serves wants a process when something waits, and none w
   )
   expect(await once()).toBe(1)
   expect(waiting.ready()).toBe(false)
+})
+
+test('what KEDA’s scaler makes of it, by the manifest: from nothing to so many pods, and back', async () => {
+  const path = new URL('../../deploy/kubernetes/worker-scaled-object.yaml', import.meta.url)
+  const { spec } = parse(readFileSync(path, 'utf8')) as {
+    spec: { minReplicaCount: number; maxReplicaCount: number; triggers: { metadata: Record<string, string> }[] }
+  }
+  const { url = '', valueLocation = '', targetValue, format } = spec.triggers[0]?.metadata ?? {}
+  expect(format).toBe('prometheus')
+  const other = uniqueName('keda')
+  await using run = new ProgramRun([poolmqCommand, 'metrics', '--port', '0', '--pool', other], { env })
+  await run.says('at port')
+  /** As its metrics-api scaler does: the value at the URL, over the target; nothing at all scales to the minimum. */
+  const pods = async () => {
+    const address = new URL(url)
+    address.host = `127.0.0.1:${/at port (\d+)/.exec(run.stdout)?.[1]}`
+    const value = parseMetrics(await (await fetch(address)).text()).get(valueLocation)
+    if (value === undefined) throw new Error(`there is no ${valueLocation} at ${address}`)
+    return Math.min(spec.maxReplicaCount, Math.max(spec.minReplicaCount, Math.ceil(value / Number(targetValue))))
+  }
+  expect(await pods()).toBe(0)
+  await using pool = new Pool({ name: other, connection: redisUrl() })
+  // Nobody knows how long they run: a second each is reckoned with, 600 s of work in a minute.
+  const map = pool.mapAsync(
+    math.square,
+    Array.from({ length: 600 }, (_, i) => i),
+    1,
+  )
+  await until(
+    'they wait',
+    () => pool.stats(),
+    (stats) => stats.waiting === 600,
+  )
+  expect(await pods()).toBe(5)
+  await using worker = new ProgramRun(
+    [poolmqCommand, 'worker', '--processes', '2', '--pool', other, fixture('math-tasks')],
+    { env },
+  )
+  await worker.says('serving')
+  await map
+  expect(await pods()).toBe(0)
 })

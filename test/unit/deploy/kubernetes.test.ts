@@ -1,8 +1,7 @@
 // deploy/kubernetes: valid by the models of Kubernetes and KEDA, true to the command and the keys, and sized as
 // docs/deploy.md says.
 import { readdirSync, readFileSync } from 'node:fs'
-import { ScaledObject, TriggerAuthentication } from '@kubernetes-models/keda/keda.sh/v1alpha1'
-import { PoolKeys } from '@poolmq/shared'
+import { ScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1'
 import { Deployment } from 'kubernetes-models/apps/v1'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import { Service } from 'kubernetes-models/v1'
@@ -19,14 +18,15 @@ const manifests = readdirSync(directory)
     return document.toJS() as Manifest
   })
 
-function manifest<T>(kind: string): T {
-  const found = manifests.filter((one) => one.kind === kind)
+function manifest<T>(kind: string, name = 'poolmq-worker'): T {
+  const found = manifests.filter((one) => one.kind === kind && (one.metadata as { name: string }).name === name)
   expect(found).toHaveLength(1)
   return found[0] as T
 }
 
-const models = { Deployment, Service, PodDisruptionBudget, ScaledObject, TriggerAuthentication }
+const models = { Deployment, Service, PodDisruptionBudget, ScaledObject }
 const deployment = manifest<ConstructorParameters<typeof Deployment>[0] & object>('Deployment')
+const metrics = manifest<ConstructorParameters<typeof Deployment>[0] & object>('Deployment', 'poolmq-metrics')
 const pod = deployment.spec?.template.spec
 const container = pod?.containers[0]
 const options = new Map((container?.args ?? []).map((arg) => arg.split('=') as [string, string]))
@@ -69,13 +69,18 @@ test('the memory is what docs/deploy.md adds up', () => {
   expect(requests?.cpu).toBe(String(processes))
 })
 
-test('the queue is measured at its keys', () => {
+test('KEDA asks the figures of the same pool, where they are served', () => {
   const { spec } = manifest<{ spec: { triggers: { type: string; metadata: Record<string, string> }[] } }>(
     'ScaledObject',
   )
-  const keys = new PoolKeys(options.get('--pool') ?? '')
-  expect(spec.triggers.map(({ type }) => type)).toEqual(['redis', 'redis'])
-  const lists = spec.triggers.map(({ metadata }) => metadata.listName)
-  expect(lists).toEqual([keys.chunk('wait'), keys.chunk('active')])
-  expect(spec.triggers[1]?.metadata.listLength).toBe(options.get('--processes'))
+  const [trigger, ...others] = spec.triggers
+  expect(others).toEqual([])
+  expect(trigger?.type).toBe('metrics-api')
+  const { args = [], ports } = metrics.spec?.template.spec?.containers[0] ?? {}
+  const port = ports?.find(({ name }) => name === 'metrics')?.containerPort
+  expect(trigger?.metadata.url).toBe(`http://${metrics.metadata?.name}:${port}/metrics`)
+  expect(args).toContain(`--port=${port}`)
+  expect(args).toContain(`--pool=${options.get('--pool')}`)
+  // A pod has so many worker processes.
+  expect(trigger?.metadata.targetValue).toBe(options.get('--processes'))
 })
