@@ -16,6 +16,7 @@ import {
   wholeNumber,
 } from '@poolmq/shared'
 import type { PoolEngineOptions } from './engine/pool-engine.js'
+import type { PoolLogger } from './pool-logger.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
 export interface PoolOptions {
@@ -73,6 +74,14 @@ export interface PoolOptions {
    * been seen, for a named pool whose hosts are still starting. A whole number of at least 1. @defaultValue 4
    */
   readonly expectedWorkers?: number | undefined
+  /**
+   * Where the pool logs: an object with `debug`, `info`, `warn` and `error`, each called as pino's are, with an object of
+   * fields (`pool`, `client`, `call`, …) and a message. Calls are told at `debug`, a connection that is lost or back at
+   * `warn` and `info`, a lost supervisor at `warn`, what ends the pool at `error`.
+   *
+   * @defaultValue none: silent, but for process warnings of what nobody should miss (no worker serves the pool, …)
+   */
+  readonly logger?: PoolLogger | undefined
 }
 
 /** Options of `new ThreadPool(…)`. Python: `ThreadPool(processes, initializer, initargs)`. */
@@ -100,6 +109,7 @@ const poolOptionNames = [
   'name',
   'connection',
   'expectedWorkers',
+  'logger',
 ]
 
 /**
@@ -142,10 +152,22 @@ export function parsePoolOptions(
     threads,
     connection,
     spec: Object.keys(spec).length === 0 ? undefined : spec,
+    logger: parseLogger(options.logger),
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
   }
   if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
   return parsed
+}
+
+function parseLogger(logger: unknown): PoolLogger | undefined {
+  if (logger === undefined) return undefined
+  const missing = (['debug', 'info', 'warn', 'error'] as const).filter(
+    (level) => typeof (logger as Partial<PoolLogger> | null)?.[level] !== 'function',
+  )
+  if (missing.length === 0) return logger as PoolLogger
+  throw new TypeError(
+    `logger must have the methods debug, info, warn and error, got ${describe(logger)} without ${missing.join(', ')}`,
+  )
 }
 
 /** What one of the two classes has and the other has not is told by name. */

@@ -2,12 +2,14 @@
 import { type CallSpan, events } from '@poolmq/shared'
 import type { Call } from '../calls/call.js'
 import { CallPlace } from '../calls/user-code.js'
+import type { PoolLog } from '../pool-logger.js'
 
-export function tellOfCall(call: Call, pool: string, clientId: string, span: CallSpan | undefined): void {
+export function tellOfCall(call: Call, pool: string, clientId: string, span: CallSpan | undefined, log: PoolLog): void {
   const isHeard = events.callOpen.hasSubscribers || events.callEnd.hasSubscribers
-  if (span === undefined && !isHeard) return
+  if (span === undefined && !isHeard && !log.isHeard) return
   const opened = { pool, call: `${clientId}.${call.number}`, method: call.method, task: call.taskId }
   events.callOpen.publish(opened)
+  log.tell('debug', 'a call was made', opened)
   // Whoever ends the call: they are the observers of the place where it was made.
   const place = new CallPlace()
   const end = () => {
@@ -15,7 +17,9 @@ export function tellOfCall(call: Call, pool: string, clientId: string, span: Cal
     for (const count of call.failures.values()) failed += count
     const outcome = { done: call.done, failed, ...(call.failure !== undefined && { error: call.failure }) }
     span?.end(outcome)
-    events.callEnd.publish({ ...opened, ...outcome, duration: performance.now() - call.opened })
+    const ended = { ...opened, ...outcome, duration: performance.now() - call.opened }
+    events.callEnd.publish(ended)
+    log.tell('debug', 'a call has ended', ended)
   }
   call.atEnd.push(() => place.run(end))
 }

@@ -4,6 +4,7 @@
  */
 import type { PoolKeys, RedisLink } from '@poolmq/shared'
 import { liveHosts } from '@poolmq/worker'
+import type { PoolLog } from '../pool-logger.js'
 
 /** Lanes that are reckoned with when none is known yet. */
 const unknownWorkers = 4
@@ -25,7 +26,10 @@ export class Census {
   #warning: NodeJS.Timeout | undefined
   #warned = false
 
-  constructor(options: CensusOptions, keys: PoolKeys) {
+  readonly #log: PoolLog
+
+  constructor(options: CensusOptions, keys: PoolKeys, log: PoolLog) {
+    this.#log = log
     this.#options = options
     this.#keys = keys
   }
@@ -60,9 +64,9 @@ export class Census {
       this.#warning = undefined
       if (this.seen > 0 || !stillWaits()) return
       this.#warned = true
-      process.emitWarning(
+      this.#log.warn(
+        'POOLMQ_NO_WORKERS',
         `calls of pool ${this.#keys.pool} wait, and no worker serves it; start one: npx @poolmq/worker worker --pool ${this.#keys.pool} MODULE…`,
-        { code: 'POOLMQ_NO_WORKERS' },
       )
     }, warnAfter).unref()
   }

@@ -26,6 +26,7 @@ import {
   startProgram,
   type ToLocalSupervisor,
 } from '@poolmq/worker'
+import type { PoolLog } from '../pool-logger.js'
 
 /** Milliseconds that a supervisor has to end after it was told to stop. */
 const stopTimeout = 5000
@@ -37,6 +38,7 @@ export class LocalWorkers {
   readonly #late = new Set<string>()
   readonly #start: LocalStart
   readonly #onFailed: (error: Error) => void
+  readonly #log: PoolLog
   readonly #failures = new StartFailures()
   #child: ChildProcess
   #line: PrivateLine<FromLocalSupervisor, ToLocalSupervisor> | undefined
@@ -46,7 +48,8 @@ export class LocalWorkers {
   #ending = false
 
   /** @param onFailed - worker processes cannot be kept running here */
-  constructor(start: LocalStart, onFailed: (error: Error) => void) {
+  constructor(start: LocalStart, onFailed: (error: Error) => void, log: PoolLog) {
+    this.#log = log
     this.#start = start
     this.#onFailed = onFailed
     ;[this.#child, this.#exited] = this.#spawn()
@@ -134,6 +137,8 @@ export class LocalWorkers {
 
   #left(child: ChildProcess, exitCode: number | null, signal: string | null): void {
     if (this.#ending) return
+    const lost = { supervisor: child.pid, exitCode, signal }
+    this.#log.tell('warn', 'the supervisor of the pool’s own worker processes was lost', lost)
     if (++this.#lost <= maxLost) {
       this.#startAgain()
       return

@@ -30,6 +30,7 @@ import { callHeader, type ParsedOptions } from '../call-options.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
 import type { EncodedChunk } from '../calls/chunker.js'
+import { PoolLog, type PoolLogger } from '../pool-logger.js'
 import { PoolSession } from '../session/pool-session.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
@@ -51,6 +52,7 @@ export interface PoolEngineOptions {
   readonly connection: ConnectionOption | undefined
   readonly spec: PoolSpec | undefined
   readonly expectedWorkers: number | undefined
+  readonly logger: PoolLogger | undefined
 }
 
 export class PoolEngine {
@@ -60,6 +62,7 @@ export class PoolEngine {
   readonly #options: PoolEngineOptions
   readonly #keys: PoolKeys
   readonly #anchor = new ProcessAnchor()
+  readonly #log: PoolLog
   readonly #submitter: Submitter
   readonly #local: LocalWorkers | undefined
   readonly #census: Census
@@ -73,6 +76,7 @@ export class PoolEngine {
 
   constructor(options: PoolEngineOptions) {
     this.#options = options
+    this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
     this.#pace = new ReadingPace(this.calls)
@@ -96,9 +100,10 @@ export class PoolEngine {
           modules: taskModules(),
         },
         (error) => this.#break(error),
+        this.#log,
       )
     }
-    this.#census = new Census(options, this.#keys)
+    this.#census = new Census(options, this.#keys, this.#log)
     this.#session = this.#open()
     this.#session.catch((error: unknown) => this.#break(error))
   }
@@ -124,7 +129,7 @@ export class PoolEngine {
     const span = startCallSpan(this.#keys.pool, kind.method, task.id)
     const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module, span?.carrier)
     const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, collector)
-    tellOfCall(call, this.#keys.pool, this.clientId, span)
+    tellOfCall(call, this.#keys.pool, this.clientId, span, this.#log)
     this.calls.add(call)
     if (kind.mode === 'each') this.#pace.hurry()
     // A handle must exist before it can fail.
@@ -199,6 +204,7 @@ export class PoolEngine {
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),
       pace: this.#pace,
+      log: this.#log,
       onLink: (link) => {
         this.#local?.start(link, spec && { clientId: this.clientId, spec })
         this.#census.start(link)
@@ -263,7 +269,9 @@ export class PoolEngine {
   }
 
   #break(error: unknown, mayPass = false): void {
-    if (this.#shutdown === undefined && this.#breakdown.begin(error, mayPass)) this.failAll(error)
+    if (this.#shutdown !== undefined || !this.#breakdown.begin(error, mayPass)) return
+    this.#log.tell('error', mayPass ? 'open calls are given up' : 'the pool cannot go on', { err: error })
+    this.failAll(error)
   }
 
   async #end(how: 'drain' | 'stop'): Promise<void> {

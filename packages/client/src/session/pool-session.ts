@@ -24,6 +24,7 @@ import {
 } from '@poolmq/shared'
 import { ChunkStore, findForeignKey, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
+import type { PoolLog } from '../pool-logger.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import type { ReadingPace } from './reading-pace.js'
@@ -41,6 +42,7 @@ export interface PoolSessionOptions {
   /** The chunk of this id, while its outcome is waited for. */
   readonly awaited: (jobId: string) => PendingChunk | undefined
   readonly pace: ReadingPace
+  readonly log: PoolLog
   /** Redis is there, and nothing of this client in it yet. */
   readonly onLink: (link: RedisLink) => void
   readonly onEntry: (entry: OutcomeEntry) => void
@@ -132,7 +134,7 @@ export class PoolSession {
     const link = await RedisLink.open(options.connection)
     try {
       const warning = await assertServer(link)
-      if (warning !== undefined) process.emitWarning(warning, { code: 'POOLMQ_REDIS' })
+      if (warning !== undefined) options.log.warn('POOLMQ_REDIS', warning)
       options.onLink(link)
       const session = new PoolSession(link, options)
       const begun = await Promise.allSettled([session.#lease.take(), session.#store.prepare()])
@@ -257,6 +259,8 @@ export class PoolSession {
   }
 
   #lost(): void {
+    if (this.#outage === undefined)
+      this.#options.log.tell('warn', 'the connection to Redis is lost; it is connected to again')
     this.#outage ??= setTimeout(() => {
       const cause = this.#link.lastError
       const why = cause === undefined ? '' : `: ${cause.message}`
@@ -267,6 +271,7 @@ export class PoolSession {
   }
 
   #restored(): void {
+    this.#options.log.tell('info', 'Redis is back')
     clearTimeout(this.#outage)
     this.#outage = undefined
     this.#options.onOutage(undefined)

@@ -38,10 +38,10 @@ const loadLooks = 60
 const unmarkedLooks = 10
 
 /** Says on standard error what Redis refuses; the logger is loaded when there is something to say. */
-function logFailure(error: unknown): void {
+function logFailure(pool: string, error: unknown): void {
   void import('../logger.js')
     .then(({ createLogger }) =>
-      createLogger('worker').warn({ err: error }, 'Redis did not do what was asked; trying again'),
+      createLogger('worker', { pool }).warn({ err: error }, 'Redis did not do what was asked; trying again'),
     )
     .catch(() => undefined) // there is no room to load it
 }
@@ -165,7 +165,7 @@ export class WorkerBody {
         clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
       log: (error) => {
         const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
-        void named.then((found) => logFailure(found ?? error))
+        void named.then((found) => logFailure(config.pool, found ?? error))
       },
     })
     if (eager !== undefined) this.#loop.limit(eager.spec)

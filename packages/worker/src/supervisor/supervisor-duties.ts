@@ -186,7 +186,12 @@ export class SupervisorDuties {
   async #countLoss(jobId: string, { item }: LostChunk, loss: WorkerLoss, details: string): Promise<void> {
     if (loss.blame === 'none') return
     const { store, log } = this.#options
-    log.warn({ jobId, loss: JSON.parse(details) }, 'a worker process died with a chunk in hand; it is given back')
+    const [task] = await this.tasksOf([jobId])
+    const call = jobId.slice(0, jobId.lastIndexOf('.'))
+    log.warn(
+      { chunk: jobId, call, task, loss: JSON.parse(details) },
+      'a worker process died with a chunk in hand; it is given back',
+    )
     const alone = item === undefined ? 'lost' : `lost:${item}`
     await store.noteLoss(jobId, loss.token, loss.blame === 'one' ? alone : 'shared', details)
   }

@@ -27,7 +27,7 @@ import {
 import { hostNow } from '../line/host-clock.js'
 import type { EagerSpec, ToWorker, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
-import { createLogger } from '../logger.js'
+import { createLogger, type Log } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
@@ -84,7 +84,7 @@ const stopGrace = 500
 export class Supervisor implements HealthSource {
   readonly id = randomId()
   readonly #options: SupervisorOptions
-  readonly #log = createLogger('supervisor')
+  readonly #log: Log
   readonly #slots = new Set<WorkerSlot>()
   readonly #startFailures = new StartFailures()
   readonly #record: HostRecord
@@ -112,6 +112,7 @@ export class Supervisor implements HealthSource {
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#record = new HostRecord(options.pool)
+    this.#log = createLogger('supervisor', { pool: options.pool })
     this.#modules = [...options.modules]
     this.#config.promise.catch(() => undefined)
     this.#firstReady.promise.catch(() => undefined)

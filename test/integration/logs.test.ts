@@ -1,0 +1,89 @@
+// What is logged, where, and in which form.
+import { Pool, type PoolLogger } from '@poolmq/client'
+import { expect, test } from 'vitest'
+import { math } from '../fixtures/dist/math-tasks.js'
+import { uniqueName } from '../support/pool-name.js'
+import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
+import { redisUrl } from '../support/redis-database.js'
+
+/** A host that loses a worker process, in whatever way it is run. */
+async function lossOn(name: string, env: NodeJS.ProcessEnv, command?: readonly string[]): Promise<ProgramRun> {
+  const args = ['worker', '--pool', name, '--processes', '1', fixture('math-tasks')]
+  const run =
+    command === undefined
+      ? new ProgramRun([poolmqCommand, ...args], { env })
+      : new ProgramRun([[process.execPath, poolmqCommand, ...args].join(' '), '/dev/null'], { env, command })
+  await run.says('serving')
+  const pool = new Pool({ name, connection: redisUrl() })
+  await pool.apply(math.exit, [5]).catch(() => undefined)
+  await pool.terminate()
+  await run.says('died with a chunk in hand')
+  return run
+}
+
+test('a host: JSON lines, each with the pool, the host and the process; of a chunk also its call and its task', async () => {
+  const name = uniqueName('logs')
+  await using run = await lossOn(name, { REDIS_URL: redisUrl() })
+  const lines = run.complaints.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as object)
+  expect(lines.length).toBeGreaterThan(0)
+  for (const line of lines)
+    expect(line).toMatchObject({ pool: name, host: expect.any(String), pid: expect.any(Number) })
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      chunk: expect.stringMatching(/^\w+\.0\.0$/),
+      call: expect.stringMatching(/^\w+\.0$/),
+      task: 'math.exit',
+      loss: expect.objectContaining({ exitCode: 5 }),
+    }),
+  )
+})
+
+test('on a terminal: readable lines', async () => {
+  await using run = await lossOn(uniqueName('logs'), { REDIS_URL: redisUrl() }, ['script', '-qec'])
+  const [line = ''] = run.stdout.split('\n').filter((one) => one.includes('died with a chunk in hand'))
+  expect(line).toMatch(/WARN.*a worker process died with a chunk in hand.*math\.exit/)
+  expect(line).not.toMatch(/"level":40/)
+})
+
+test('a producer logs to what it was given: its calls, and what becomes of its workers and its Redis', async () => {
+  const told: [string, Record<string, unknown>, string][] = []
+  const log = (level: string) => (fields: object, message: string) =>
+    void told.push([level, fields as Record<string, unknown>, message])
+  const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+  const name = uniqueName('logs')
+  await using pool = new Pool({ name, connection: redisUrl(), processes: 1, logger })
+  expect(await pool.apply(math.square, [3])).toBe(9)
+  const [supervisor] = await pool.hosts()
+  process.kill(supervisor?.pid ?? 0, 'SIGKILL')
+  expect(await pool.apply(math.square, [4])).toBe(16)
+  const about = { pool: name, client: expect.any(String) }
+  expect(told[0]).toEqual([
+    'debug',
+    expect.objectContaining({ ...about, method: 'apply', task: 'math.square' }),
+    'a call was made',
+  ])
+  expect(told).toContainEqual(['debug', expect.objectContaining({ done: 1, failed: 0 }), 'a call has ended'])
+  expect(told).toContainEqual([
+    'warn',
+    expect.objectContaining({ signal: 'SIGKILL' }),
+    expect.stringContaining('supervisor'),
+  ])
+})
+
+test('a logger that throws ends no call; one without its methods is refused', async () => {
+  const warned: string[] = []
+  const onWarning = (warning: Error) => void warned.push(warning.message)
+  process.on('warning', onWarning)
+  const fail = () => {
+    throw new Error('the disk is full')
+  }
+  await using pool = new Pool({ processes: 1, logger: { debug: fail, info: fail, warn: fail, error: fail } })
+  expect(await pool.map(math.square, [1, 2])).toEqual([1, 4])
+  process.off('warning', onWarning)
+  expect(warned.some((text) => text.includes('the disk is full'))).toBe(true)
+  for (const logger of [null, console.log, {}, { debug: () => undefined }]) {
+    expect(() => new Pool({ processes: 1, logger: logger as unknown as PoolLogger })).toThrow(
+      /logger must have the methods/,
+    )
+  }
+})
