@@ -69,7 +69,7 @@ export interface MapOptions extends CallOptions {
    * Items in a chunk, the unit that a worker process takes: a whole number of at least 1. Larger chunks cost less per
    * item, smaller ones spread the work better.
    *
-   * @defaultValue Python's: about four chunks for each worker process
+   * @defaultValue Python's: about four chunks for each worker process; fewer items where they are large, some 8 MiB a chunk
    */
   readonly chunkSize?: number | undefined
 }
