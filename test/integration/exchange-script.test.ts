@@ -4,6 +4,7 @@ import { ChunkStore, type NewChunk } from '@poolmq/worker'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import { uniqueName } from '../support/pool-name.js'
+import { until } from '../support/until.js'
 
 const token = 'holder'
 const client = randomId()
@@ -185,6 +186,27 @@ test('a next chunk whose hash is of another type is taken, and empty', async () 
   expect(next).toMatchObject({ jobId: id(1), taskId: '', data: undefined })
   await complete(true, 1)
   expect(await link.client.exists(keys.chunk(id(1)), keys.chunk('active'))).toBe(0)
+})
+
+test('a lock, or a hash, of another type holds up no other chunk', async () => {
+  await store.add([chunk(0), chunk(1), chunk(2)])
+  for (let i = 0; i < 3; i++) await queue.take(token)
+  const lockOf = (index: number) => keys.chunk(`${id(index)}:lock`)
+  await link.client.del(lockOf(0))
+  await link.client.lpush(lockOf(0), 'x')
+  await link.client.pexpire(lockOf(1), 1000)
+  expect(await store.renew([0, 1].map((i) => [id(i), token] as const))).toEqual([])
+  expect(await link.client.pttl(lockOf(1))).toBeGreaterThan(5000)
+  await link.client.del(lockOf(1), lockOf(2))
+  await link.client.set(keys.chunk(id(1)), 'x')
+  // Of no duration: a lock that is missing twice has lapsed.
+  const impatient = new ChunkStore(link, keys, 0)
+  const found = new Set<string>()
+  const look = async () => {
+    for (const one of await impatient.giveBackLapsed()) found.add(one)
+    return [...found].sort()
+  }
+  expect(await until('they are given back', look, (ids) => ids.length === 2)).toEqual([id(1), id(2)])
 })
 
 test('a refused outcome changes nothing', async () => {

@@ -94,7 +94,7 @@ const noteFieldsLua = `return redis.call('EXISTS', KEYS[1]) == 1 and redis.call(
 
 /**
  * Renews the locks of chunks. A lock that has lapsed although its holder lives (Redis was paused, or away) is taken anew
- * as long as nobody else has taken the chunk. KEYS: active. ARGV: prefix, milliseconds, then id, token, id, token, …
+ * as long as nobody else has taken the chunk. One that is somebody else's key holds up no other. KEYS: active. ARGV: prefix, milliseconds, then id, token, id, token, …
  * Returns the ids of those that are over: what is not there any more was completed, or is not wanted.
  */
 const renewLocksLua = `
@@ -102,7 +102,7 @@ local over = {}
 for i = 3, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local lock = ARGV[1] .. id .. ':lock'
-  local holder = redis.call('GET', lock)
+  local holder = redis.pcall('GET', lock)
   if holder == token or (not holder and redis.call('LPOS', KEYS[1], id)) then
     redis.call('SET', lock, token, 'PX', ARGV[2])
   elseif redis.call('EXISTS', ARGV[1] .. id) == 0 then
@@ -131,7 +131,7 @@ for _, id in ipairs(active) do
     elseif now - since[id] >= tonumber(ARGV[3]) then
       redis.call('LREM', KEYS[1], 1, id)
       if redis.call('EXISTS', ARGV[1] .. id) == 1 then
-        redis.call('HINCRBY', ARGV[1] .. id, 'stc', 1)
+        redis.pcall('HINCRBY', ARGV[1] .. id, 'stc', 1)
         redis.call('RPUSH', KEYS[2], id)
         redis.call('ZADD', KEYS[3], 0, '0')
         back[#back + 1] = id
