@@ -9,7 +9,12 @@ import { range } from '../source.js'
 const noting = (context: Context, processes: number, more: object = {}) => {
   const log = context.log()
   const { noteStart } = context.tasks
-  return { log, pool: context.makePool({ processes, initializer: noteStart, initArgs: [log.path], ...more }) }
+  // As many threads as Python's has: a ThreadPool has no more of them than there are cores, and several tasks on each.
+  const threads = context.kind === 'ThreadPool' && { threads: processes }
+  return {
+    log,
+    pool: context.makePool({ processes, initializer: noteStart, initArgs: [log.path], ...threads, ...more }),
+  }
 }
 
 const broken = (context: Context, processes = 1) => {
