@@ -32,6 +32,8 @@ export interface Setup {
   readonly pool?: string
   /** Tells apart contestants that are otherwise the same. */
   readonly seat?: number
+  /** Looked at by a dashboard and a monitoring system meanwhile. */
+  readonly observed?: boolean
 }
 
 /** The first line of a contestant: the operations that it knows. */

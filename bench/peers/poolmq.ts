@@ -2,10 +2,12 @@
 import { Pool } from '@poolmq/client'
 import { check, checkIdentities, serveJobs } from '../harness/contestant-process.js'
 import { countTo, numbers, texts } from '../harness/inputs.js'
+import { startObservers } from './observers.js'
 import { tasks } from './tasks.js'
 
-await serveJobs(async ({ processes, pool: name }) => {
+await serveJobs(async ({ processes, pool: name, observed }) => {
   const pool = new Pool(name === undefined ? { processes } : { name, processes })
+  const observers = observed === true && name !== undefined ? await startObservers(name) : undefined
   const iterate = async (method: 'imap' | 'imapUnordered', items: number, chunk: number | undefined) => {
     let count = 0
     let sum = 0
@@ -31,6 +33,9 @@ await serveJobs(async ({ processes, pool: name }) => {
     async fib({ items, n }, clock) {
       await clock.time(() => pool.map(tasks.fibonacci, new Array<number>(items).fill(n), 1))
     },
-    close: () => pool.terminate(),
+    async close() {
+      observers?.stop()
+      await pool.terminate()
+    },
   }
 })

@@ -6,6 +6,7 @@ import { imapUnordered } from './imap-unordered.js'
 import { mapChunk1 } from './map-chunk-1.js'
 import { mapChunks } from './map-chunks.js'
 import { mapDefault } from './map-default.js'
+import { observed } from './observed.js'
 import { payloads } from './payloads.js'
 import { manyProducers } from './producers.js'
 import { redisCost } from './redis-cost.js'
@@ -24,4 +25,5 @@ export const workloads: readonly Workload[] = [
   startUp,
   manyProducers,
   redisCost,
+  observed,
 ]
