@@ -15,6 +15,8 @@ export interface ChaosRun {
   readonly seed: number
   /** Names of faults. @defaultValue all */
   readonly faults?: readonly string[] | undefined
+  /** Tasks at a time in each worker process. @defaultValue 1 */
+  readonly concurrency?: number
   /** Of each round. @defaultValue 20000 */
   readonly items?: number
   /** Milliseconds between two faults, from and to. */
@@ -28,10 +30,10 @@ export interface ChaosRun {
 }
 
 export async function runChaos(run: ChaosRun): Promise<void> {
-  const { redisProgram, seed, items, most, pace, patient = true } = run
+  const { redisProgram, seed, items, most, pace, concurrency = 1, patient = true } = run
   const random = new Random(seed)
   const faults = new FaultDeck(random, run.faults)
-  await using fleet = await Fleet.start({ redisProgram })
+  await using fleet = await Fleet.start({ redisProgram, concurrency })
   const memory = new MemoryRecord()
   {
     await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })

@@ -10,6 +10,8 @@ export interface FleetOptions {
   readonly hosts?: number
   /** Worker processes of each host. @defaultValue 2 */
   readonly processes?: number
+  /** Tasks at a time in each worker process. @defaultValue 1 */
+  readonly concurrency?: number
   /** Milliseconds. @defaultValue 2000 */
   readonly lease?: number
   /** Milliseconds. @defaultValue 20000 */
@@ -20,6 +22,9 @@ export interface FleetOptions {
 }
 
 export const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction']
+
+/** What tests of survival are run with: worker processes with one task at a time, and with several. */
+export const lanes = [{ concurrency: 1 }, { concurrency: 8 }] as const
 
 /** Milliseconds that a key may be there after all that used it has ended. */
 const longestLife = 60_000
@@ -37,9 +42,10 @@ export class Fleet implements AsyncDisposable {
     const { redisProgram, hosts = 2, lease = 2000, settings = durable } = options
     const redis = await RedisServer.start(redisProgram, settings)
     const fleet = new Fleet(redis, [], lease)
-    const { processes, drain, env } = options
+    const { processes, concurrency, drain, env } = options
     const given = {
       ...(processes !== undefined && { processes }),
+      ...(concurrency !== undefined && { concurrency }),
       ...(drain !== undefined && { drain }),
       ...(env !== undefined && { env }),
     }

@@ -4,7 +4,7 @@ import { Pool, WorkerLostError } from '@poolmq/client'
 import { expect, inject, test } from 'vitest'
 import { runRound } from '../chaos/chaos-round.js'
 import { FaultDeck } from '../chaos/faults.js'
-import { Fleet } from '../chaos/fleet.js'
+import { Fleet, lanes } from '../chaos/fleet.js'
 import { Random } from '../chaos/random.js'
 import { chaos } from '../fixtures/dist/chaos-tasks.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -13,10 +13,10 @@ import { Scratch } from '../support/latch.js'
 
 const redisProgram = inject('redisProgram')
 
-test.skipIf(redisProgram === '')(
-  'a worker process killed three times a second: every result is right, and there once',
-  async () => {
-    await using fleet = await Fleet.start({ redisProgram })
+test.skipIf(redisProgram === '').each(lanes)(
+  'a worker process of $concurrency lanes killed three times a second: every result is right, and there once',
+  async ({ concurrency }) => {
+    await using fleet = await Fleet.start({ redisProgram, concurrency })
     await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })
     const random = new Random(300)
     const round = {
@@ -46,14 +46,17 @@ test.skipIf(redisProgram === '')(
   330_000,
 )
 
-test.skipIf(redisProgram === '')('a busy loop six times as long as its lease is run once', async () => {
-  await using fleet = await Fleet.start({ redisProgram, hosts: 1, processes: 2, lease: 1000 })
-  await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })
-  using scratch = new Scratch()
-  const log = scratch.log('runs')
-  expect(await pool.apply(chaos.block, [{ log: log.path, time: 6000, value: 1 }])).toBe(1)
-  expect(log.lines.map((line) => line.replace(/^\d+ /, ''))).toEqual(['starts 1', 'ends 1'])
-})
+test.skipIf(redisProgram === '').each(lanes)(
+  'a busy loop six times as long as its lease is run once, beside $concurrency',
+  async ({ concurrency }) => {
+    await using fleet = await Fleet.start({ redisProgram, hosts: 1, processes: 2, lease: 1000, concurrency })
+    await using pool = new Pool({ name: fleet.pool, connection: fleet.redis.url })
+    using scratch = new Scratch()
+    const log = scratch.log('runs')
+    expect(await pool.apply(chaos.block, [{ log: log.path, time: 6000, value: 1 }])).toBe(1)
+    expect(log.lines.map((line) => line.replace(/^\d+ /, ''))).toEqual(['starts 1', 'ends 1'])
+  },
+)
 
 test('a map that begins while all processes are gone gets them back, and a chunk size', async () => {
   await using pool = new Pool(2)
