@@ -216,3 +216,68 @@ test('a refused outcome changes nothing', async () => {
   expect(await active()).toEqual([id(0)])
   expect(await link.client.get(keys.chunk(`${id(0)}:lock`))).toBe(token)
 })
+
+describe('several chunks at once', () => {
+  const ids = async (want: number, from = queue) =>
+    (await from.exchange(token, [], want)).taken.map(({ jobId }) => jobId)
+
+  test('are taken in order, as many as are wanted and there', async () => {
+    await store.add([chunk(0), chunk(1), chunk(2, 5), chunk(3)])
+    expect(await ids(2)).toEqual([id(0), id(1)])
+    expect(await queue.exchange(token, [], 5)).toMatchObject({
+      rest: 'none',
+      taken: [{ jobId: id(3) }, { jobId: id(2) }],
+    })
+    expect(await active()).toEqual([id(2), id(3), id(1), id(0)])
+    expect(await link.client.exists(...[0, 1, 2, 3].map((i) => keys.chunk(`${id(i)}:lock`)))).toBe(4)
+  })
+
+  test('are left to others in part, where others are, and they are told', async () => {
+    await store.add([0, 1, 2, 3, 4, 5].map((i) => chunk(i)))
+    await link.client.del(keys.chunk('marker'))
+    const sharing = new ChunkQueue(link, keys, { lanes: 8, sharers: 3 })
+    expect(await sharing.exchange(token, [], 8)).toMatchObject({
+      rest: 'more',
+      taken: [{ jobId: id(0) }, { jobId: id(1) }],
+    })
+    expect(await link.client.exists(keys.chunk('marker'))).toBe(1)
+    // The last one is not left by all.
+    for (const want of [2, 1, 1]) expect(await ids(8, sharing)).toHaveLength(want)
+  })
+
+  test('are delivered at once: one whose client is gone harms no other', async () => {
+    await store.add([chunk(0), chunk(1), chunk(2)])
+    await ids(3)
+    const other = formatChunkId('gone', 0, 0)
+    const { delivered: were } = await queue.exchange(
+      token,
+      [
+        [id(0), outcome],
+        [other, outcome],
+        [id(2), outcome],
+      ],
+      0,
+    )
+    expect(were).toEqual([true, false, true])
+    expect(await delivered()).toBe(2)
+    expect(await active()).toEqual([id(1)])
+  })
+
+  test('are not more than a reply should hold', async () => {
+    const large = 'x'.repeat(5 * 1024 * 1024)
+    await store.add([0, 1, 2].map((i) => ({ ...chunk(i), data: large })))
+    expect(await queue.exchange(token, [], 8)).toMatchObject({
+      rest: 'more',
+      taken: [{ jobId: id(0) }, { jobId: id(1) }],
+    })
+    expect(await ids(8)).toEqual([id(2)])
+  })
+
+  test('say beside how many they may run, for the case that their host is lost', async () => {
+    await store.add([chunk(0), chunk(1)])
+    await ids(1)
+    await ids(1, new ChunkQueue(link, keys, { lanes: 8 }))
+    expect(await link.client.hget(keys.chunk(id(0)), 'lanes')).toBeNull()
+    expect(await link.client.hget(keys.chunk(id(1)), 'lanes')).toBe('8')
+  })
+})

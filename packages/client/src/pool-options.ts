@@ -27,7 +27,7 @@ export interface PoolOptions {
    */
   readonly processes?: number | undefined
   /**
-   * Tasks at a time in each worker process: a whole number of at least 1. More than one is for tasks that wait (for a
+   * Tasks at a time in each worker process: a whole number from 1 to 10000. More than one is for tasks that wait (for a
    * network, a disk, another process): they share the event loop of their process, and what its modules hold. A task that
    * computes keeps those beside it waiting. Python has no counterpart in `Pool`; its `ThreadPool` is {@link ThreadPool}.
    *
@@ -98,6 +98,9 @@ export interface ThreadPoolOptions extends Omit<PoolOptions, 'concurrency'> {
    */
   readonly threads?: number | undefined
 }
+
+/** Tasks at a time in one worker process: more are a mistake, or the work of more processes. */
+const mostLanes = 10_000
 
 const poolOptionNames = [
   'processes',
@@ -184,6 +187,7 @@ function checkNames(options: object, threads: boolean): void {
 function parseConcurrency(concurrency: number | undefined, processes: number): number {
   if (concurrency === undefined) return 1
   wholeNumber('concurrency', concurrency, 1)
+  if (concurrency > mostLanes) throw new RangeError(`concurrency must be at most ${mostLanes}, got ${concurrency}`)
   if (processes > 0) return concurrency
   throw new RangeError(
     `concurrency ${concurrency} has nothing to apply to: this pool has no worker process of its own; set processes, or ` +
@@ -191,11 +195,17 @@ function parseConcurrency(concurrency: number | undefined, processes: number): n
   )
 }
 
-function parseThreads(threads: number | undefined, processes: number): number {
-  if (threads === undefined) return Math.min(processes, availableParallelism())
-  wholeNumber('threads', threads, 1)
-  if (threads <= processes) return threads
-  throw new RangeError(`threads must be at most processes, which is ${processes} here, got ${threads}`)
+function parseThreads(given: number | undefined, processes: number): number {
+  const threads = given === undefined ? Math.min(processes, availableParallelism()) : wholeNumber('threads', given, 1)
+  if (threads > processes) {
+    throw new RangeError(`threads must be at most processes, which is ${processes} here, got ${threads}`)
+  }
+  if (processes > threads * mostLanes) {
+    throw new RangeError(
+      `${threads} threads run at most ${threads * mostLanes} tasks at a time, got processes: ${processes}`,
+    )
+  }
+  return threads
 }
 
 function parseProcesses(processes: unknown, name: unknown): number {

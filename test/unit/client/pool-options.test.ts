@@ -31,3 +31,31 @@ describe('a named pool that no host can reach is refused where it is made', () =
     expect(() => new Pool({ name: 'no name' })).toThrow(/name must be/)
   })
 })
+
+describe('tasks at a time', () => {
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 10_001])(
+    'concurrency or threads %s: RangeError',
+    (value) => {
+      expect(() => new Pool({ processes: 2, concurrency: value })).toThrow(RangeError)
+      expect(() => new ThreadPool({ processes: 2, threads: value })).toThrow(RangeError)
+    },
+  )
+
+  test.each(['2', null, {}])('concurrency or threads %s: TypeError', (value) => {
+    expect(() => new Pool({ processes: 2, concurrency: value as never })).toThrow(/concurrency must be a whole number/)
+    expect(() => new ThreadPool({ processes: 2, threads: value as never })).toThrow(/threads must be a whole number/)
+  })
+
+  test('what nothing applies to is refused', () => {
+    const redis = { name: 'sums', connection: 'redis://localhost:1' }
+    expect(() => new Pool({ ...redis, concurrency: 4 })).toThrow(/concurrency 4 has nothing to apply to.*--concurrency/)
+    expect(() => new ThreadPool({ ...redis, threads: 1 })).toThrow(/threads must be at most processes, which is 0 here/)
+    expect(() => new ThreadPool({ processes: 2, threads: 3 })).toThrow(/threads must be at most processes, which is 2/)
+  })
+
+  test('each class has its own option, and says so', () => {
+    expect(() => new ThreadPool({ processes: 2, concurrency: 2 } as never)).toThrow(/concurrency is an option of Pool/)
+    expect(() => new Pool({ processes: 2, threads: 2 } as never)).toThrow(/threads is an option of ThreadPool/)
+    expect(() => new ThreadPool({ processes: 2, treads: 2 } as never)).toThrow(/ThreadPool: unknown option "treads"/)
+  })
+})

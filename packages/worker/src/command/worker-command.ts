@@ -62,7 +62,7 @@ export function addWorkerCommand(program: Command, end: (code: number) => void):
         '--concurrency <n>',
         'tasks at a time in each of them, for tasks that wait; one that computes keeps those beside it waiting',
         'POOLMQ_CONCURRENCY',
-        count('--concurrency'),
+        count('--concurrency', 1, 10_000),
       ).default(1),
     )
     .addOption(redisFlag())

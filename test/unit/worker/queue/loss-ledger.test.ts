@@ -3,7 +3,7 @@ import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
 import { describe, expect, test } from 'vitest'
 import { LossLedger, maxStarts } from '../../../../packages/worker/src/queue/loss-ledger.js'
 
-const ledger = (fields: Record<string, string>) => new LossLedger(new Map(Object.entries(fields)))
+const ledger = (fields: Record<string, string>, lanes = 1) => new LossLedger(new Map(Object.entries(fields)), lanes)
 
 test('a fresh chunk is run without care', () => {
   const fresh = ledger({ name: 'math.square', data: '…', ats: '1' })
@@ -61,3 +61,33 @@ test.each([{ loss: '{' }, { loss: 'null' }, { lost: 'many' }, { 'lost:x': '9' },
     expect(() => ledger(fields).giveUp(0, 't', 100)).not.toThrow()
   },
 )
+
+describe('losses beside other chunks', () => {
+  test('are no item’s, make the chunk careful, and after two of them it runs alone', () => {
+    expect(ledger({ shared: '1' })).toMatchObject({ careful: true, isSuspect: false, shared: 1, unknown: 0 })
+    const often = ledger({ shared: '9' })
+    expect(often.isSuspect).toBe(true)
+    expect(often.giveUp(0, 't', 0)).toBeUndefined()
+  })
+
+  test('are starts, but only those alone give an item up', () => {
+    expect(ledger({ shared: '2', 'lost:1': '2' }).giveUp(1, 't', 1)).toBeUndefined()
+    expect(ledger({ shared: '2', 'lost:1': '3' }).giveUp(1, 't', 1)).toMatchObject({ starts: 5 })
+  })
+
+  test('of a whole host: lapses, where its process may have run several', () => {
+    const shared = ledger({ stc: '1', lanes: '8', at: '3' }, 8)
+    expect(Object.fromEntries(shared.updates)).toEqual({ seen: '1', shared: '1' })
+    expect(shared.giveUp(3, 't', 3)).toBeUndefined()
+    const alone = ledger({ stc: '3', seen: '2', shared: '1', lanes: '1', at: '3' }, 8)
+    expect(Object.fromEntries(alone.updates)).toEqual({ seen: '3', 'lost:3': '1' })
+  })
+
+  test('are noted as over once it runs alone: the next lapse is its own', () => {
+    const inLanes = (fields: Record<string, string>, lanes: number) => Object.fromEntries(ledger(fields, lanes).updates)
+    expect(inLanes({ shared: '2', lanes: '8' }, 8)).toEqual({ lanes: '1' })
+    expect(inLanes({ shared: '1', lanes: '8' }, 8)).toEqual({})
+    expect(inLanes({ lanes: '8' }, 1)).toEqual({ lanes: '1' })
+    expect(inLanes({}, 1)).toEqual({})
+  })
+})
