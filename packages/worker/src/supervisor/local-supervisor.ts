@@ -12,7 +12,7 @@ import { PrivateLine } from '../line/private-line.js'
 import { forkWorker, lanesOf, type StartedWorker } from './worker-handle.js'
 
 /** Milliseconds that the end may take when nobody waits for it any more. */
-const longestFarewell = 5000
+const longestFarewell = 15_000
 
 // Worker processes are started before anything else is even loaded; where Redis is follows by message.
 const start = JSON.parse(process.argv[2] ?? '{}') as LocalStart

@@ -76,8 +76,10 @@ export interface SupervisorOptions {
 /** What all worker processes of a host are told alike, once Redis is there. */
 type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'observed' | 'modules' | 'late' | 'initializers'>
 
-/** Milliseconds that withdrawing from Redis may take. */
+/** Milliseconds that withdrawing from Redis may take while somebody waits for this host's end. */
 const withdrawTimeout = 2000
+/** And when nobody does: nobody else is there to remove what the client has left. */
+const removeTimeout = 10_000
 /** Milliseconds that a stopped worker process has to end by itself. */
 const stopGrace = 500
 
@@ -102,6 +104,7 @@ export class Supervisor implements HealthSource {
   #failure: unknown
   /** The Pool whose own supervisor this is ends as well. */
   #clientEnds = false
+  #abandoned = false
   #ending = false
   /** Its last words to Redis are being said. */
   #withdrawn = false
@@ -247,6 +250,7 @@ export class Supervisor implements HealthSource {
 
   /** Stops at once: the process of the Pool whose own supervisor this is has gone. */
   async abandon(): Promise<void> {
+    this.#abandoned = true
     this.#clientEnds = true
     await this.#end('stop', 0)
   }
@@ -259,7 +263,7 @@ export class Supervisor implements HealthSource {
     if (this.#withdrawn) return // a second order has overtaken the first
     this.#withdrawn = true
     // Redis may be out of reach: what can not be withdrawn in time lapses by itself.
-    await within(withdrawTimeout, this.#withdraw())
+    await within(this.#abandoned ? removeTimeout : withdrawTimeout, this.#withdraw())
     this.#over = true
     await this.#link?.close()
     this.#ended.resolve(this.#failure)
