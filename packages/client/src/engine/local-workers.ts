@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import {
+  Deferred,
   decodeError,
   isReloaded,
   moduleMark,
@@ -28,6 +29,8 @@ import {
 } from '@poolmq/worker'
 import type { PoolLog } from '../pool-logger.js'
 
+/** Milliseconds that a supervisor has to begin to listen; it may be started again meanwhile. */
+const listenTimeout = 10_000
 /** Milliseconds that a supervisor has to end after it was told to stop. */
 const stopTimeout = 5000
 /** Supervisors that may be killed before the pool is given up. */
@@ -45,6 +48,8 @@ export class LocalWorkers {
   #exited: Promise<void>
   #orders: ToLocalSupervisor | undefined
   #lost = 0
+  /** A supervisor listens, or none will. */
+  readonly #listening = new Deferred()
   #ending = false
 
   /** @param onFailed - worker processes cannot be kept running here */
@@ -55,11 +60,15 @@ export class LocalWorkers {
     ;[this.#child, this.#exited] = this.#spawn()
   }
 
-  /** Tells where Redis is, before anything is written there: whenever this process ends, somebody is to remove it. */
-  start(link: RedisLink, eager: EagerSpec | undefined): void {
+  /**
+   * Tells where Redis is. Resolves when something may be written there: whenever this process ends from then on, there is
+   * somebody who removes it.
+   */
+  async start(link: RedisLink, eager: EagerSpec | undefined): Promise<void> {
     const connection = packDescriptor(link.descriptor)
     this.#orders = { type: 'start', connection, embedded: link.isEmbedded, ...(eager && { eager }) }
     this.#send(this.#orders)
+    await within(listenTimeout, this.#listening.promise)
   }
 
   /**
@@ -82,6 +91,7 @@ export class LocalWorkers {
    */
   async end(how: 'drain' | 'stop' | 'abandon'): Promise<void> {
     this.#ending = true
+    this.#listening.resolve()
     this.#send({ type: how })
     if (how === 'drain') return this.#exited
     if (!(await within(stopTimeout, this.#exited))) this.#child.kill('SIGKILL')
@@ -97,12 +107,14 @@ export class LocalWorkers {
     let failed = false
     const fail = (error: Error) => {
       failed = true
+      this.#listening.resolve()
       if (!this.#ending) this.#onFailed(error)
     }
     const exited = new Promise<void>((resolve) => {
       this.#line = followProgram<FromLocalSupervisor, ToLocalSupervisor>(
         started,
         (message) => {
+          if (message.type === 'listening') this.#listening.resolve()
           if (message.type === 'failed') fail(decodeError(message.error))
         },
         ({ code, signal, cause }) => {

@@ -205,9 +205,9 @@ export class PoolEngine {
       awaited: (jobId) => this.calls.awaited(jobId),
       pace: this.#pace,
       log: this.#log,
-      onLink: (link) => {
-        this.#local?.start(link, spec && { clientId: this.clientId, spec })
+      onLink: async (link) => {
         this.#census.start(link)
+        await this.#local?.start(link, spec && { clientId: this.clientId, spec })
       },
       onEntry: (entry) => this.calls.hear(entry),
       onOrder: (order) => this.#obey(order),

@@ -43,8 +43,8 @@ export interface PoolSessionOptions {
   readonly awaited: (jobId: string) => PendingChunk | undefined
   readonly pace: ReadingPace
   readonly log: PoolLog
-  /** Redis is there, and nothing of this client in it yet. */
-  readonly onLink: (link: RedisLink) => void
+  /** Redis is there, and nothing of this client in it yet; resolves when something may be written. */
+  readonly onLink: (link: RedisLink) => Promise<void>
   readonly onEntry: (entry: OutcomeEntry) => void
   /** An onlooker asks something of this client. */
   readonly onOrder: (order: ClientOrder) => void
@@ -135,7 +135,7 @@ export class PoolSession {
     try {
       const warning = await assertServer(link)
       if (warning !== undefined) options.log.warn('POOLMQ_REDIS', warning)
-      options.onLink(link)
+      await options.onLink(link)
       const session = new PoolSession(link, options)
       const begun = await Promise.allSettled([session.#lease.take(), session.#store.prepare()])
       const foreign = await findForeignKey(link.client, options.keys, options.clientId)

@@ -28,6 +28,8 @@ export type ToLocalSupervisor =
   | { readonly type: 'abandon' }
 
 export type FromLocalSupervisor =
+  /** From now on nothing escapes it: neither an order, nor the end of the Pool's process. */
+  | { readonly type: 'listening' }
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'ended' }

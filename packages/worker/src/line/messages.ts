@@ -77,6 +77,15 @@ export type ToWorker =
   /** Abort the running task and exit; the supervisor kills a process that does not in time. */
   | { readonly type: 'stop' }
 
+/** What a process dies of, and what has left it behind, where that is known: a chunk that runs, or that has run before. */
+export interface Crash {
+  readonly error: WireError
+  readonly jobId?: string
+  readonly taskId?: string
+  /** The item's place in its chunk. */
+  readonly offset?: number
+}
+
 export type FromWorker =
   /** Modules are loaded, Redis is connected. */
   | { readonly type: 'ready'; readonly tasks: readonly string[] }
@@ -101,6 +110,10 @@ export type FromWorker =
       readonly index: number
       readonly limit: number
     }
+  /** It is about to die of this. */
+  | ({ readonly type: 'crash' } & Crash)
+  /** It is not: user code has caught it in the end. */
+  | { readonly type: 'survived' }
   /** The process cannot start: a module does not load, Redis is not to be had. */
   | { readonly type: 'failed'; readonly error: WireError }
   /** The chunk in hand needs a process in which no other initializer has run; it is kept until one is there, or undefined. */

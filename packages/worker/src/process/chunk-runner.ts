@@ -13,6 +13,7 @@ import {
   weigh,
 } from '@poolmq/shared'
 import type { LossLedger } from '../queue/loss-ledger.js'
+import { CarefulItem } from './careful-item.js'
 import { itemRunner } from './item-runner.js'
 import { apart, ItemScope } from './item-scope.js'
 import type { LoopClock } from './loop-clock.js'
@@ -67,6 +68,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
   const { chunk, losses, running, clock, observer } = run
   const tellLimit = (limit: number) => run.tellItem(running.offset, limit)
   const runItem = itemRunner(run.task, chunk, running, tellLimit, () => clock.now())
+  const runApart: typeof runItem = (item) => taskContext.run(new CarefulItem(running), runItem, item)
   const scope = new ItemScope()
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
@@ -84,7 +86,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
         await run.beforeItem(i)
       }
       // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
-      const value = scope.run(runItem, items[i])
+      const value = scope.run(losses.careful ? runApart : runItem, items[i])
       values[i] = isThenable(value) ? await value : value
       observer?.itemEnded(i, began, false)
     } catch (error) {

@@ -25,6 +25,7 @@ import { findForeignKey } from '../queue/foreign-key.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
+import { LastWords } from './last-words.js'
 import { LoopClock } from './loop-clock.js'
 import { TaskModules } from './module-loader.js'
 import { RunObserver } from './run-observer.js'
@@ -62,7 +63,12 @@ export class WorkerBody {
   #waiting = false
 
   constructor(channel: SupervisorChannel) {
-    this.#channel = channel
+    const lastWords = new LastWords(channel.send)
+    const exit = (code: number) => {
+      lastWords.keep()
+      channel.exit(code)
+    }
+    this.#channel = { ...channel, exit }
     channel.onMessage((message) => this.#hear(message))
   }
 

@@ -5,6 +5,7 @@
 import { bearClosedOutput } from '../closed-output.js'
 import type { FromWorker, SupervisorChannel, ToWorker } from '../line/messages.js'
 import { PrivateLine } from '../line/private-line.js'
+import { exitAnyhow } from './exit-anyhow.js'
 import type { WorkerBody } from './worker-body.js'
 
 /** Messages that have not been handed to the system yet. */
@@ -32,7 +33,7 @@ const channel: SupervisorChannel = {
 }
 
 function exitWhenSent(): void {
-  if (exitCode !== undefined && underWay === 0) process.exit(exitCode)
+  if (exitCode !== undefined && underWay === 0) exitAnyhow(exitCode)
 }
 
 // Ctrl-C reaches the whole process group; the supervisor decides what it means. SIGTERM to this process alone: drain.

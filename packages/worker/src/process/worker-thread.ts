@@ -2,6 +2,7 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { bearClosedOutput } from '../closed-output.js'
 import type { ToWorker } from '../line/messages.js'
+import { exitAnyhow } from './exit-anyhow.js'
 import { WorkerBody } from './worker-body.js'
 
 if (parentPort === null) throw new Error('this module is the program of a worker thread')
@@ -12,6 +13,6 @@ parentPort.once('message', ({ line }: { line: MessagePort }) => {
   new WorkerBody({
     send: (message) => line.postMessage(message),
     onMessage: (listener) => void line.on('message', (message: ToWorker) => listener(message)),
-    exit: (code) => setImmediate(() => process.exit(code)),
+    exit: (code) => setImmediate(() => exitAnyhow(code)),
   })
 })

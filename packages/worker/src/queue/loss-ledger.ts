@@ -20,9 +20,9 @@
  * | `at` | the item that ran last, written when hosts have been lost, as no supervisor is left to tell |
  * | `seen` | how many of `stc` have been laid on an item, or on the chunk |
  * | `late:K` | item K ran for more than so many milliseconds, and its process had to be ended: it is not run again |
- * | `loss` | the last loss as JSON: pid, host, exit code or signal |
+ * | `loss` | the last loss as JSON: pid, host, exit code or signal, and the error that ended the process, where it could tell |
  */
-import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
+import { decodeError, TaskTimeoutError, type WireError, WorkerLostError } from '@poolmq/shared'
 
 /** Starts that an item gets before it is given up. */
 export const maxStarts = 3
@@ -34,6 +34,10 @@ export interface Loss {
   readonly host?: string
   readonly exitCode?: number | null
   readonly signal?: string | null
+  /** What the process died of, where it could tell. */
+  readonly error?: WireError
+  /** The task that left this error behind, when it was none of this chunk. */
+  readonly culprit?: string
 }
 
 export class LossLedger {
@@ -109,11 +113,12 @@ export class LossLedger {
     if (alone < maxStarts) return undefined
     const starts = alone + this.shared
     const { pid, host, exitCode, signal } = this.#loss
+    const cause = this.#loss.error && decodeError(this.#loss.error)
     const how =
       signal != null ? `was killed by ${signal}` : exitCode != null ? `exited with code ${exitCode}` : 'was lost'
     const where = pid === undefined ? '' : ` (pid ${pid}${host === undefined ? '' : ` on ${host}`})`
     return new WorkerLostError(
-      `the worker process that ran ${taskId}${where} ${how}; item ${index} of its call was started ${starts} times and is given up`,
+      `the worker process that ran ${taskId}${where} ${how}${this.#because(cause)}; item ${index} of its call was started ${starts} times and is given up`,
       {
         starts,
         taskId,
@@ -122,8 +127,17 @@ export class LossLedger {
         ...(host !== undefined && { host }),
         ...(exitCode != null && { exitCode }),
         ...(signal != null && { signal }),
+        ...(cause && { cause }),
       },
     )
+  }
+
+  #because(cause: Error | undefined): string {
+    if (cause === undefined) return ''
+    const { culprit } = this.#loss
+    const whose =
+      culprit === undefined ? '' : `, for which an item of another chunk is to blame, of the task ${culprit}`
+    return `${whose}: ${cause.name}: ${cause.message}`
   }
 }
 

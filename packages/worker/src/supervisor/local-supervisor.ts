@@ -1,8 +1,8 @@
 /**
  * The program of the supervisor that a Pool starts on its own host. It is what `poolmq worker` runs, but takes its
  * orders from the Pool's process over a line of their own and ends with it: when that process is gone, at any moment and even
- * by SIGKILL, what it left in Redis is removed. It says where Redis is before it writes there, so that whatever it leaves is
- * left to somebody who knows.
+ * by SIGKILL, what it left in Redis is removed. It writes nothing there before this program has said that it listens: a Ctrl-C
+ * reaches both, and would end this one too while it starts.
  */
 import { closeSync, openSync } from 'node:fs'
 import { bearClosedOutput } from '../closed-output.js'
@@ -26,6 +26,7 @@ const line = PrivateLine.toParent<ToLocalSupervisor, FromLocalSupervisor>(() => 
 // Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
 process.on('SIGINT', () => undefined)
 bearClosedOutput()
+line.send({ type: 'listening' })
 let isDraining = false
 let drain = (): void => {
   isDraining = true

@@ -1,7 +1,7 @@
 /** A worker process in a seat, with all that its supervisor knows of it. */
 import { Deferred, randomId, type WireError } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
-import type { RecyclingLimits } from '../line/messages.js'
+import type { Crash, RecyclingLimits } from '../line/messages.js'
 import { Deadline } from './deadline.js'
 import { isStopped } from './process-state.js'
 import type { WorkerHandle } from './worker-handle.js'
@@ -58,6 +58,8 @@ export interface Occupant {
   killed: string | undefined
   /** When it was started, by `performance.now()`. */
   readonly started: number
+  /** What it said that it dies of. */
+  crash: Crash | undefined
   /** Chunks in hand that are over: the process was held up before it could tell, or works in vain. */
   over: ReadonlySet<string>
   lastTold: number
@@ -102,6 +104,7 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     failure: undefined,
     killed: undefined,
     started: performance.now(),
+    crash: undefined,
     over: new Set(),
     lastTold: 0,
     silences: 0,

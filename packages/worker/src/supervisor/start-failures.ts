@@ -3,7 +3,15 @@
  * Only a host that never had one that was ready is given up. Once one was, all that one needs is there: what is missing now
  * (memory, processes, descriptors, a file) may be there again, and to give up would leave the pool without this host.
  */
-import { ConnectionError, ModuleError, PoolError, WorkerLostError, withAdvice } from '@poolmq/shared'
+import {
+  ConnectionError,
+  decodeError,
+  ModuleError,
+  PoolError,
+  type WireError,
+  WorkerLostError,
+  withAdvice,
+} from '@poolmq/shared'
 import type { ProgramExit } from '../line/started-program.js'
 import { Rounds } from './rounds.js'
 
@@ -58,10 +66,11 @@ function asPoolError(error: unknown, starts: number): PoolError {
 }
 
 /** What the exit of a worker process that was never ready tells. */
-export function startError({ code, signal, cause }: ProgramExit): unknown {
-  if (cause !== undefined) return cause
-  const how = signal ?? `exit code ${code}`
-  return new Error(`a worker process ended with ${how} before it was ready; its own output says why`)
+export function startError({ code, signal, cause }: ProgramExit, crash?: WireError): unknown {
+  if (crash === undefined && cause !== undefined) return cause
+  const how = `a worker process ended with ${signal ?? `exit code ${code}`} before it was ready`
+  if (crash === undefined) return new Error(`${how}; its own output says why`)
+  return new Error(`${how}: ${crash.name}: ${crash.message}`, { cause: decodeError(crash) })
 }
 
 /** The system could not start it, or has killed it (it was out of memory): that says nothing about what was started. */

@@ -139,7 +139,7 @@ export class SupervisorDuties {
   /** Gives back what a worker process held when it ended. */
   async recover(loss: WorkerLoss): Promise<void> {
     const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
-    await this.#insist(() => this.#giveBack(loss, JSON.stringify(details)))
+    await this.#insist(() => this.#giveBack(loss, details))
   }
 
   /** Has a chunk run elsewhere, or not at all, although its worker process goes on for a while. */
@@ -165,7 +165,7 @@ export class SupervisorDuties {
     }
   }
 
-  async #giveBack(loss: WorkerLoss, details: string): Promise<void> {
+  async #giveBack(loss: WorkerLoss, details: Loss): Promise<void> {
     const found = await this.#giveBackHeld(loss, details)
     if (found > 0 && loss.lanes === 1) return
     // The dead process may have asked for chunks with its last words, which Redis may not have read yet.
@@ -173,7 +173,7 @@ export class SupervisorDuties {
     await this.#giveBackHeld(loss, details)
   }
 
-  async #giveBackHeld(loss: WorkerLoss, details: string): Promise<number> {
+  async #giveBackHeld(loss: WorkerLoss, details: Loss): Promise<number> {
     const held = await this.#options.store.heldBy(loss.token)
     for (const jobId of held) {
       const chunk = loss.chunks.get(jobId)
@@ -183,17 +183,25 @@ export class SupervisorDuties {
     return held.length
   }
 
-  async #countLoss(jobId: string, { item }: LostChunk, loss: WorkerLoss, details: string): Promise<void> {
+  async #countLoss(jobId: string, { item }: LostChunk, loss: WorkerLoss, details: Loss): Promise<void> {
     if (loss.blame === 'none') return
     const { store, log } = this.#options
+    const { crash } = loss
+    const because = crash && `${crash.error.name}: ${crash.error.message}`
     const [task] = await this.tasksOf([jobId])
     const call = jobId.slice(0, jobId.lastIndexOf('.'))
     log.warn(
-      { chunk: jobId, call, task, loss: JSON.parse(details) },
+      { chunk: jobId, call, task, loss: details, because },
       'a worker process died with a chunk in hand; it is given back',
     )
-    const alone = item === undefined ? 'lost' : `lost:${item}`
-    await store.noteLoss(jobId, loss.token, loss.blame === 'one' ? alone : 'shared', details)
+    // What left the error behind that ended the process is known, or not, and may be over by now.
+    const isOwn = crash?.jobId === jobId
+    const isOthers = crash?.jobId !== undefined && !isOwn
+    const culprit = isOwn ? (crash.offset ?? item) : item
+    const alone = culprit === undefined ? 'lost' : `lost:${culprit}`
+    const reason = crash && { error: crash.error, ...(isOthers && { culprit: crash.taskId }) }
+    const field = isOwn || loss.blame === 'one' ? alone : 'shared'
+    await store.noteLoss(jobId, loss.token, field, JSON.stringify({ ...details, ...reason }))
   }
 
   async #giveBackChunk(jobId: string, token: string, chunk: LostChunk | undefined): Promise<void> {

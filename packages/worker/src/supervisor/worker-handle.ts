@@ -121,12 +121,10 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
   const thread = startWorker(hand)
   // Its `parentPort` is user code's: the line is one of our own, and this is all that is ever said there.
   thread.postMessage({ line: end }, [end])
-  let failure: string | null = null
   let cause: unknown
   line.on('message', (message: FromWorker) => listener.onMessage(message))
   thread.on('error', (error) => {
     cause = error
-    failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   })
   thread.on('exit', (code) => {
     for (let last = receiveMessageOnPort(line); last !== undefined; last = receiveMessageOnPort(line)) {
@@ -135,7 +133,7 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
     line.close()
     const [held, tally] = [hand.read(), hand.tally()]
     hand.close()
-    listener.onExit({ code, signal: failure, ...(cause !== undefined && { cause }) }, held, tally)
+    listener.onExit({ code, signal: null, ...(cause !== undefined && { cause }) }, held, tally)
   })
   return {
     pid: process.pid,

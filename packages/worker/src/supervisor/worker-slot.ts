@@ -8,9 +8,9 @@
  * at once, the successor takes the seat, and the neighbours have some time to finish.
  */
 
-import { decodeError, type ProcessReport, within } from '@poolmq/shared'
+import { decodeError, encodeError, type ProcessReport, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
-import type { FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { Crash, FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
 import type { Tally } from '../line/tally.js'
 import { type HostRecord, reasonOf } from './host-record.js'
@@ -46,6 +46,8 @@ export interface WorkerLoss {
   readonly token: string
   readonly pid: number
   readonly exit: ProgramExit
+  /** What it died of, where it could tell. */
+  readonly crash: Crash | undefined
   /** More of them may be found than it had told. */
   readonly lanes: number
   /** What ran. */
@@ -90,6 +92,8 @@ const lateGrace = 1000
 const probe = 400
 /** Milliseconds that the neighbours of a task that does not end have to finish. */
 const neighbourGrace = 10_000
+/** Milliseconds that a process which has nothing more to do takes to end. */
+const exitGrace = 5000
 /** Milliseconds that a killed process takes to end; a thread that waits in the system may never. */
 const killGrace = 2000
 /** Milliseconds that a process has to end once its successor was told to take over what it has in hand. */
@@ -331,6 +335,14 @@ export class WorkerSlot {
         break
       case 'done':
         occupant.done = true
+        // Handlers of user code may hold it up, for ever as well.
+        occupant.deadline.set(exitGrace, () => occupant.handle.kill())
+        break
+      case 'crash':
+        occupant.crash = message
+        break
+      case 'survived':
+        occupant.crash = undefined
         break
       case 'failed':
         occupant.failure = message.error
@@ -405,7 +417,7 @@ export class WorkerSlot {
     const { lanes, record } = this.#options
     const why = occupant.killed ?? (isInnocent ? undefined : reasonOf(exit))
     if (why !== undefined) record.noteLoss(occupant.handle.pid, why, [...chunks.keys()])
-    this.#recover(this.#options.onLost({ token, pid: occupant.handle.pid, exit, lanes, chunks, blame }))
+    this.#recover(this.#options.onLost({ token, pid: occupant.handle.pid, exit, crash: crashOf(occupant, exit), lanes, chunks, blame }))
   }
 
   #recover(work: Promise<void>): void {
@@ -427,7 +439,11 @@ export class WorkerSlot {
     if (failure !== undefined) {
       pause = this.#options.onFailedStart({ error: decodeError(failure), refused: false, began })
     } else if (!ready && !leaving) {
-      pause = this.#options.onFailedStart({ error: startError(exit), refused: isRefused(exit), began })
+      pause = this.#options.onFailedStart({
+        error: startError(exit, occupant.crash?.error),
+        refused: isRefused(exit),
+        began,
+      })
     }
     if (pause === undefined) return
     setTimeout(() => {
@@ -445,4 +461,9 @@ function lostChunk(jobId: string, { cancelled, item, late }: WatchedLane): LostC
     item: item?.jobId === jobId ? item.index : undefined,
     late: late?.jobId === jobId ? late : undefined,
   }
+}
+
+/** A thread that is out of memory says nothing itself. */
+function crashOf({ crash }: Occupant, { cause }: ProgramExit): Crash | undefined {
+  return crash ?? (cause === undefined ? undefined : { error: encodeError(cause) })
 }

@@ -1,5 +1,5 @@
 // Who is to blame for dead worker processes: read off the fields of a chunk's hash.
-import { TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
+import { encodeError, TaskTimeoutError, WorkerLostError } from '@poolmq/shared'
 import { describe, expect, test } from 'vitest'
 import { LossLedger, maxStarts } from '../../../../packages/worker/src/queue/loss-ledger.js'
 
@@ -90,4 +90,15 @@ describe('losses beside other chunks', () => {
     expect(inLanes({ lanes: '8' }, 1)).toEqual({ lanes: '1' })
     expect(inLanes({}, 1)).toEqual({})
   })
+})
+
+test('the error that ended the process is the cause, and whose it was is said when it was none of this chunk', () => {
+  const error = encodeError(new RangeError('left behind'))
+  const loss = { pid: 4711, host: 'alpha', exitCode: 1, signal: null, error }
+  const own = ledger({ lost: String(maxStarts), loss: JSON.stringify(loss) }).giveUp(0, 'math.next', 0)
+  expect(own?.cause).toBeInstanceOf(RangeError)
+  expect(own?.message).toContain('exited with code 1: RangeError: left behind;')
+  expect(own).not.toHaveProperty('signal')
+  const other = ledger({ lost: '3', loss: JSON.stringify({ ...loss, culprit: 'math.first' }) }).giveUp(0, 'math.next', 0)
+  expect(other?.message).toMatch(/item of another chunk is to blame, of the task math\.first: RangeError: left behind/)
 })
