@@ -16,7 +16,7 @@ describe.each([
   ['process', Pool],
   ['thread', ThreadPool],
 ] as const)('a worker %s', (kind, Kind) => {
-  test('says what it dies of, and where that comes from', async () => {
+  test('says what it dies of, and where that comes from', { timeout: 240_000 }, async () => {
     await using pool = new Kind(2)
     const [rejection, timer, text, nothing, exit] = await Promise.all([
       lossOf(pool.apply(leave.rejection)),

@@ -1,6 +1,6 @@
 // A pool's own supervisor is killed: another is started, and what was in hand is run again when its lease has ended.
 import { readdirSync, readFileSync } from 'node:fs'
-import { Pool, WorkerLostError } from '@poolmq/client'
+import { Pool, ThreadPool, WorkerLostError } from '@poolmq/client'
 import { expect, test } from 'vitest'
 import { latches } from '../fixtures/dist/latch-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
@@ -48,3 +48,18 @@ test('a supervisor that is killed again and again is an error at last', async ()
   await expect(pool.apply(math.square, [2])).rejects.toBeInstanceOf(WorkerLostError)
   await pool.terminate()
 })
+
+test.each([
+  ['Pool', Pool],
+  ['ThreadPool', ThreadPool],
+] as const)(
+  'supervisors of a %s that are lost with work in between are not lost one after the other',
+  async (_name, Kind) => {
+    await using pool = new Kind(1)
+    for (let i = 0; i < 4; i++) {
+      expect(await pool.apply(math.square, [i])).toBe(i * i)
+      await killSupervisor()
+    }
+    expect(await pool.apply(math.square, [9])).toBe(81)
+  },
+)

@@ -33,7 +33,7 @@ import type { PoolLog } from '../pool-logger.js'
 const listenTimeout = 10_000
 /** Milliseconds that a supervisor has to end after it was told to stop. */
 const stopTimeout = 5000
-/** Supervisors that may be killed before the pool is given up. */
+/** Supervisors that may be killed one after the other before the pool is given up. */
 const maxLost = 3
 
 export class LocalWorkers {
@@ -43,17 +43,24 @@ export class LocalWorkers {
   readonly #onFailed: (error: Error) => void
   readonly #log: PoolLog
   readonly #failures = new StartFailures()
+  readonly #workDone: () => number
   #child: ChildProcess
   #line: PrivateLine<FromLocalSupervisor, ToLocalSupervisor> | undefined
   #exited: Promise<void>
   #orders: ToLocalSupervisor | undefined
+  /** Supervisors that were lost one after the other: without any work done in between. */
   #lost = 0
+  #doneAtLoss = 0
   /** A supervisor listens, or none will. */
   readonly #listening = new Deferred()
   #ending = false
 
-  /** @param onFailed - worker processes cannot be kept running here */
-  constructor(start: LocalStart, onFailed: (error: Error) => void, log: PoolLog) {
+  /**
+   * @param onFailed - worker processes cannot be kept running here
+   * @param workDone - how many chunks of the pool have come back so far
+   */
+  constructor(start: LocalStart, onFailed: (error: Error) => void, workDone: () => number, log: PoolLog) {
+    this.#workDone = workDone
     this.#log = log
     this.#start = start
     this.#onFailed = onFailed
@@ -115,6 +122,7 @@ export class LocalWorkers {
         started,
         (message) => {
           if (message.type === 'listening') this.#listening.resolve()
+          if (message.type === 'warning') this.#log.warn('POOLMQ_SLOW_START', message.text)
           if (message.type === 'failed') fail(decodeError(message.error))
         },
         ({ code, signal, cause }) => {
@@ -151,6 +159,8 @@ export class LocalWorkers {
     if (this.#ending) return
     const lost = { supervisor: child.pid, exitCode, signal }
     this.#log.tell('warn', 'the supervisor of the pool’s own worker processes was lost', lost)
+    if (this.#workDone() > this.#doneAtLoss) this.#lost = 0
+    this.#doneAtLoss = this.#workDone()
     if (++this.#lost <= maxLost) {
       this.#startAgain()
       return

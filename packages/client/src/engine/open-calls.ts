@@ -16,6 +16,7 @@ export class OpenCalls {
   /** Resolved and renewed as the last call ends. */
   #idle: (() => void)[] = []
   #underWay = 0
+  #heard = 0
 
   /** @param onUnwanted - told of a call that ended while chunks of it were still pending */
   constructor(clientId: string, anchor: ProcessAnchor, onUnwanted: (call: Call) => void) {
@@ -32,6 +33,11 @@ export class OpenCalls {
   /** Chunks of them that nothing has been heard of. */
   get underWay(): number {
     return this.#underWay
+  }
+
+  /** Chunks that have come back so far. */
+  get heard(): number {
+    return this.#heard
   }
 
   /** Whether nobody sees a result before many others: there are maps only, each far from its end. */
@@ -84,6 +90,7 @@ export class OpenCalls {
     if (call === undefined || pending === undefined) return
     call.pending.delete(id.index)
     this.#underWay--
+    this.#heard++
     this.deliver(call, id.index, resultOf(pending, entry.outcome))
   }
 

@@ -100,6 +100,7 @@ export class PoolEngine {
           modules: taskModules(),
         },
         (error) => this.#break(error),
+        () => this.calls.heard,
         this.#log,
       )
     }

@@ -74,7 +74,11 @@ export interface WorkerLostDetails extends PoolErrorOptions {
   readonly index?: number
 }
 
-/** Worker processes died (killed, out of memory, crashed, exited) each time they ran this chunk. */
+/**
+ * Worker processes died (killed, out of memory, crashed, exited) each time they ran this item. The `cause` is what the last
+ * one died of, where it could tell: an error that nobody caught (of a timer, of a promise that nobody awaited), or a
+ * `process.exit()`, each with its stack.
+ */
 export class WorkerLostError extends PoolError {
   declare readonly exitCode?: number
   declare readonly signal?: string

@@ -31,5 +31,7 @@ export type FromLocalSupervisor =
   /** From now on nothing escapes it: neither an order, nor the end of the Pool's process. */
   | { readonly type: 'listening' }
   | { readonly type: 'ready' }
+  /** For the user, who sees it where the Pool is. */
+  | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly error: WireError }
   | { readonly type: 'ended' }

@@ -86,7 +86,16 @@ export interface Crash {
   readonly offset?: number
 }
 
+/** What a worker process is at before it can run a chunk, which may hang: user code. */
+export interface Preparation {
+  readonly what: 'module' | 'initializer'
+  /** The URL of a module, the id of a task. */
+  readonly name: string
+}
+
 export type FromWorker =
+  /** From now on it does this, or nothing of the kind: told before, as user code may let nothing be told any more. */
+  | { readonly type: 'preparing'; readonly preparation?: Preparation }
   /** Modules are loaded, Redis is connected. */
   | { readonly type: 'ready'; readonly tasks: readonly string[] }
   /** No chunk will be taken any more: this process exits after those in hand. */

@@ -56,6 +56,7 @@ export class Initializer {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
   readonly #onInitialized: (clientId: string, key: string) => void
+  readonly #onRunning: (task: string | undefined) => void
   readonly #specs = new Recent<string, KnownSpec>(remembered)
   readonly #failed = new Recent<string, InitializerState>(remembered)
   /** The initializer of this process. */
@@ -66,7 +67,9 @@ export class Initializer {
     keys: PoolKeys,
     failed: readonly InitializerState[],
     onInitialized: (clientId: string, key: string) => void,
+    onRunning: (task: string | undefined) => void,
   ) {
+    this.#onRunning = onRunning
     this.#onInitialized = onInitialized
     this.#link = link
     this.#keys = keys
@@ -132,12 +135,15 @@ export class Initializer {
 
   #start(clientId: string, key: string, initializer: NonNullable<PoolSpec['initializer']>): void {
     const began = hostNow()
-    const done = initialize(initializer).then(
-      () => this.#onInitialized(clientId, key),
-      (error: unknown) => {
-        throw new InitializerFailure(clientId, key, began, error)
-      },
-    )
+    this.#onRunning(initializer.task)
+    const done = initialize(initializer)
+      .finally(() => this.#onRunning(undefined))
+      .then(
+        () => this.#onInitialized(clientId, key),
+        (error: unknown) => {
+          throw new InitializerFailure(clientId, key, began, error)
+        },
+      )
     this.#run = { key, done }
   }
 

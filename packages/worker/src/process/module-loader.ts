@@ -26,12 +26,18 @@ export class TaskModules {
   readonly #failures = new Map<string, Promise<unknown>>()
   readonly #started = new Deferred()
   #last: Promise<unknown> = this.#started.promise
+  readonly #onLoading: (url: string | undefined) => void
+
+  /** @param onLoading - told which is being loaded; undefined: none */
+  constructor(onLoading: (url: string | undefined) => void = () => undefined) {
+    this.#onLoading = onLoading
+  }
 
   /** @throws ModuleError for the first that is none: without what it was started for, a worker process does not start. */
   async start(urls: readonly string[]): Promise<void> {
     becomeWorker()
     for (const url of urls) {
-      await loadModule(url)
+      await this.#load(url)
       this.#failures.set(moduleMark(url), Promise.resolve(undefined))
     }
     this.#started.resolve()
@@ -43,13 +49,22 @@ export class TaskModules {
       const mark = moduleMark(url)
       if (this.#failures.has(mark)) continue
       const failure = this.#last
-        .then(() => loadModule(url))
+        .then(() => this.#load(url))
         .then(
           () => undefined,
           (error: unknown) => error,
         )
       this.#failures.set(mark, failure)
       this.#last = failure
+    }
+  }
+
+  async #load(url: string): Promise<void> {
+    this.#onLoading(url)
+    try {
+      await loadModule(url)
+    } finally {
+      this.#onLoading(undefined)
     }
   }
 

@@ -16,7 +16,7 @@ import {
   within,
 } from '@poolmq/shared'
 import { HandWriter, tallyStart } from '../line/hand.js'
-import type { EagerSpec, Heir, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { EagerSpec, Heir, Preparation, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { TallyWriter } from '../line/tally.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
@@ -50,7 +50,7 @@ function logFailure(pool: string, error: unknown): void {
 export class WorkerBody {
   readonly #channel: SupervisorChannel
   readonly #go = new Deferred<Heir | undefined>()
-  readonly #modules = new TaskModules()
+  readonly #modules = new TaskModules((url) => this.#prepare('module', url))
   #nextLoad = new Deferred()
   #loop: ChunkLoop | undefined
   #initializer: Initializer | undefined
@@ -132,8 +132,12 @@ export class WorkerBody {
     this.#modules.load(config.late)
     const { lanes, lockDuration, sharers } = config
     const queue = new ChunkQueue(link, keys, { lockDuration, blocking: true, lanes, sharers })
-    const initializer = new Initializer(link, keys, config.initializers, (clientId, key) =>
-      this.#channel.send({ type: 'initialized', clientId, key }),
+    const initializer = new Initializer(
+      link,
+      keys,
+      config.initializers,
+      (clientId, key) => this.#channel.send({ type: 'initialized', clientId, key }),
+      (task) => this.#prepare('initializer', task),
     )
     this.#initializer = initializer
     const { eager } = config
@@ -208,6 +212,10 @@ export class WorkerBody {
       const most = module === undefined ? unmarkedLooks : loadLooks
       if ((isThere && task !== undefined) || looks === most) return task
     }
+  }
+
+  #prepare(what: Preparation['what'], name: string | undefined): void {
+    this.#channel.send({ type: 'preparing', ...(name !== undefined && { preparation: { what, name } }) })
   }
 
   #fail(error: unknown): void {

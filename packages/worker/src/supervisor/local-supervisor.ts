@@ -45,6 +45,7 @@ const supervisor = new Supervisor({
   threads: start.threads,
   connection: undefined,
   client: start.clientId,
+  onWarning: (text) => line.send({ type: 'warning', text }),
   started: line.isOpen ? started : [],
 })
 supervisor.ready.then(

@@ -33,6 +33,8 @@ export interface Occupant {
   readonly givenUp: Set<string>
   /** Ends the process when the rest of what it has in hand should have ended. */
   readonly deadline: Deadline
+  /** Until it is told that user code takes long which it runs before any chunk. */
+  readonly patience: Deadline
   ready: boolean
   /** Lanes that it has been told to use. */
   open: number
@@ -90,6 +92,7 @@ export function newOccupant(handle: WorkerHandle): Occupant {
     lanes: new Map(),
     givenUp: new Set(),
     deadline: new Deadline(),
+    patience: new Deadline(),
     ready: false,
     open: 0,
     resigned: false,

@@ -25,7 +25,7 @@ import {
   within,
 } from '@poolmq/shared'
 import { hostNow } from '../line/host-clock.js'
-import type { EagerSpec, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { EagerSpec, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
 import { createLogger, type Log } from '../logger.js'
 import { packageVersion } from '../package-version.js'
@@ -37,7 +37,7 @@ import { InitializerFailures, type InitializerTry } from './initializer-failures
 import { type StartFailure, StartFailures } from './start-failures.js'
 import { SupervisorDuties } from './supervisor-duties.js'
 import { lanesOf, type StartedWorker } from './worker-handle.js'
-import { WorkerSlot } from './worker-slot.js'
+import { longPreparation, WorkerSlot } from './worker-slot.js'
 
 export type {
   ClusterConnectionOptions,
@@ -67,6 +67,8 @@ export interface SupervisorOptions {
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
   /** The client whose Pool's own supervisor this is: more modules may follow. @defaultValue none: a host of its own */
   readonly client?: string
+  /** Where warnings go that are for the user of a Pool; else they are logged. */
+  readonly onWarning?: (text: string) => void
   /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
   readonly lockDuration?: number
   /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
@@ -101,6 +103,8 @@ export class Supervisor implements HealthSource {
   readonly #modules: string[]
   #duties: SupervisorDuties | undefined
   #link: RedisLink | undefined
+  /** Modules and initializers of which it was told that they take long. */
+  readonly #told = new Set<string>()
   #failure: unknown
   /** The Pool whose own supervisor this is ends as well. */
   #clientEnds = false
@@ -332,6 +336,7 @@ export class Supervisor implements HealthSource {
       },
       onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),
       onStopped: (pid) => this.#log.warn({ pid }, 'a worker process was stopped and not continued; it is replaced'),
+      onSlow: (preparation, pid) => this.#tellSlow(preparation, pid),
       onBlocked: (pid, jobIds) => void this.#warnOfBlocked(pid, jobIds),
       onLost: async (loss) => await this.#duties?.recover(loss),
       onGivenUp: async (jobId, token, chunk) => await this.#duties?.giveUp(jobId, token, chunk),
@@ -352,6 +357,19 @@ export class Supervisor implements HealthSource {
       `a worker process stands still with ${jobIds.length} chunks in hand: a task keeps the event loop from those beside it ` +
         `(in flight: ${tasks.join(', ') || 'not known'}); tasks that compute belong in a pool with concurrency 1`,
     )
+  }
+
+  /** Once for each module and initializer: it hangs in every worker process. */
+  #tellSlow({ what, name }: Preparation, pid: number): void {
+    const key = `${what} ${name}`
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    const does =
+      what === 'module' ? `the task module ${name} has been loading` : `the initializer ${name} has been running`
+    const where = `in a worker ${this.#options.threads === true ? 'thread' : 'process'} (pid ${pid})`
+    const text = `${does} for ${longPreparation / 1000} s ${where}, and no chunk runs there before it is done: does it wait for something that never comes?`
+    if (this.#options.onWarning === undefined) this.#log.warn(text)
+    else this.#options.onWarning(text)
   }
 
   /** A Pool's module that does not load concerns the calls of its tasks only: worker processes start without it. */

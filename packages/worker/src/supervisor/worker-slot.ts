@@ -10,7 +10,7 @@
 
 import { decodeError, encodeError, type ProcessReport, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
-import type { Crash, FromWorker, Heir, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { Crash, FromWorker, Heir, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
 import type { Tally } from '../line/tally.js'
 import { type HostRecord, reasonOf } from './host-record.js'
@@ -73,6 +73,8 @@ export interface WorkerSlotOptions {
   readonly onBlocked: (pid: number, jobIds: readonly string[]) => void
   /** A worker process has been stopped, and not continued, and is being replaced. */
   readonly onStopped: (pid: number) => void
+  /** A module has been loading, or an initializer running, for some seconds: it may hang. */
+  readonly onSlow: (preparation: Preparation, pid: number) => void
   readonly onLost: (loss: WorkerLoss) => Promise<void>
   /** A chunk is to run elsewhere or not at all, although its process goes on for a while. */
   readonly onGivenUp: (jobId: string, token: string, chunk: LostChunk) => Promise<void>
@@ -92,6 +94,8 @@ const lateGrace = 1000
 const probe = 400
 /** Milliseconds that the neighbours of a task that does not end have to finish. */
 const neighbourGrace = 10_000
+/** Milliseconds after which it is told what a worker process waits for. */
+export const longPreparation = 5000
 /** Milliseconds that a process which has nothing more to do takes to end. */
 const exitGrace = 5000
 /** Milliseconds that a killed process takes to end; a thread that waits in the system may never. */
@@ -338,6 +342,9 @@ export class WorkerSlot {
         // Handlers of user code may hold it up, for ever as well.
         occupant.deadline.set(exitGrace, () => occupant.handle.kill())
         break
+      case 'preparing':
+        this.#watch(occupant, message.preparation)
+        break
       case 'crash':
         occupant.crash = message
         break
@@ -395,6 +402,7 @@ export class WorkerSlot {
 
   #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
     occupant.deadline.clear()
+    occupant.patience.clear()
     for (const lane of occupant.lanes.values()) lane.deadline.clear()
     if (!occupant.done) this.#report(occupant, exit, held)
     occupant.gone.resolve()
@@ -406,6 +414,11 @@ export class WorkerSlot {
       this.#current.retiring = false
       if (this.#current.misfit !== undefined) setTimeout(() => this.#retire(this.#current), successorPause)
     } else this.#replace(occupant, exit)
+  }
+
+  #watch(occupant: Occupant, preparation: Preparation | undefined): void {
+    if (preparation === undefined) occupant.patience.clear()
+    else occupant.patience.set(longPreparation, () => this.#options.onSlow(preparation, occupant.handle.pid))
   }
 
   #report(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
