@@ -67,7 +67,7 @@ export class Initializer {
     keys: PoolKeys,
     failed: readonly InitializerState[],
     onInitialized: (clientId: string, key: string) => void,
-    onRunning: (task: string | undefined) => void,
+    onRunning: (task: string | undefined) => void = () => undefined,
   ) {
     this.#onRunning = onRunning
     this.#onInitialized = onInitialized
