@@ -430,7 +430,17 @@ export class WorkerSlot {
     const { lanes, record } = this.#options
     const why = occupant.killed ?? (isInnocent ? undefined : reasonOf(exit))
     if (why !== undefined) record.noteLoss(occupant.handle.pid, why, [...chunks.keys()])
-    this.#recover(this.#options.onLost({ token, pid: occupant.handle.pid, exit, crash: crashOf(occupant, exit), lanes, chunks, blame }))
+    this.#recover(
+      this.#options.onLost({
+        token,
+        pid: occupant.handle.pid,
+        exit,
+        crash: crashOf(occupant, exit),
+        lanes,
+        chunks,
+        blame,
+      }),
+    )
   }
 
   #recover(work: Promise<void>): void {
