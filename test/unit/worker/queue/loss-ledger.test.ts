@@ -99,6 +99,10 @@ test('the error that ended the process is the cause, and whose it was is said wh
   expect(own?.cause).toBeInstanceOf(RangeError)
   expect(own?.message).toContain('exited with code 1: RangeError: left behind;')
   expect(own).not.toHaveProperty('signal')
-  const other = ledger({ lost: '3', loss: JSON.stringify({ ...loss, culprit: 'math.first' }) }).giveUp(0, 'math.next', 0)
+  const other = ledger({ lost: '3', loss: JSON.stringify({ ...loss, culprit: 'math.first' }) }).giveUp(
+    0,
+    'math.next',
+    0,
+  )
   expect(other?.message).toMatch(/item of another chunk is to blame, of the task math\.first: RangeError: left behind/)
 })
