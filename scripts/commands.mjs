@@ -83,7 +83,7 @@ const commands = {
   async pack([directory]) {
     if (directory === undefined) throw new Advice('usage: npm run pack -- DIRECTORY')
     await prepare()
-    packInto(resolve(directory))
+    await packInto(resolve(directory))
     return 0
   },
 

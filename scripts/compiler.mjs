@@ -1,5 +1,6 @@
 import { writeCommonjsEntries } from './commonjs-entries.mjs'
 import { runNode } from './programs.mjs'
+import { removeStaleOutput } from './stale-output.mjs'
 import { Advice, inRoot } from './workspace.mjs'
 
 const tsc = inRoot('node_modules/typescript/bin/tsc')
@@ -7,7 +8,9 @@ const tsc = inRoot('node_modules/typescript/bin/tsc')
 /** Compiles every project that tsconfig.json refers to; what is up to date is left alone. */
 export async function compile(args = []) {
   await check(['-b', ...args])
-  if (!args.includes('--clean')) writeCommonjsEntries()
+  if (args.includes('--clean')) return
+  removeStaleOutput()
+  writeCommonjsEntries()
 }
 
 /** Checks the types of a project that is not compiled to dist/. */

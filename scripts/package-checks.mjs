@@ -12,7 +12,7 @@ export async function checkPackages() {
   const directory = mkdtempSync(join(tmpdir(), 'poolmq-packages-'))
   let failed = false
   try {
-    for (const [name, tarball] of Object.entries(packInto(join(directory, 'tarballs')))) {
+    for (const [name, tarball] of Object.entries(await packInto(join(directory, 'tarballs')))) {
       const codes = [
         await runNode(inRoot('node_modules/publint/src/cli.js'), ['run', tarball, '--strict']),
         await runNode(inRoot('node_modules/@arethetypeswrong/cli/dist/index.js'), [tarball, '--format', 'ascii']),

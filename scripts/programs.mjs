@@ -26,9 +26,8 @@ function isExecutable(path) {
 }
 
 /** What a program prints on stdout, trimmed; undefined when it fails or does not end in time. */
-export function outputOf(program, args, { timeout = 20_000, cwd = root } = {}) {
+export function outputOf(program, args, { timeout = 20_000 } = {}) {
   const { status, stdout } = spawnSync(program, args, {
-    cwd,
     encoding: 'utf8',
     timeout,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -37,10 +36,10 @@ export function outputOf(program, args, { timeout = 20_000, cwd = root } = {}) {
 }
 
 /** Runs a program in the foreground and resolves with its exit code: 128 + n when signal n ended it. */
-export function runInForeground(program, args, { env = {}, stdin = 'inherit', quiet = false } = {}) {
+export function runInForeground(program, args, { env = {}, stdin = 'inherit', quiet = false, cwd = root } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       stdio: [stdin, quiet ? 'ignore' : 'inherit', 'inherit'],
     })

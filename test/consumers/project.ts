@@ -13,6 +13,16 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Milliseconds for an installation: the first one fetches what no cache has. */
 const installLimit = 300_000
 
+/** A machine from which no registry of packages is to be reached cannot install any: no fault of ours. */
+export class NoRegistry extends Error {}
+
+const noRegistry = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ERR_PNPM_META_FETCH_FAIL)\b/
+
+function impediment(output: string): NoRegistry | undefined {
+  const found = noRegistry.exec(output)
+  return found === null ? undefined : new NoRegistry(`no registry of packages is reached (${found[0]})`)
+}
+
 export interface Ran {
   readonly code: number
   readonly output: string
@@ -21,20 +31,27 @@ export interface Ran {
 export class Projects implements Disposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'poolmq-consumers-'))
   readonly #tarballs: Readonly<Record<string, string>>
+  /** Why nothing could be packed here: what packs is a package itself. */
+  readonly #impediment: NoRegistry | undefined
   readonly #installed = new Map<string, Promise<string>>()
   #number = 0
 
   constructor() {
     const tarballs = join(this.#directory, 'tarballs')
     const packed = spawnSync(process.execPath, [join(root, 'scripts/run.mjs'), 'pack', tarballs], { encoding: 'utf8' })
-    if (packed.status !== 0) throw new Error(`packing failed: ${packed.stderr}`)
+    this.#impediment = packed.status === 0 ? undefined : impediment(packed.stderr)
+    if (packed.status !== 0 && this.#impediment === undefined) throw new Error(`packing failed: ${packed.stderr}`)
     this.#tarballs = Object.fromEntries(
-      readdirSync(tarballs).map((file) => [/^poolmq-(\w+)-/.exec(file)?.[1] ?? file, join(tarballs, file)]),
+      (this.#impediment === undefined ? readdirSync(tarballs) : []).map((file) => [
+        /^poolmq-(\w+)-/.exec(file)?.[1] ?? file,
+        join(tarballs, file),
+      ]),
     )
   }
 
   /** A project with the files and the dependencies of a set-up. */
   async create(setup: Setup): Promise<string> {
+    if (this.#impediment !== undefined) throw this.#impediment
     const manifest = this.#manifest(setup)
     const key = JSON.stringify([setup.installer, manifest])
     let installed = this.#installed.get(key)
@@ -86,7 +103,9 @@ export class Projects implements Disposable {
         ? `npx --yes ${pinnedPnpm()} install --prefer-offline`
         : 'npm install --prefer-offline --no-audit --no-fund'
     const { code, output } = await run(command, directory, {}, installLimit)
-    if (code !== 0) throw new Error(`${command} failed with exit code ${code}: ${output}`)
+    if (code !== 0) {
+      throw impediment(output) ?? new Error(`${command} failed with exit code ${code}: ${output}`)
+    }
     return directory
   }
 }
