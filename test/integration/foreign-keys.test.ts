@@ -45,7 +45,7 @@ describe.skipIf(redisProgram === '')('a key of another type', () => {
     expect(errors).toEqual(all.map((suffix) => ({ suffix, isOurs: true, names: true })))
   })
 
-  test.each(['chunks:active', 'chunks:wait', 'hosts'])('%s, while the pool is served', async (suffix) => {
+  test.concurrent.each(['chunks:active', 'chunks:wait', 'hosts'])('%s, while the pool is served', async (suffix) => {
     const name = uniqueName('foreign')
     const key = `poolmq:{${name}}:${suffix}`
     await using pool = new Pool({ name, connection: redis.url })
@@ -69,7 +69,7 @@ describe.skipIf(redisProgram === '')('a key of another type', () => {
     expect(host.workers).toEqual(workers)
   })
 
-  test('a client’s own, while it waits', async () => {
+  test.concurrent('a client’s own, while it waits', async () => {
     const name = uniqueName('foreign')
     await using pool = new Pool({ name, connection: redis.url })
     const call = failure(pool)

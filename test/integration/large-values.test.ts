@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from '@poolmq/client'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { RedisServer } from '../chaos/redis-server.js'
 import { WorkerHost } from '../chaos/worker-host.js'
 import { large, pattern } from '../fixtures/dist/large-tasks.js'
@@ -93,21 +93,18 @@ describe.skipIf(redisProgram === '')('large values', () => {
   })
 
   describe('on hosts', () => {
-    let name: string
-    let go: string
-    let log: string
-    beforeEach(() => {
-      name = uniqueName('large')
-      go = join(directory, `${name}.go`)
-      log = join(directory, `${name}.log`)
+    const place = () => {
+      const name = uniqueName('large')
+      const [go, log] = [join(directory, `${name}.go`), join(directory, `${name}.log`)]
       writeFileSync(log, '')
-    })
-    const runs = () => readFileSync(log, 'utf8').length
-    const host = () =>
+      return { name, go, log, runs: () => readFileSync(log, 'utf8').length }
+    }
+    const host = (name: string) =>
       WorkerHost.start({ pool: name, redis: redis.url, processes: 1, lease: 3000, tasks: 'large-tasks' })
     const argument = 'x'.repeat(2_000_000)
 
-    test('a payload of which a part is missing is sent again', async () => {
+    test.concurrent('a payload of which a part is missing is sent again', async () => {
+      const { name } = place()
       await using named = new Pool({ name, connection: redis.url })
       const whole = named.applyAsync(large.lengthOf, [argument])
       const damaged = named.applyAsync(large.lengthOf, [`${argument}y`])
@@ -117,19 +114,20 @@ describe.skipIf(redisProgram === '')('large values', () => {
         () => keysLike(`${name}}:chunks:`),
         (keys) => keys.filter((key) => key.endsWith(':parts')).length === 3,
       )
-      const parts = await keysLike(':parts')
+      const parts = (await keysLike(`${name}}:chunks:`)).filter((key) => key.endsWith(':parts'))
       for (const [key, life] of Object.entries(await redis.lives())) expect([key, life > 0]).toEqual([key, true])
       await ask('HDEL', parts[1] as string, '1')
       await ask('DEL', parts[2] as string)
-      await using _host = await host()
+      await using _host = await host(name)
       expect(await Promise.all([whole, damaged, lost].map((call) => call.get(60_000)))).toEqual([
         2_000_000, 2_000_001, 2_000_002,
       ])
     })
 
-    test('a result of which a part is missing is made again', async () => {
+    test.concurrent('a result of which a part is missing is made again', async () => {
+      const { name, go, log, runs } = place()
       await using named = new Pool({ name, connection: redis.url })
-      await using _host = await host()
+      await using _host = await host(name)
       const call = named.applyAsync(large.noteAndText, [{ log, go, length: 1_000_000 }])
       await until('it runs', runs, (count) => count === 1)
       // A worker process that was lost in mid-delivery leaves some pieces; the outcome's entry names others.
@@ -147,7 +145,8 @@ describe.skipIf(redisProgram === '')('large values', () => {
       )
     })
 
-    test('nothing is left of a call that is cancelled, or of a client that goes, with large values under way', async () => {
+    test.concurrent('nothing is left of a call that is cancelled, or of a client that goes, with large values under way', async () => {
+      const { name } = place()
       const named = new Pool({ name, connection: redis.url })
       const abort = new AbortController()
       const calls = [0, 1, 2].map(() =>
