@@ -11,6 +11,7 @@ import type { ConnectionDescriptor } from './connection-descriptor.js'
 import { explainFailure, withoutSecrets } from './connection-failure.js'
 import { isCluster } from './connection-options.js'
 import * as ioredis from './ioredis-module.js'
+import { Patience } from './patience.js'
 import { connectorFor } from './redis-connector.js'
 
 /** How far a client has come; shared with its retry strategies and its connector. */
@@ -21,7 +22,7 @@ interface Phase {
 
 /** What a connection is made with. */
 export interface ConnectionSettings {
-  /** Milliseconds for the first connection, from the start to an answer. */
+  /** Milliseconds of this process's own time (see patience) for the first connection, from the start to an answer. */
   readonly connectTimeout: number
   /** Milliseconds after which a server that owes an answer, and sends nothing at all, is taken for gone. */
   readonly silenceLimit: number
@@ -34,28 +35,45 @@ const CLUSTER_RETRIES = 100
 const CLUSTER_RETRY_DELAY = 300
 const QUIT_TIMEOUT = 400
 const DISCONNECT_TIMEOUT = 300
-/** Milliseconds added to the time that a first connection may take. */
-const LAST_LOOK = 250
 
 /** Opens a client and waits until it is ready; rejects with a {@link ConnectionError}, and has then tried only once. */
 export async function openClient(target: ConnectionDescriptor, settings: ConnectionSettings): Promise<Redis | Cluster> {
+  const patience = new Patience(settings.connectTimeout)
+  try {
+    for (;;) {
+      try {
+        return await tryClient(target, settings, patience)
+      } catch (error) {
+        // ioredis goes by the clock, which is not to blame Redis for a pause of this process.
+        if ((error as NodeJS.ErrnoException).code !== 'ETIMEDOUT' || patience.isOver)
+          throw explainFailure(error, target)
+      }
+    }
+  } finally {
+    patience.stop()
+  }
+}
+
+async function tryClient(
+  target: ConnectionDescriptor,
+  settings: ConnectionSettings,
+  patience: Patience,
+): Promise<Redis | Cluster> {
   const phase: Phase = { first: true }
   const client =
     target.kind === 'cluster'
       ? new ioredis.Cluster([...target.nodes], clusterOptions(target.options, settings, phase))
       : new ioredis.Redis(serverOptions(target.options, settings, phase))
   try {
-    const started = performance.now()
-    await untilReady(client, settings.connectTimeout)
-    // At least a moment: an answer may be on its way when the time is up.
-    await refuseReplica(client, Math.max(settings.connectTimeout - (performance.now() - started), 100))
+    await untilReady(client, settings.connectTimeout, patience)
+    await refuseReplica(client, settings.connectTimeout, patience)
     phase.first = false
     return client
   } catch (error) {
     await closeClient(client)
     // A Cluster says of a node only that it was closed.
     const isMute = (error as Error).message === 'Connection is closed.'
-    throw explainFailure((isMute && phase.socketError) || error, target)
+    throw (isMute && phase.socketError) || error
   }
 }
 
@@ -72,11 +90,13 @@ export function duplicateClient(client: Redis | Cluster, settings: ConnectionSet
 /**
  * Waits until a client, of ours or not, is ready; the client is left as it is.
  *
+ * @param timeout - the milliseconds that are told when the patience is over
  * @param events - the client's
  */
 export async function untilReady(
   client: Redis | Cluster,
   timeout: number,
+  patience: Patience,
   events: ClientEvents = client,
 ): Promise<void> {
   if (client.status === 'ready') return
@@ -85,17 +105,13 @@ export async function untilReady(
     // The first error has the reason; those after it come of giving up.
     seen ??= withoutSecrets(error)
   }
-  let timer: NodeJS.Timeout | undefined
   let settle: { readonly ready: () => void; readonly ended: () => void } | undefined
   events.on('error', note)
   events.on('node error', note)
   try {
     await new Promise<void>((resolve, reject) => {
       settle = { ready: resolve, ended: () => reject(seen ?? new Error('Connection is closed.')) }
-      // Looks once more before it gives up: after a pause of this process, answers are there that it has not read.
-      timer = setTimeout(() => {
-        timer = setTimeout(() => reject(silence(client, seen, timeout)), LAST_LOOK)
-      }, timeout)
+      void patience.over.then(() => reject(silence(client, seen, timeout)))
       events.once('ready', settle.ready)
       events.once('end', settle.ended)
       if (client.status === 'wait') client.connect().catch(note)
@@ -104,7 +120,6 @@ export async function untilReady(
     // ioredis says so, and goes on in database 0.
     if (seen && /DB index/i.test(seen.message)) throw seen
   } finally {
-    clearTimeout(timer)
     events.off('error', note)
     events.off('node error', note)
     if (settle) events.off('ready', settle.ready).off('end', settle.ended)
@@ -141,11 +156,13 @@ export async function serverInfo(client: Redis | Cluster): Promise<ReadonlyMap<s
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)] as const))
 }
 
-async function refuseReplica(client: Redis | Cluster, timeout: number): Promise<void> {
+async function refuseReplica(client: Redis | Cluster, timeout: number, patience: Patience): Promise<void> {
   if (isCluster(client)) return
   // Who may not ask for INFO can still be served.
   const info = serverInfo(client).catch(() => undefined)
-  if (!(await within(info, timeout))) throw silence(client, undefined, timeout)
+  if ((await Promise.race([info, patience.over.then(() => 'late')])) === 'late') {
+    throw new Error(`no answer within ${timeout} ms`)
+  }
   const facts = await info
   if (facts?.get('role') === 'slave' && facts.get('slave_read_only') !== '0') throw new Error('READONLY: role slave')
 }
@@ -216,7 +233,8 @@ function retryDelay(attempt: number): number {
 function silence(client: Redis | Cluster, seen: Error | undefined, timeout: number): Error {
   if (seen) return seen
   const stream = isCluster(client) ? undefined : client.stream
-  if (stream && stream.bytesRead > 0) return new Error(`it is still loading its data after ${timeout} ms`)
+  // Then it has told of itself, at length, and that it was not ready.
+  if (stream && stream.bytesRead > 1000) return new Error(`it is still loading its data after ${timeout} ms`)
   // Redis waits for the end of a line where a TLS client waits for an answer.
   if (stream instanceof TLSSocket && !stream.connecting) return new Error(`no TLS handshake within ${timeout} ms`)
   return new Error(`no answer within ${timeout} ms`)

@@ -18,6 +18,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionError } from '../errors/errors.js'
 import { withAdvice } from '../errors/system-advice.js'
 import { oncePerProcess } from '../process-registry.js'
+import { Patience } from './patience.js'
 
 const START_TIMEOUT = 5000
 const POLL_INTERVAL = 2
@@ -142,17 +143,21 @@ export class EmbeddedRedis {
   }
 
   async #untilReachable(program: string): Promise<void> {
-    const deadline = performance.now() + START_TIMEOUT
+    const patience = new Patience(START_TIMEOUT)
     let failure: ConnectionError | undefined
     void this.ended.then((error) => {
       failure = error
     })
-    while (!(await accepts(this.path))) {
-      if (failure) throw failure
-      if (performance.now() > deadline) {
-        throw new ConnectionError(`${program} did not open its socket within ${START_TIMEOUT} ms.${this.#said()}`)
+    try {
+      while (!(await accepts(this.path))) {
+        if (failure) throw failure
+        if (patience.isOver) {
+          throw new ConnectionError(`${program} did not open its socket within ${START_TIMEOUT} ms.${this.#said()}`)
+        }
+        await delay(POLL_INTERVAL)
       }
-      await delay(POLL_INTERVAL)
+    } finally {
+      patience.stop()
     }
   }
 

@@ -29,6 +29,7 @@ import {
   parseConnectionOption,
 } from './connection-options.js'
 import { type EmbeddedLease, EmbeddedRedis } from './embedded-redis.js'
+import { Patience } from './patience.js'
 
 const CONNECT_TIMEOUT = 4500
 const SILENCE_LIMIT = 20_000
@@ -36,7 +37,11 @@ const PINGS_IN_SILENCE_LIMIT = 4
 
 /** How a link is opened. */
 export interface RedisLinkOptions {
-  /** Milliseconds until the first connection must be ready. @defaultValue 4500: one clear error within 5 s */
+  /**
+   * Milliseconds until the first connection must be ready, but for those in which this process stood still.
+   *
+   * @defaultValue 4500: one clear error within 5 s
+   */
   readonly connectTimeout?: number | undefined
   /** What `CLIENT LIST` shows for the connections of this link. */
   readonly name?: string | undefined
@@ -237,10 +242,13 @@ export async function assertServer(link: RedisLink): Promise<string | undefined>
 }
 
 async function borrow(client: Redis | Cluster, settings: ConnectionSettings, target: ConnectionTarget): Promise<void> {
+  const patience = new Patience(settings.connectTimeout)
   try {
-    await untilReady(client, settings.connectTimeout, eventsOf(client))
+    await untilReady(client, settings.connectTimeout, patience, eventsOf(client))
   } catch (error) {
     throw explainFailure(error, target)
+  } finally {
+    patience.stop()
   }
 }
 

@@ -96,6 +96,8 @@ export interface Preparation {
 export type FromWorker =
   /** From now on it does this, or nothing of the kind: told before, as user code may let nothing be told any more. */
   | { readonly type: 'preparing'; readonly preparation?: Preparation }
+  /** What a start needs of the processor is done; the initializer of the Pool whose own process this is may follow. */
+  | { readonly type: 'loaded' }
   /** Modules are loaded, Redis is connected. */
   | { readonly type: 'ready'; readonly tasks: readonly string[] }
   /** No chunk will be taken any more: this process exits after those in hand. */

@@ -129,6 +129,7 @@ export class WorkerBody {
       RedisLink.open(unpackDescriptor(config.connection)),
       this.#modules.start(config.modules),
     ])
+    this.#channel.send({ type: 'loaded' })
     this.#modules.load(config.late)
     const { lanes, lockDuration, sharers } = config
     const queue = new ChunkQueue(link, keys, { lockDuration, blocking: true, lanes, sharers })

@@ -9,6 +9,7 @@ import { bearClosedOutput } from '../closed-output.js'
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from '../line/local-messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { PrivateLine } from '../line/private-line.js'
+import { startsAtOnce } from './start-gate.js'
 import { forkWorker, lanesOf, type StartedWorker } from './worker-handle.js'
 
 /** Milliseconds that the end may take when nobody waits for it any more. */
@@ -33,7 +34,9 @@ let drain = (): void => {
 }
 process.on('SIGTERM', () => drain())
 
-const started = start.threads ? [] : Array.from({ length: start.processes }, (_, seat) => startedWorker(seat))
+const started = start.threads
+  ? []
+  : Array.from({ length: Math.min(start.processes, startsAtOnce()) }, (_, seat) => startedWorker(seat))
 let order: (ToLocalSupervisor & { type: 'start' }) | undefined
 const [{ encodeError }, { Supervisor }] = await Promise.all([import('@poolmq/shared'), import('./supervisor.js')])
 

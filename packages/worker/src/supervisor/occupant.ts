@@ -26,6 +26,8 @@ export interface Occupant {
   readonly handle: WorkerHandle
   readonly token: string
   readonly gone: Deferred
+  /** Its start is over, and others may start. */
+  readonly leaveGate: () => void
   /** When it was started, by performance's clock. */
   readonly began: number
   readonly lanes: Map<number, WatchedLane>
@@ -83,10 +85,11 @@ const mostStandstills = 5
 /** Looks, five of which a lease has, at which a process may have been stopped. */
 const mostStops = 5
 
-export function newOccupant(handle: WorkerHandle): Occupant {
+export function newOccupant(handle: WorkerHandle, leaveGate: () => void): Occupant {
   return {
     handle,
     token: randomId(),
+    leaveGate,
     gone: new Deferred(),
     began: performance.now(),
     lanes: new Map(),

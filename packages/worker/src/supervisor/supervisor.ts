@@ -35,6 +35,7 @@ import type { HealthSource, WorkerCounts } from './health-source.js'
 import { HostRecord } from './host-record.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
 import { type StartFailure, StartFailures } from './start-failures.js'
+import { StartGate } from './start-gate.js'
 import { SupervisorDuties } from './supervisor-duties.js'
 import { lanesOf, type StartedWorker } from './worker-handle.js'
 import { longPreparation, WorkerSlot } from './worker-slot.js'
@@ -90,6 +91,7 @@ export class Supervisor implements HealthSource {
   readonly #options: SupervisorOptions
   readonly #log: Log
   readonly #slots = new Set<WorkerSlot>()
+  readonly #gate = new StartGate()
   readonly #startFailures = new StartFailures()
   readonly #record: HostRecord
   #observed = false
@@ -125,7 +127,7 @@ export class Supervisor implements HealthSource {
     this.#firstReady.promise.catch(() => undefined)
     this.#ended.promise.catch(() => undefined)
     // The processes are started before anything else: their start takes longest, and needs nothing from us yet.
-    for (let seat = 0; seat < options.processes; seat++) this.#startSlot(seat)
+    for (let seat = 0; seat < options.processes; seat++) this.#gate.enter((leave) => this.#startSlot(seat, leave))
   }
 
   /** Resolves when every worker process could have started; rejects when they cannot. */
@@ -141,7 +143,7 @@ export class Supervisor implements HealthSource {
   get workers(): WorkerCounts {
     const slots = [...this.#slots]
     const ready = slots.filter((slot) => slot.isReady).length
-    return { processes: slots.length, ready, busy: slots.filter((slot) => slot.held.length > 0).length }
+    return { processes: this.#options.processes, ready, busy: slots.filter((slot) => slot.held.length > 0).length }
   }
 
   /** What keeps this host from taking a chunk now: nothing when it could. */
@@ -262,6 +264,7 @@ export class Supervisor implements HealthSource {
   async #end(how: 'drain' | 'stop', grace: number): Promise<void> {
     if (this.#withdrawn) return
     this.#ending = true
+    this.#gate.close()
     this.#firstReady.reject(new PoolTerminatedError('the supervisor was ended before it was ready'))
     await Promise.all([...this.#slots].map((slot) => slot.end(how, grace)))
     if (this.#withdrawn) return // a second order has overtaken the first
@@ -297,7 +300,7 @@ export class Supervisor implements HealthSource {
     return {
       host: hostname(),
       pid: process.pid,
-      processes: this.#slots.size,
+      processes: this.#options.processes,
       lanes: this.#lanes,
       tasks,
       version: packageVersion(),
@@ -311,11 +314,13 @@ export class Supervisor implements HealthSource {
     return this.#options.lanes ?? this.#options.processes
   }
 
-  #startSlot(seat: number): void {
+  #startSlot(seat: number, leaveGate: () => void): void {
     const slot: WorkerSlot = new WorkerSlot({
       lanes: lanesOf(seat, this.#options.processes, this.#lanes),
       started: this.#options.started?.[seat],
       threads: this.#options.threads === true,
+      gate: this.#gate,
+      leaveGate,
       record: this.#record,
       config: async (token, fresh) => {
         const { eager, ...config } = await this.#config.promise
@@ -331,7 +336,8 @@ export class Supervisor implements HealthSource {
       },
       onReady: () => {
         this.#startFailures.succeeded()
-        if ([...this.#slots].every((one) => one.isReady)) this.#firstReady.resolve()
+        const { ready, processes } = this.workers
+        if (ready === processes) this.#firstReady.resolve()
         this.#duties?.announceSoon()
       },
       onDeaf: (pid) => this.#log.warn({ pid }, 'a worker process has stopped looking for chunks; it is replaced'),

@@ -29,6 +29,7 @@ import {
 import { processReport } from './process-report.js'
 import { residentMemory } from './resident-memory.js'
 import { isRefused, type StartFailure, startError } from './start-failures.js'
+import type { StartGate } from './start-gate.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
 
 /** What is known of a chunk that a worker process had in hand. */
@@ -62,6 +63,10 @@ export interface WorkerSlotOptions {
   /** A worker process that was started already, with as many lanes. */
   readonly started?: StartedWorker | undefined
   readonly threads: boolean
+  /** Those after the first one start when it lets them. */
+  readonly gate: StartGate
+  /** Tells the gate that the first one has started. */
+  readonly leaveGate: () => void
   /** What happens to its worker processes is noted there. */
   readonly record: HostRecord
   /** @param fresh - without the initializer of a Pool's own worker processes: another's is to run in it */
@@ -119,7 +124,7 @@ export class WorkerSlot {
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options
-    this.#current = this.#start(options.started)
+    this.#current = this.#start(options.leaveGate, { started: options.started })
     this.#share()
   }
 
@@ -203,8 +208,14 @@ export class WorkerSlot {
   #retire(occupant: Occupant): void {
     if (this.#ending || occupant !== this.#current || occupant.retiring) return
     occupant.retiring = true
-    this.#successor ??= this.#start(undefined, occupant.misfit !== undefined)
     this.#relieve()
+    if (this.#successor !== undefined) return
+    this.#options.gate.enter((leave) => {
+      // It may have died meanwhile, and been replaced.
+      const isWanted = occupant === this.#current && occupant.retiring && this.#successor === undefined
+      if (isWanted && !this.#ending) this.#successor = this.#start(leave, { fresh: occupant.misfit !== undefined })
+      else leave()
+    }, true)
   }
 
   #relieve(): void {
@@ -294,7 +305,11 @@ export class WorkerSlot {
     await within(recoverGrace, Promise.all(this.#recovering))
   }
 
-  #start(started?: StartedWorker, fresh = false): Occupant {
+  /** @param fresh - without the initializer of a Pool's own worker processes */
+  #start(
+    leaveGate: () => void,
+    { started, fresh = false }: { started?: StartedWorker | undefined; fresh?: boolean } = {},
+  ): Occupant {
     const { lanes, threads, config } = this.#options
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
@@ -304,7 +319,7 @@ export class WorkerSlot {
       },
     }
     const handle = threads ? startThread(listener, lanes) : startProcess(listener, lanes, started)
-    const occupant: Occupant = newOccupant(handle)
+    const occupant: Occupant = newOccupant(handle, leaveGate)
     config(occupant.token, fresh).then(
       (known) => handle.send({ type: 'config', config: { ...known, lanes, hand: handle.handDescriptor } }),
       () => undefined, // the supervisor could not connect and is giving up
@@ -314,6 +329,9 @@ export class WorkerSlot {
 
   #hear(occupant: Occupant, message: FromWorker): void {
     switch (message.type) {
+      case 'loaded':
+        occupant.leaveGate()
+        break
       case 'ready':
         occupant.ready = true
         this.tasks = message.tasks
@@ -401,6 +419,7 @@ export class WorkerSlot {
   }
 
   #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
+    occupant.leaveGate()
     occupant.deadline.clear()
     occupant.patience.clear()
     for (const lane of occupant.lanes.values()) lane.deadline.clear()
@@ -469,10 +488,13 @@ export class WorkerSlot {
       })
     }
     if (pause === undefined) return
+    occupant.ready = false
     setTimeout(() => {
       if (this.#ending) return
-      this.#current = this.#start()
-      this.#share()
+      this.#options.gate.enter((leave) => {
+        this.#current = this.#start(leave)
+        this.#share()
+      }, true)
     }, pause)
   }
 }
