@@ -175,6 +175,7 @@ export class SupervisorDuties {
 
   async #giveBackHeld(loss: WorkerLoss, details: Loss): Promise<number> {
     const held = await this.#options.store.heldBy(loss.token)
+    if (loss.blame !== 'none' && held.length > 0) await this.#warnOfLoss(held, loss, details)
     for (const jobId of held) {
       const chunk = loss.chunks.get(jobId)
       if (chunk !== undefined && !chunk.cancelled) await this.#countLoss(jobId, chunk, loss, details)
@@ -183,17 +184,24 @@ export class SupervisorDuties {
     return held.length
   }
 
+  async #warnOfLoss(held: readonly string[], { crash }: WorkerLoss, loss: Loss): Promise<void> {
+    const tasks = await this.tasksOf(held)
+    const because = crash && `${crash.error.name}: ${crash.error.message}`
+    const [chunk = ''] = held
+    const about = { chunk, call: chunk.slice(0, chunk.lastIndexOf('.')), task: tasks[0], loss, because }
+    const { log } = this.#options
+    if (held.length === 1) log.warn(about, 'a worker process died with a chunk in hand; it is given back')
+    else
+      log.warn(
+        { chunks: held, tasks, loss, because },
+        `a worker process died with ${held.length} chunks in hand; they are given back`,
+      )
+  }
+
   async #countLoss(jobId: string, { item }: LostChunk, loss: WorkerLoss, details: Loss): Promise<void> {
     if (loss.blame === 'none') return
-    const { store, log } = this.#options
+    const { store } = this.#options
     const { crash } = loss
-    const because = crash && `${crash.error.name}: ${crash.error.message}`
-    const [task] = await this.tasksOf([jobId])
-    const call = jobId.slice(0, jobId.lastIndexOf('.'))
-    log.warn(
-      { chunk: jobId, call, task, loss: details, because },
-      'a worker process died with a chunk in hand; it is given back',
-    )
     // What left the error behind that ended the process is known, or not, and may be over by now.
     const isOwn = crash?.jobId === jobId
     const isOthers = crash?.jobId !== undefined && !isOwn

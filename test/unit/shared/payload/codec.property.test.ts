@@ -57,7 +57,7 @@ describe('any value', () => {
           encodeValues([...before, { a: [() => 1] }, ...after], 'items', 10)
         } catch (error) {
           assert(error instanceof EncodingError)
-          expect([error.index, error.place]).toEqual([before.length, `items[${10 + before.length}].a[0]`])
+          expect([error.index, error.place]).toEqual([10 + before.length, `items[${10 + before.length}].a[0]`])
           return
         }
         assert.fail('it was encoded')

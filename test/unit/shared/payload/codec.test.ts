@@ -298,7 +298,7 @@ describe('what is not carried', () => {
     })()
     assert(error instanceof EncodingError)
     expect(error.place).toBe('items[1002].a.fn')
-    expect(error.index).toBe(2)
+    expect(error.index).toBe(1002)
   })
 
   it('a getter that throws is the cause', () => {
