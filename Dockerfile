@@ -22,6 +22,9 @@ RUN rm -rf node_modules packages/*/node_modules examples/node_modules \
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
+# The container's first process gets what tasks have started and not waited for: an init ends and reaps it.
+RUN if command -v apk; then apk add --no-cache tini; \
+    else apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*; fi
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
@@ -29,4 +32,6 @@ COPY --from=build /app/packages packages
 COPY --from=build /app/examples examples
 RUN ln -s /app/packages/worker/bin/poolmq.js /usr/local/bin/poolmq
 USER node
+# `-s`: it does its work under another init as well (`init: true`, `docker run --init`).
+ENTRYPOINT ["tini", "-s", "--"]
 CMD ["poolmq", "--help"]
