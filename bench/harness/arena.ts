@@ -41,6 +41,12 @@ export class Arena {
     return this.#options.redisUrl
   }
 
+  /** Why this peer may not play; undefined when it may. */
+  leavesOut(peer: Peer): string | undefined {
+    const { peers } = this.#options
+    return peers === undefined || peers.has(peer.name) ? undefined : 'left out by --peers'
+  }
+
   say(line: string): void {
     this.#options.say(line)
   }
@@ -93,9 +99,7 @@ export class Arena {
     const key = `${peer.name} ${JSON.stringify(whole)}`
     const open = this.#open.get(key)
     if (open !== undefined) return open
-    const { peers } = this.#options
-    if (peers !== undefined && !peers.has(peer.name)) throw new Error('left out by --peers')
-    const missing = peer.missing()
+    const missing = this.leavesOut(peer) ?? peer.missing()
     if (missing !== undefined) throw new Error(missing)
     const contestant = await Contestant.open({ ...peer.command(whole), env: { REDIS_URL: this.redisUrl } })
     this.#open.set(key, contestant)

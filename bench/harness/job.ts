@@ -10,6 +10,12 @@ export type Job =
   | { readonly op: 'apply'; readonly calls: number }
   /** Texts of so many bytes, sent and returned; one a task. */
   | { readonly op: 'echo'; readonly items: number; readonly bytes: number }
+  /** Opens a pool and has one item back: a wait of no milliseconds. */
+  | { readonly op: 'first'; readonly items: number }
+  /** Waits of so many milliseconds; one a task. */
+  | { readonly op: 'wait'; readonly items: number; readonly milliseconds: number }
+  /** Requests to a server that takes its time; chunks as they come by default. */
+  | { readonly op: 'request'; readonly items: number; readonly url: string }
   /** Naive Fibonacci numbers; one a task. */
   | { readonly op: 'fib'; readonly items: number; readonly n: number }
 
@@ -28,6 +34,10 @@ export interface Answer {
 export interface Setup {
   /** Worker processes (or threads) that run tasks; 0: another contestant's. */
   readonly processes: number
+  /** Tasks that each of them may run at a time. @defaultValue 1 */
+  readonly concurrency?: number
+  /** Threads instead of processes, where there is a choice. */
+  readonly threads?: boolean
   /** The pool that it joins, for contestants that can share one. */
   readonly pool?: string
   /** Tells apart contestants that are otherwise the same. */

@@ -19,17 +19,7 @@ export async function bullmqPlayer(
   setup: Setup,
   returns: (queue: Queue, events: QueueEvents) => Returns,
 ): Promise<Player> {
-  const { hostname: host, port } = new URL(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
-  const connection = { host, port: Number(port || 6379) }
-  const workers = await forkWorkers(new URL('./bullmq-worker.js', import.meta.url), setup.processes, name)
-  const queue = new Queue(name, {
-    connection,
-    // The events of a large batch must not be trimmed before they are read, or results are lost.
-    streams: { events: { maxLen: 1_000_000 } },
-  })
-  await queue.waitUntilReady()
-  const events = new QueueEvents(name, { connection })
-  await events.waitUntilReady()
+  const { queue, events, close } = await openQueue(name, setup)
   const { run, keepsJobs } = returns(queue, events)
   queue.jobsOpts = { removeOnComplete: !keepsJobs }
   const clean = async () => {
@@ -53,12 +43,31 @@ export async function bullmqPlayer(
     async fib({ items, n }, clock) {
       await clock.time(() => run(new Array(items).fill([n]), 'fibonacci'))
     },
-    async close() {
-      await Promise.all([queue.obliterate({ force: true }).catch(() => undefined), events.close()])
-      await queue.close()
-      workers.kill()
-    },
+    close,
   }
+}
+
+/** Forks the workers, and opens what a client needs. */
+export async function openQueue(name: string, setup: Setup, waitsForWorkers = true) {
+  const { hostname: host, port } = new URL(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
+  const connection = { host, port: Number(port || 6379) }
+  const worker = new URL('./bullmq-worker.js', import.meta.url)
+  const workers = forkWorkers(worker, setup.processes, name, String(setup.concurrency ?? 1))
+  const queue = new Queue(name, {
+    connection,
+    // The events of a large batch must not be trimmed before they are read, or results are lost.
+    streams: { events: { maxLen: 1_000_000 } },
+  })
+  await queue.waitUntilReady()
+  const events = new QueueEvents(name, { connection })
+  await events.waitUntilReady()
+  if (waitsForWorkers) await workers.started
+  const close = async () => {
+    await Promise.all([queue.obliterate({ force: true }).catch(() => undefined), events.close()])
+    await queue.close()
+    workers.kill()
+  }
+  return { queue, events, close }
 }
 
 /** Adds jobs in batches; one alone by itself. */

@@ -14,7 +14,8 @@ await serveJobs(async ({ processes }) => {
   const name = `bench-ioredis-${process.pid}`
   const redis = new Redis(url)
   const blocking = new Redis(url)
-  const workers = await forkWorkers(new URL('./ioredis-worker.js', import.meta.url), processes, name)
+  const workers = forkWorkers(new URL('./ioredis-worker.js', import.meta.url), processes, name)
+  await workers.started
   const waiting = new Map<string, (values: unknown[]) => void>()
   let closed = false
   let call = 0

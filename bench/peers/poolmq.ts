@@ -5,8 +5,8 @@ import { countTo, numbers, texts } from '../harness/inputs.js'
 import { startObservers } from './observers.js'
 import { tasks } from './tasks.js'
 
-await serveJobs(async ({ processes, pool: name, observed }) => {
-  const pool = new Pool(name === undefined ? { processes } : { name, processes })
+await serveJobs(async ({ processes, concurrency, pool: name, observed }) => {
+  const pool = new Pool({ processes, ...(concurrency && { concurrency }), ...(name !== undefined && { name }) })
   const observers = observed === true && name !== undefined ? await startObservers(name) : undefined
   const iterate = async (method: 'imap' | 'imapUnordered', items: number, chunk: number | undefined) => {
     let count = 0
@@ -29,6 +29,10 @@ await serveJobs(async ({ processes, pool: name, observed }) => {
       const input = texts(items, bytes)
       const results = await clock.time(() => pool.map(tasks.echo, input, 1))
       check(results.length === items && results[items - 1] === input[items - 1], 'the texts differ')
+    },
+    async request({ items, url }, clock) {
+      const results = await clock.time(() => pool.map(tasks.request, new Array<string>(items).fill(url)))
+      check(results.length === items && results.every((status) => status === 200), 'not all were answered')
     },
     async fib({ items, n }, clock) {
       await clock.time(() => pool.map(tasks.fibonacci, new Array<number>(items).fill(n), 1))

@@ -22,8 +22,8 @@ export const apply: Workload = {
   async run(arena, size) {
     const calls = (full: number): Job => ({ op: 'apply', calls: size === 'full' ? full : 20 })
     const rivals = [
-      { label: 'bullmq waitUntilFinished', peer: bullmqWait, job: calls(1000), goal: { atMost: 1.3 } },
-      { label: 'bullmq QueueEvents', peer: bullmqEvents, job: calls(1000), goal: { atMost: 1.3 } },
+      { label: 'bullmq waitUntilFinished', peer: bullmqWait, job: calls(1000), goal: { atMost: 0.7 } },
+      { label: 'bullmq QueueEvents', peer: bullmqEvents, job: calls(1000), goal: { atMost: 0.7 } },
       { label: 'celery', peer: celery, job: calls(200), goal: { atMost: 1 } },
       { label: 'rq', peer: rq, job: calls(200) },
       { label: 'dask', peer: dask, job: calls(200) },

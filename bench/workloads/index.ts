@@ -1,8 +1,10 @@
 /** All workloads, in the order of the table. */
 import type { Workload } from '../harness/workload.js'
 import { apply } from './apply.js'
+import { httpRequests } from './http-requests.js'
 import { imapMemory } from './imap-memory.js'
 import { imapUnordered } from './imap-unordered.js'
+import { io } from './io.js'
 import { mapChunk1 } from './map-chunk-1.js'
 import { mapChunks } from './map-chunks.js'
 import { mapDefault } from './map-default.js'
@@ -23,6 +25,8 @@ export const workloads: readonly Workload[] = [
   scaling,
   imapMemory,
   startUp,
+  io,
+  httpRequests,
   manyProducers,
   redisCost,
   observed,

@@ -16,10 +16,10 @@ import { compareRates } from './rates.js'
 export const mapChunk1: Workload = {
   name: 'map-chunk-1',
   title: 'map of 20,000 identities, one item a chunk (Celery, Dask 2,000, RQ 500)',
-  run(arena, size) {
+  async run(arena, size) {
     const items = (full: number) => ({ op: 'map', items: size === 'full' ? full : 100, chunk: 1 }) as const
     const job = items(20_000)
-    return compareRates(arena, {
+    const rates = await compareRates(arena, {
       ...{ workload: this.name, measure: 'rate', unit: 'items/s' },
       ours: { label: 'poolmq', peer: poolmq, job },
       rivals: [
@@ -33,5 +33,12 @@ export const mapChunk1: Workload = {
         ...threadPools.map((peer) => ({ label: peer.name, peer, job })),
       ],
     })
+    const setup = { concurrency: 16 }
+    const beside = await compareRates(arena, {
+      ...{ workload: this.name, measure: 'rate, 16 at a time in each', unit: 'items/s' },
+      ours: { label: 'poolmq', peer: poolmq, job, setup },
+      rivals: [{ label: 'bullmq QueueEvents', peer: bullmqEvents, job, setup, goal: { atLeast: 3 } }],
+    })
+    return [...rates, ...beside]
   },
 }

@@ -64,6 +64,17 @@ test('a quick run measures memory and what Redis does', { timeout: limit + 30_00
   for (const row of measured) expect(row.ours.median, row.workload).toBeGreaterThan(0)
 })
 
+test('a quick run measures work that waits: time, first result, memory of all processes', {
+  timeout: limit + 30_000,
+}, async () => {
+  const { rows } = await bench('--peers', 'p-map', 'io', 'http')
+  expect(new Set(rows.map(({ workload }) => workload))).toEqual(new Set(['io', 'http']))
+  for (const row of rows) expect(row.ours.median, row.peer).toBeGreaterThan(0)
+  const beside = rows.filter(({ peer }) => peer === 'p-map')
+  expect(beside).toHaveLength(3)
+  for (const row of beside) expect(row.ratio?.median, row.workload).toBeGreaterThan(0)
+})
+
 test('an unknown name is answered with the names that are known', async () => {
   await expect(bench('nothing')).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('map-default') })
 })

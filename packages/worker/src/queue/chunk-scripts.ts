@@ -2,6 +2,7 @@
  * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
  * scripts name them; all keys of a pool share one hash slot.
  */
+import { createHash } from 'node:crypto'
 import { keyLife } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
 import { serverNow } from './server-clock.js'
@@ -154,10 +155,16 @@ for _, key in ipairs(KEYS) do
 end
 return missing`
 
-/** A script as a function of its keys and arguments. */
+type Run = (keyCount: number, ...keysAndArguments: readonly (string | number | Buffer)[]) => Promise<unknown>
+
+/** A script as a function of its keys and arguments. Redis is sent its text once, and then only what stands for it. */
 export function script<T>(lua: string, read: (reply: unknown) => T) {
-  return async (client: Client, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> =>
-    read(await client.eval(lua, keys.length, ...keys, ...args))
+  const command = `poolmq${createHash('sha1').update(lua).digest('hex')}`
+  return async (client: Client, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> => {
+    if (!(command in client)) client.defineCommand(command, { lua })
+    const run = (client as unknown as Record<string, Run>)[command] as Run
+    return read(await run.call(client, keys.length, ...keys, ...args))
+  }
 }
 
 /** A list of names. */
