@@ -10,7 +10,7 @@ const copy = new TemporaryDirectory('version')
 afterAll(() => copy[Symbol.dispose]())
 
 const manifests = ['package.json', ...['shared', 'worker', 'client'].map((name) => `packages/${name}/package.json`)]
-for (const file of ['scripts', ...manifests]) {
+for (const file of ['scripts', 'deploy/kubernetes', ...manifests]) {
   mkdirSync(join(copy.path, file, '..'), { recursive: true })
   cpSync(join(root, file), join(copy.path, file), { recursive: true })
 }
@@ -38,6 +38,8 @@ test.each([[[]], [['1.2']], [['v1.2.3']], [['1.2.3', '; rm -rf /'].slice(1)]])('
 test.each(['9.8.7', '10.0.0-beta.1'])('%s, everywhere', (version) => {
   expect(setVersion(version).status).toBe(0)
   expect(versions()).toEqual(manifests.map(() => version))
+  const deployment = readFileSync(join(copy.path, 'deploy/kubernetes/worker-deployment.yaml'), 'utf8')
+  expect(deployment).toContain(`image: poolmq:${version}\n`)
 })
 
 test('the open part of the change log gets the version and the date', () => {
