@@ -55,8 +55,6 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #pool: PoolKeys
   readonly #lockDuration: number
   readonly #take: TakeChunk
-  readonly #lanes: number
-  readonly #sharers: number
   readonly #exchange: ExchangeChunks
   #taken: unknown[] | undefined
   /** When the next chunk that was put off is due, by this process's monotonic clock; undefined: none is. */
@@ -80,9 +78,7 @@ export class ChunkQueue extends RedisQueueBackend {
     this.#pool = pool
     this.#lockDuration = lockDuration
     this.#take = defineTake(link.client)
-    this.#lanes = lanes
-    this.#sharers = sharers
-    this.#exchange = defineExchange(link.client, pool)
+    this.#exchange = defineExchange(link.client, pool, { lanes, sharers, lockDuration })
     // Connection errors are seen and told by the link; here they must only not be thrown for want of a listener.
     this.on('error', () => undefined)
   }
@@ -146,9 +142,6 @@ export class ChunkQueue extends RedisQueueBackend {
       token,
       ended: ended.map(([jobId, outcome]) => [jobId, this.#resultsOf(jobId), outcome]),
       want,
-      sharers: this.#sharers,
-      lanes: this.#lanes,
-      lockDuration: this.#lockDuration,
     })
     if (want > 0) this.#delayedUntil = due > 0 ? performance.now() + due : undefined
     const taken: TakenChunk[] = []

@@ -25,6 +25,10 @@ export interface ExchangeArguments {
   readonly ended: readonly (readonly [jobId: string, results: string, outcome: readonly (string | Buffer)[]])[]
   /** Chunks to be taken, at most. */
   readonly want: number
+}
+
+/** What is the same in every exchange of a worker process. */
+export interface ExchangeTerms {
   /** Worker processes that what waits is to be shared with, this one included. */
   readonly sharers: number
   /** Chunks that this worker process may have in hand. */
@@ -35,7 +39,6 @@ export interface ExchangeArguments {
 
 export type ExchangeChunks = (args: ExchangeArguments) => Promise<Reply>
 
-const command = 'poolmqExchange'
 /** Fields of a chunk's hash when it has just been added. */
 const fieldsOfNew = 6
 /** Ids of chunks that were dropped, which are passed over in one run of the script at most. */
@@ -53,31 +56,28 @@ const mostData = 8 * 1024 * 1024
  * Of a chunk that has no more fields than it was added with, there is nothing to tell but its task and its data. One that
  * is taken beside others has it noted: if its lock lapses, nobody knows which of them was to blame (see loss-ledger).
  *
- * KEYS: the list that waits (it tells a Cluster where to run), the streams. All others are made of the prefix here, as
- * BullMQ's scripts make those of jobs: for each that is sent, the worker process pays as well. ARGV: token, how many to
- * take, lock duration, prefix, sharers, lanes, milliseconds of patience or 0; then for each stream an id, the number of
- * the entry's fields, these.
+ * KEYS: the streams, or the list that waits when there are none, which tells a Cluster where to run. All others are made of
+ * the prefix here, as BullMQ's scripts make those of jobs: for each argument the worker process pays as well, so what does
+ * not change stands in the script. ARGV: token, how many to take, prefix, milliseconds of patience or 0; then for each stream
+ * an id and the entry's fields, of which all entries have as many.
  */
-const lua = `
-local token, want, life, prefix, lanes = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[6]
-local patience = tonumber(ARGV[7])
-local call, active, wait, prioritized = redis.call, prefix .. 'active', KEYS[1], prefix .. 'prioritized'
-local delivered, at = {}, 8
-for k = 2, #KEYS do
-  local count = ARGV[at + 1]
-  delivered[k - 1] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', unpack(ARGV, at + 2, at + 1 + count)) and 1 or 0
-  at = at + 2 + count
+const lua = ({ lanes, sharers, lockDuration }: ExchangeTerms) => `
+local token, want, prefix, patience = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local call, active, wait, prioritized = redis.call, prefix .. 'active', prefix .. 'wait', prefix .. 'prioritized'
+local delivered, width = {}, (#ARGV - 4) / #KEYS
+local ended = width > 0 and #KEYS or 0
+for k = 1, ended do
+  local at = 4 + width * (k - 1)
+  delivered[k] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', unpack(ARGV, at + 2, at + width)) and 1 or 0
 end
-at = 8
-for k = 2, #KEYS do
-  local id = ARGV[at]
+for k = 1, ended do
+  local id = ARGV[5 + width * (k - 1)]
   local job = prefix .. id
   local lock = job .. ':lock'
   local holder = call('GET', lock)
   if (holder == token or not holder) and call('LREM', active, -1, id) == 1 then
     call('UNLINK', job, lock, job .. '${partsSuffix}')
   end
-  at = at + 2 + ARGV[at + 1]
 end
 if want == 0 then return { delivered, 0, 0 } end${serverNow}
 local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')
@@ -88,7 +88,7 @@ if patience > 0 then ${promoteElder}
 end
 if want > 1 then
   local waiting = call('LLEN', wait) + call('ZCARD', prioritized)
-  want = math.min(want, math.max(1, math.ceil(waiting / ARGV[5])))
+  want = math.min(want, math.max(1, math.ceil(waiting / ${sharers})))
 end
 local reply, data, gone = { delivered, 0, due and math.max(math.ceil(due / 0x1000 - now), 1) or 0 }, 0, 0
 repeat
@@ -105,7 +105,7 @@ repeat
       count = redis.pcall('HLEN', prefix .. id)
     end
     local job, fields = prefix .. id, nil
-    call('SET', job .. ':lock', token, 'PX', life)
+    call('SET', job .. ':lock', token, 'PX', ${lockDuration})
     if count == ${fieldsOfNew} then
       local known = call('HMGET', job, 'name', 'data', 'timestamp')
       fields = { 'name', known[1], 'data', known[2], 'waited', tostring(now - (tonumber(known[3]) or now)) }
@@ -115,9 +115,7 @@ repeat
       if fields.err then fields = {} end
       for i = 2, #fields, 2 do data = data + #fields[i] end
     end
-    if not fields[1] then
-    elseif lanes == '1' then call('HSET', job, 'processedOn', now)
-    else call('HSET', job, 'processedOn', now, 'lanes', lanes) end
+    if fields[1] then call('HSET', job, 'processedOn', now${lanes === 1 ? '' : `, 'lanes', ${lanes}`}) end
     reply[#reply + 1] = fields
     reply[#reply + 1] = id
     want = want - 1
@@ -131,17 +129,17 @@ if call('EXISTS', wait, prioritized) > 0 then
 end
 return reply`
 
-export function defineExchange(client: Redis | Cluster, pool: PoolKeys): ExchangeChunks {
-  if (!(command in client)) client.defineCommand(command, { lua })
+export function defineExchange(client: Redis | Cluster, pool: PoolKeys, terms: ExchangeTerms): ExchangeChunks {
+  const command = `poolmqExchange${terms.lanes}of${terms.sharers}for${terms.lockDuration}`
+  if (!(command in client)) client.defineCommand(command, { lua: lua(terms) })
   // Replies as bytes: a payload need not be text.
-  const run = (client as unknown as { poolmqExchangeBuffer: (...args: unknown[]) => Promise<Reply> })
-    .poolmqExchangeBuffer
+  const run = (client as unknown as Record<string, (...args: unknown[]) => Promise<Reply>>)[`${command}Buffer`]
   const [prefix, wait] = [pool.chunk(''), pool.chunk('wait')]
-  return ({ token, ended, want, sharers, lanes, lockDuration }) => {
-    const args: unknown[] = [ended.length + 1, wait]
+  return async ({ token, ended, want }) => {
+    const args: unknown[] = ended.length === 0 ? [1, wait] : [ended.length]
     for (const [, results] of ended) args.push(results)
-    args.push(token, want, lockDuration, prefix, sharers, lanes, elderPatience())
-    for (const [jobId, , outcome] of ended) args.push(jobId, outcome.length, ...outcome)
-    return run.call(client, ...args)
+    args.push(token, want, prefix, elderPatience())
+    for (const [jobId, , outcome] of ended) args.push(jobId, ...outcome)
+    return (await run?.apply(client, args)) as Reply
   }
 }
