@@ -2,7 +2,7 @@
  * Reads a client's result stream: one blocking connection for the whole pool, from a cursor of its own, so that a
  * reconnect loses nothing and repeats at most what was read and not yet trimmed. It trims what it has handed on.
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type ClientOrder,
   isWrongType,
@@ -80,7 +80,11 @@ export class ResultReader {
         const asked = this.#count
         this.#handOn(entries)
         if (entries.length === 0) this.#trim()
-        else if (entries.length < asked) await this.#pace.rest(entries.length)
+        else if (entries.length < asked) {
+          await this.#pace.rest(entries.length)
+          // Who waits for what has come, and asks for the next, is to be sent first: a round trip is mostly waking others.
+          await nextTurn()
+        }
       } catch (error) {
         if (this.#closed) return
         // The link reconnects by itself; what cannot be answered now is asked again.

@@ -191,11 +191,12 @@ export class ChunkLoop {
     // What else ends in this turn of the event loop goes with it.
     if (this.#chunks.size > 1) await nextTurn()
     const batch = this.#nextBatch()
-    // Told each time: that is how the supervisor knows that this process listens.
-    if (this.#chunks.size === 0) hand.write(0, undefined)
     const want = this.#want(batch.length)
     this.#taking = want > 0
-    const { taken, rest } = await this.#deliver(batch, want)
+    const exchanged = this.#deliver(batch, want)
+    // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
+    if (this.#chunks.size === 0) hand.write(0, undefined)
+    const { taken, rest } = await exchanged
     // The lanes that were freed last are filled first; they tell what is in them then.
     for (const [i, { chunk }] of batch.entries()) this.#free(chunk, i < batch.length - taken.length)
     if (batch.length > 0) this.#askForSuccessor()

@@ -12,12 +12,13 @@ export type Client = Redis | Cluster
 /**
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
+ * What was there before has its life, which clients renew; a key that may be new is given one.
  * KEYS: wait, prioritized, priority counter, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, then id, name, data, priority,
  * id, name, data, priority, …
  */
 const addChunksLua = `${serverNow}
 local wait, prioritized, counter, marker, meta, jobs, delayed, elders = unpack(KEYS)
-local call, prefix, life, added = redis.call, ARGV[1], ARGV[2], 0
+local call, prefix, life, added, plain, urgent = redis.call, ARGV[1], ARGV[2], 0, false, false
 for i = 3, #ARGV, 4 do
   local id, priority = ARGV[i], ARGV[i + 3]
   local job = prefix .. id
@@ -26,18 +27,26 @@ for i = 3, #ARGV, 4 do
     call('PEXPIRE', job, life)
     if priority == '0' then
       call('LPUSH', wait, id)
+      plain = true
     else
       if call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
       call('ZADD', prioritized, priority * 0x100000000 + call('INCR', counter) % 0x100000000, id)
       call('RPUSH', elders, id)
+      urgent = true
     end
     added = added + 1
   end
 end
 if added == 0 then return 0 end
-call('INCRBY', jobs, added)
-if call('HEXISTS', meta, 'paused') == 0 then call('ZADD', marker, 0, '0') end
-for _, key in ipairs(KEYS) do call('PEXPIRE', key, life) end
+if call('INCRBY', jobs, added) == added then call('PEXPIRE', jobs, life) end
+if call('HEXISTS', meta, 'paused') == 0 then
+  call('ZADD', marker, 0, '0')
+  call('PEXPIRE', marker, life)
+end
+if plain then call('PEXPIRE', wait, life) end
+if urgent then
+  for _, key in ipairs({ prioritized, counter, elders }) do call('PEXPIRE', key, life) end
+end
 return added`
 
 /**
