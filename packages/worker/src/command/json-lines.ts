@@ -11,35 +11,68 @@ const longestWait = 50
 export class LineError extends Error {}
 
 /**
- * The values of a stream's lines; empty lines are skipped.
- *
- * @param onBytes - told how many bytes have been read
- * @throws LineError for a line that is not JSON, with its number.
+ * The values of a stream's lines; empty lines are skipped. A line that has been read is given at once, and not by a promise: a
+ * pool that reads its input would wait for each, a million times.
  */
-export async function* readLines(input: Readable, onBytes: (bytes: number) => void): AsyncGenerator<unknown> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  let number = 0
-  const parse = (line: string): unknown => {
+export class LineReader implements AsyncIterable<unknown> {
+  readonly #bytes: AsyncIterator<Buffer>
+  readonly #onBytes: (bytes: number) => void
+  readonly #decoder = new TextDecoder()
+  #lines: string[] = []
+  #at = 0
+  #rest = ''
+  #number = 0
+  #ended = false
+
+  /** @param onBytes - told how many bytes have been read */
+  constructor(input: Readable, onBytes: (bytes: number) => void) {
+    this.#bytes = (input as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
+    this.#onBytes = onBytes
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    return { next: () => (this.#next() ?? this.#read()) as Promise<IteratorResult<unknown>> }
+  }
+
+  /**
+   * The next of the lines that have been read; undefined when there is none.
+   *
+   * @throws LineError for a line that is not JSON, with its number.
+   */
+  #next(): IteratorResult<unknown> | undefined {
+    while (this.#at < this.#lines.length) {
+      const line = this.#lines[this.#at++] as string
+      this.#number++
+      if (line.trim() !== '') return { done: false, value: this.#parse(line) }
+    }
+    return this.#ended ? { done: true, value: undefined } : undefined
+  }
+
+  async #read(): Promise<IteratorResult<unknown>> {
+    for (;;) {
+      const { done, value } = await this.#bytes.next()
+      if (done === true) {
+        this.#ended = true
+        this.#lines = [this.#rest + this.#decoder.decode()]
+      } else {
+        this.#onBytes(value.length)
+        this.#lines = (this.#rest + this.#decoder.decode(value, { stream: true })).split('\n')
+        this.#rest = this.#lines.pop() as string
+      }
+      this.#at = 0
+      const next = this.#next()
+      if (next !== undefined) return next
+    }
+  }
+
+  #parse(line: string): unknown {
     try {
       return JSON.parse(line)
     } catch (error) {
       const start = line.length > 60 ? `${line.slice(0, 60)}…` : line
-      throw new LineError(`line ${number} is not JSON (${(error as Error).message}): ${start}`)
+      throw new LineError(`line ${this.#number} is not JSON (${(error as Error).message}): ${start}`)
     }
   }
-  for await (const bytes of input as AsyncIterable<Buffer>) {
-    onBytes(bytes.length)
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
-    rest = lines.pop() as string
-    for (const line of lines) {
-      number++
-      if (line.trim() !== '') yield parse(line)
-    }
-  }
-  number++
-  rest += decoder.decode()
-  if (rest.trim() !== '') yield parse(rest)
 }
 
 /** Writes lines; whoever writes waits while the reader is behind. */

@@ -9,7 +9,7 @@ import { SingleBar } from 'cli-progress'
 import { asJson, callOptions } from './call-flags.js'
 import type { CallingPool } from './client-package.js'
 import { CommandFailure, exitCode } from './exit-code.js'
-import { LineError, LineWriter, readLines } from './json-lines.js'
+import { LineError, LineReader, LineWriter } from './json-lines.js'
 
 export interface MapFlags {
   readonly items: string
@@ -24,7 +24,7 @@ export async function mapLines(pool: CallingPool, task: unknown, flags: MapFlags
   const input = await openInput(flags.items)
   const writer = new LineWriter(await openOutput(flags.out))
   const progress = await Progress.of(flags)
-  const items = readLines(input, (bytes) => progress.read(bytes))
+  const items = new LineReader(input, (bytes) => progress.read(bytes))
   const options = { ...callOptions(flags), ...(flags.chunkSize !== undefined && { chunkSize: flags.chunkSize }) }
   const results = flags.spread === true ? pool.istarmap(task, items, options) : pool.imap(task, items, options)
   let failed = 0
