@@ -16,9 +16,9 @@ export default defineConfig(async () => ({
     globalSetup: ['test/support/redis-provider.ts'],
     // Our own packages and the tests' task modules are loaded as users load them: compiled, by Node itself, once.
     server: { deps: { external: [/\/dist\/.*\.js$/] } },
-    // Every test file starts processes of its own: more files at a time than cores only make each slower.
+    // Every test file starts processes of its own, and waits for them half of the time.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Limits end a test that hangs; none is to be reached on a machine that many share.
     testTimeout: 90_000,
     hookTimeout: 90_000,
