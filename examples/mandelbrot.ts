@@ -106,7 +106,7 @@ function readOptions() {
       options: {
         processes: { type: 'string', default: String(name === undefined ? Math.max(2, availableParallelism()) : 0) },
         width: { type: 'string', default: '1600' },
-        steps: { type: 'string', default: '2000' },
+        steps: { type: 'string', default: '6000' },
         tile: { type: 'string', default: '100' },
         out: { type: 'string', default: join(tmpdir(), 'poolmq-mandelbrot.png') },
         spare: { type: 'boolean', default: false },
