@@ -9,7 +9,7 @@ const running = new Set<PoolEngine>()
 
 const dropped = new FinalizationRegistry<PoolEngine>((engine) => {
   if (!running.has(engine)) return
-  process.emitWarning(`unclosed running pool with ${engine.size} worker processes; call close() or terminate()`, {
+  process.emitWarning(`unclosed running pool of size ${engine.size}; call close() or terminate()`, {
     type: 'ResourceWarning',
     code: 'POOLMQ_UNCLOSED',
   })
