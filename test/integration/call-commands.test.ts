@@ -4,10 +4,13 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RedisLink } from '../../packages/shared/src/redis/redis-link.js'
+import { examine } from '../../packages/worker/src/monitor/doctor.js'
 import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
 import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
 import { redisUrl } from '../support/redis-database.js'
+import { TestServer } from './connection-server.js'
 
 const name = uniqueName('calls')
 const scratch = new Scratch()
@@ -130,6 +133,18 @@ test('doctor: what is well, and what is not', async () => {
   const alone = await poolmq(['doctor', '--pool', uniqueName('nobody')])
   expect(alone.code).toBe(3)
   expect(alone.stdout).toMatch(/FAILED +hosts +nobody serves the pool/)
+})
+
+test.each(['eval', 'evalsha', 'xread'])('doctor: a user who may not send %s is told so', async (command) => {
+  const server = await TestServer.start()
+  await using link = await RedisLink.open(server.path)
+  await link.client.call('ACL', 'SETUSER', 'worker', 'on', '>p', '~*', '&*', '+@all', `-${command}`)
+  await using other = await RedisLink.open({ path: server.path, username: 'worker', password: 'p' })
+  const rights = (await examine(other as never, 'nobody')).find(({ check }) => check === 'rights')
+  expect(rights).toMatchObject({
+    state: 'failed',
+    detail: expect.stringMatching(new RegExp(`refused: ${command} `, 'i')),
+  })
 })
 
 test('top: one status after the other where there is no terminal; a signal ends it', async () => {

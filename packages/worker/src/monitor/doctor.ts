@@ -24,12 +24,13 @@ const fullMemory = 0.8
 
 export async function examine(link: RedisLink, pool: string): Promise<Finding[]> {
   const keys = new PoolKeys(pool)
+  const [allowed, ...basics] = await Promise.all([rights(link, keys), roundTrip(link), server(link), memory(link)])
+  // What follows is asked with commands that this user may not send.
+  if (allowed.state === 'failed') return [...basics.flat(), allowed]
   const hosts = await liveHosts(link, keys)
   const findings = await Promise.all([
-    roundTrip(link),
-    server(link),
-    memory(link),
-    rights(link, keys),
+    basics,
+    allowed,
     ownClock(link),
     serving(pool, hosts),
     ...(hosts.length === 0 ? [] : [versions(hosts), clocks(hosts), tasks(hosts)]),
@@ -93,6 +94,7 @@ async function rights(link: RedisLink, keys: PoolKeys): Promise<Finding> {
     ['XREAD', () => client.xread('COUNT', 1, 'STREAMS', key('stream'), '0')],
     ['BZPOPMIN', () => client.bzpopmin(key('zset'), 0.01)],
     ['EVAL', () => client.eval("return redis.call('PEXPIRE', KEYS[1], 10)", 1, key('string'))],
+    ['EVALSHA', () => client.evalsha('0'.repeat(40), 0).catch(unlessUnknown)],
     ['MULTI', () => client.multi().pexpire(key('list'), life).exec()],
     ['TIME', () => client.time()],
     ['UNLINK', () => client.unlink(...['string', 'hash', 'list', 'zset', 'stream'].map(key))],
@@ -102,7 +104,7 @@ async function rights(link: RedisLink, keys: PoolKeys): Promise<Finding> {
     await run().catch((error: Error) => refused.push(`${name} (${error.message})`))
   }
   if (refused.length === 0) return ok('rights', 'all commands that a pool sends are allowed')
-  return failed('rights', `refused: ${refused.join(', ')}; the user needs the rights that docs/deploy.md names`)
+  return failed('rights', `refused: ${refused.join(', ')}; the user needs the rights that docs/guide/redis.md names`)
 }
 
 async function ownClock(link: RedisLink): Promise<Finding> {
@@ -158,4 +160,9 @@ async function work(view: PoolView): Promise<Finding> {
   const detail = `${waiting} chunks wait`
   if (oldestWaiting === null || oldestWaiting < longWait) return ok('work', detail)
   return warning('work', `${detail}, the oldest for ${Math.round(oldestWaiting / 1000)} s: more hosts would help`)
+}
+
+/** There is no such script, which only who may run one is told. */
+function unlessUnknown(error: Error): void {
+  if (!error.message.startsWith('NOSCRIPT')) throw error
 }
