@@ -81,7 +81,7 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
     try {
       if (running.aborted !== undefined) throw running.aborted.reason
       if (losses.careful) {
-        const given = losses.giveUp(i, running.taskId, running.index)
+        const given = losses.giveUp(i, running.taskId, running.index, chunk.timeout)
         if (given !== undefined) throw given
         await run.beforeItem(i)
       }

@@ -102,10 +102,12 @@ export class LossLedger {
    *
    * @param item - its place in the chunk
    * @param index - its index in the call's input
+   * @param limit - the call's time limit; what is noted is what was left of it when its supervisor was last told
    */
-  giveUp(item: number, taskId: string, index: number): WorkerLostError | TaskTimeoutError | undefined {
-    const timeout = this.#late.get(item)
-    if (timeout !== undefined) {
+  giveUp(item: number, taskId: string, index: number, limit = 0): WorkerLostError | TaskTimeoutError | undefined {
+    const noted = this.#late.get(item)
+    if (noted !== undefined) {
+      const timeout = limit > 0 ? limit : noted
       const message = `the task ${taskId} ran for more than ${timeout} ms (item ${index} of its call) and did not end when asked to; its worker process was ended`
       return new TaskTimeoutError(message, { timeout, index })
     }

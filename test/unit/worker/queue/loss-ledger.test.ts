@@ -34,6 +34,11 @@ test('an item whose time was over is not run again, its neighbours are', () => {
   const chunk = ledger({ 'late:3': '500' })
   expect(chunk.careful).toBe(true)
   expect(chunk.giveUp(3, 't', 103)).toBeInstanceOf(TaskTimeoutError)
+  // What was left when the supervisor was last told is not what the call had asked for.
+  expect(ledger({ 'late:3': '1' }).giveUp(3, 't', 103, 250)).toMatchObject({
+    timeout: 250,
+    message: expect.stringContaining('250 ms'),
+  })
   expect(chunk.giveUp(4, 't', 104)).toBeUndefined()
 })
 
