@@ -146,6 +146,19 @@ describe('who may ask', () => {
   })
 })
 
+test.each([
+  ['1', 200],
+  ['false', 403],
+  ['', 403],
+])('POOLMQ_ALLOW_CONTROL=%s', async (value, status) => {
+  await using run = new ProgramRun([poolmqCommand, 'dashboard', '--pool', name, '--port', '0'], {
+    env: { REDIS_URL: redisUrl(), POOLMQ_ALLOW_CONTROL: value },
+  })
+  await run.says(/at http:\/\/\S+\/\S*\n/)
+  const port = Number(/:(\d+)\//.exec(run.stdout)?.[1])
+  expect((await ask(port, '/api/resume', { method: 'POST', headers: page, body: order })).status).toBe(status)
+})
+
 describe('elsewhere than on this machine: a token', () => {
   test('is asked for at the start', async () => {
     await using run = new ProgramRun([poolmqCommand, 'dashboard', '--pool', name, '--host', '0.0.0.0'], {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { asJson, type CallFlags, callOptions } from './call-flags.js'
 import { type CallingPool, type ClientPackage, loadClient, taskOf } from './client-package.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
-import { count, flag, target } from './flags.js'
+import { count, flag, switchFlag, target } from './flags.js'
 import type { MapFlags } from './map-lines.js'
 import { monitorCommand } from './monitor-command.js'
 import { until } from './until.js'
@@ -19,9 +19,23 @@ export function addCallCommands(program: Command, end: (code: number) => void): 
 
   callCommand(program, 'map', 'apply a task to each line of a file of JSON lines, in order')
     .argument('<task>', 'the id of the task: namespace.name')
-    .requiredOption('--items <file>', 'a file with a JSON value a line; - is standard input')
-    .requiredOption('--out <file>', 'where the results go, a line for an item; - is standard output')
-    .option('--spread', 'each line is an array: the arguments of one call')
+    .addOption(
+      flag(
+        '--items <file>',
+        'a file with a JSON value a line; - is standard input',
+        'POOLMQ_ITEMS',
+        String,
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      flag(
+        '--out <file>',
+        'where the results go, a line for an item; - is standard output',
+        'POOLMQ_OUT',
+        String,
+      ).makeOptionMandatory(),
+    )
+    .addOption(switchFlag('--spread', 'each line is an array: the arguments of one call', 'POOLMQ_SPREAD'))
     .addOption(
       flag(
         '--chunk-size <n>',

@@ -5,7 +5,7 @@ import type { ConnectionOption } from '@poolmq/shared'
 import type { Command } from 'commander'
 import { Monitor } from '../monitor/monitor.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
-import { count, flag, target } from './flags.js'
+import { count, flag, switchFlag, target } from './flags.js'
 import { type MonitorFlags, monitorCommand } from './monitor-command.js'
 
 interface DashboardFlags extends MonitorFlags {
@@ -43,11 +43,30 @@ export function addDashboardCommand(program: Command, end: (code: number) => voi
         tokenOf,
       ),
     )
-    .option('--allow-host <name...>', 'further names under which a browser may ask')
-    .option('--allow-control', 'let calls be cancelled, hosts be drained, the pool be paused')
+    .addOption(
+      flag(
+        '--allow-host <names>',
+        'further names under which a browser may ask, with commas between',
+        'POOLMQ_ALLOW_HOST',
+        namesOf,
+      ),
+    )
+    .addOption(
+      switchFlag(
+        '--allow-control',
+        'let calls be cancelled, hosts be drained, the pool be paused',
+        'POOLMQ_ALLOW_CONTROL',
+      ),
+    )
     .addHelpText('after', help)
     .action(async (flags: DashboardFlags) => end(await serve(flags)))
 }
+
+const namesOf = (text: string) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
 
 function tokenOf(text: string): string {
   if (text.length >= shortestToken && !/[\s;,]/.test(text)) return text

@@ -14,6 +14,13 @@ export function flag<T>(flags: string, description: string, variable: string, re
   return option.argParser((text: string) => checked(name, () => read(text)))
 }
 
+/** A flag without a value; as a variable it is off when it is empty, `0`, `false` or `no`, and on else. */
+export function switchFlag(flags: string, description: string, variable: string): Option {
+  const option = new Option(flags, description)
+  const isOff = /^(0|false|no)?$/i.test(process.env[variable] ?? '')
+  return isOff && process.env[variable] !== undefined ? option : option.env(variable)
+}
+
 function checked<T>(name: string, read: () => T): T {
   try {
     return read()

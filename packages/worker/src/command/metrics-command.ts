@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Command } from 'commander'
 import type { Monitor } from '../monitor/monitor.js'
 import { CommandFailure, exitCode } from './exit-code.js'
-import { count, flag } from './flags.js'
+import { count, flag, switchFlag } from './flags.js'
 import { lookAt, type MonitorFlags, monitorCommand } from './monitor-command.js'
 
 interface MetricsFlags extends MonitorFlags {
@@ -31,7 +31,7 @@ export function addMetricsCommand(program: Command, end: (code: number) => void)
         count('--target'),
       ).default(60),
     )
-    .option('--once', 'print them once, and end')
+    .addOption(switchFlag('--once', 'print them once, and end', 'POOLMQ_ONCE'))
     .addHelpText('after', '\nOf what hosts run by task, each tells on its own --health-port, at /metrics.')
     .action(async (flags: MetricsFlags) => end(await lookAt(flags, (monitor) => tell(monitor, flags))))
 }
