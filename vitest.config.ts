@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config'
 import { leftOut } from './test/support/left-out.js'
 
-// `npm run chaos` and `npm run consumers` run the tests that take minutes; `npm test` runs all others.
-const suites: Record<string, string> = { chaos: 'test/chaos/long-*.test.ts', consumers: 'test/consumers/all.test.ts' }
+// `npm run chaos`, `npm run consumers` and `npm run lanes` run the tests that take minutes; `npm test` runs all others.
+const suites: Record<string, string> = {
+  chaos: 'test/chaos/long-*.test.ts',
+  consumers: 'test/consumers/all.test.ts',
+  lanes: 'test/conformance/lanes.test.ts',
+}
 const suite = suites[process.env.POOLMQ_SUITE ?? '']
 
 export default defineConfig(async () => ({

@@ -87,6 +87,11 @@ const commands = {
     return 0
   },
 
+  async lanes(args) {
+    await prepare()
+    return await withRedis(await provideRedisForTests(), (env) => vitest(args, { ...env, POOLMQ_SUITE: 'lanes' }))
+  },
+
   async consumers(args) {
     await prepare()
     return await withRedis(await provideRedisForTests(), (env) =>
