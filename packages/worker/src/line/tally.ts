@@ -21,6 +21,8 @@ const slotSize = 8 + nameLength + numbers * 8
 /** Chunks that are told of one by one. */
 const recents = 64
 const recentSize = 32
+/** Milliseconds after a chunk that was told of in which others are not, unless an item of theirs failed. */
+const shortest = 5
 const recentAt = slots * slotSize
 /** Bytes of the whole. */
 export const tallySize = recentAt + 8 + recents * recentSize
@@ -79,10 +81,10 @@ export function addCounts(to: TaskCounts, from: TaskCounts): void {
   for (const [i, count] of from.waiting.entries()) to.waiting[i] = (to.waiting[i] ?? 0) + count
 }
 
-/** Counts a measure in the first bucket that it fits in; one that fits in none is in the sum only. */
-export function addTo(buckets: number[], bounds: readonly number[], seconds: number): void {
+/** Counts so many measures in the first bucket that they fit in; what fits in none is in the sum only. */
+export function addTo(buckets: number[], bounds: readonly number[], seconds: number, count = 1): void {
   const at = bounds.findIndex((bound) => seconds <= bound)
-  if (at >= 0) buckets[at] = (buckets[at] ?? 0) + 1
+  if (at >= 0) buckets[at] = (buckets[at] ?? 0) + count
 }
 
 /** A chunk that was run: when it began, in milliseconds since 1970 by this machine's clock. */
@@ -106,6 +108,8 @@ export class TallyWriter {
   readonly #numbers = new Float64Array(numbers)
   readonly #recent = new Float64Array(recentSize / 8)
   #written = 0
+  /** When the chunk ended that was told of last. */
+  #told = 0
 
   /** @param start - where in the file it begins */
   constructor(descriptor: number, start: number) {
@@ -125,6 +129,10 @@ export class TallyWriter {
     this.#numbers.set(counts.items, order.length)
     this.#numbers.set(counts.waiting, order.length + itemBuckets.length)
     this.#put(this.#numbers, at * slotSize + 8 + nameLength)
+    // A picture of the last minute has no room for more.
+    const end = chunk.began + chunk.duration
+    if (chunk.failed === 0 && end - this.#told < shortest) return
+    this.#told = end
     this.#recent.set([chunk.began, chunk.duration, at, chunk.failed])
     this.#put(this.#recent, recentAt + 8 + (this.#written % recents) * recentSize)
     this.#written++

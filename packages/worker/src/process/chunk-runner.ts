@@ -60,7 +60,8 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   const { values, failures } = await apart(observer === undefined ? work : () => observer.run(work))
   const duration = performance.now() - start
   const outcome = { ...encodeOutcome(values, failures, run), duration }
-  run.observer?.chunkEnded(outcome)
+  const [last] = run.chunk.mode === 'first' ? failures : []
+  observer?.chunkEnded(outcome, last === undefined ? items.length : last[0] + 1)
   return outcome
 }
 
@@ -72,12 +73,13 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
   const scope = new ItemScope()
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
+  /** Items until the observer is told again. */
+  let due = observer === undefined ? 0 : 1
   let room = roomForErrors
   for (let i = 0; i < items.length; i++) {
     // Tasks that never wait are not to keep the event loop from the lanes beside theirs.
     if (clock.isDue()) await clock.turn()
     running.start(i)
-    const began = observer === undefined ? 0 : performance.now()
     try {
       if (running.aborted !== undefined) throw running.aborted.reason
       if (losses.careful) {
@@ -88,10 +90,10 @@ async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ val
       // Only a thenable is waited for: a turn of the event loop per item would cost more than most tiny tasks.
       const value = scope.run(losses.careful ? runApart : runItem, items[i])
       values[i] = isThenable(value) ? await value : value
-      observer?.itemEnded(i, began, false)
+      if (--due === 0 && observer !== undefined) due = observer.lap(i, false)
     } catch (error) {
       values[i] = null
-      observer?.itemEnded(i, began, true)
+      if (observer !== undefined) due = observer.lap(i, true)
       const failure = encodeError(error, room)
       room -= weigh(failure, room)
       failures.push([i, failure])

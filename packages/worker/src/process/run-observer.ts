@@ -10,10 +10,15 @@ import type { TakenChunk } from '../queue/chunk-queue.js'
 export interface ChunkObserver {
   /** Runs the chunk's items in the context of its span. */
   run<T>(work: () => T): T
-  /** @param began - by `performance.now()` */
-  itemEnded(offset: number, began: number, failed: boolean): void
-  chunkEnded(outcome: Outcome): void
+  /** The item at this offset has ended, and with it all since the last lap. Returns after how many more the next lap is due. */
+  lap(offset: number, failed: boolean): number
+  /** @param items - how many of its items were run */
+  chunkEnded(outcome: Outcome, items: number): void
 }
+
+/** Milliseconds: what is in the first bucket. */
+const shortestItem = itemBuckets[0] * 1000
+const mostTogether = 16
 
 export class RunObserver {
   readonly #pool: string
@@ -40,20 +45,30 @@ export class RunObserver {
     const counts = this.#isTallied ? this.#count(taken, chunk) : undefined
     if (span === undefined && counts === undefined && !events.itemEnd.hasSubscribers) return undefined
     const began = performance.now()
-    let ok = 0
     let failed = 0
+    let since = began
+    let last = -1
+    /** Items that run for microseconds are measured together: all of them are in the first bucket as long as their sum is. */
+    const measure = (offset: number): number => {
+      const now = performance.now()
+      const each = (now - since) / (offset - last)
+      if (counts !== undefined) addTo(counts.items, itemBuckets, each / 1000, offset - last)
+      since = now
+      last = offset
+      return each
+    }
     return {
       run: (work) => (span === undefined ? work() : span.run(work)),
-      itemEnded: (offset, start, hasFailed) => {
-        const duration = performance.now() - start
+      lap: (offset, hasFailed) => {
         if (hasFailed) failed++
-        else ok++
-        if (counts !== undefined) addTo(counts.items, itemBuckets, duration / 1000)
-        if (events.itemEnd.hasSubscribers) {
-          events.itemEnd.publish({ ...about, offset, duration, outcome: hasFailed ? 'failed' : 'ok' })
-        }
+        const duration = measure(offset)
+        const isHeard = events.itemEnd.hasSubscribers
+        if (isHeard) events.itemEnd.publish({ ...about, offset, duration, outcome: hasFailed ? 'failed' : 'ok' })
+        return !isHeard && duration * mostTogether < shortestItem ? mostTogether : 1
       },
-      chunkEnded: (outcome) => {
+      chunkEnded: (outcome, items) => {
+        if (items - 1 > last) measure(items - 1)
+        const ok = items - failed
         // What could not be encoded, or run at all, has failed after its items, or instead of them.
         const unseen = Math.max(0, outcome.failures.length - failed)
         endSpan(span, ok + failed, failed + unseen)
