@@ -27,6 +27,9 @@ const recentAt = slots * slotSize
 /** Bytes of the whole. */
 export const tallySize = recentAt + 8 + recents * recentSize
 
+/** Counts by bucket. */
+export type Buckets = number[] | Float64Array
+
 /** What has been run of a task. */
 export interface TaskCounts {
   chunksOk: number
@@ -42,8 +45,8 @@ export interface TaskCounts {
   /** Chunks whose wait is known, and the seconds that they waited together. */
   waits: number
   waited: number
-  readonly items: number[]
-  readonly waiting: number[]
+  readonly items: Buckets
+  readonly waiting: Buckets
 }
 
 const order = [
@@ -82,7 +85,7 @@ export function addCounts(to: TaskCounts, from: TaskCounts): void {
 }
 
 /** Counts so many measures in the first bucket that they fit in; what fits in none is in the sum only. */
-export function addTo(buckets: number[], bounds: readonly number[], seconds: number, count = 1): void {
+export function addTo(buckets: Buckets, bounds: readonly number[], seconds: number, count = 1): void {
   const at = bounds.findIndex((bound) => seconds <= bound)
   if (at >= 0) buckets[at] = (buckets[at] ?? 0) + count
 }
@@ -99,13 +102,14 @@ export interface TalliedChunk {
 interface Slot {
   readonly at: number
   readonly counts: TaskCounts
+  /** As they are written; the buckets of the counts are views of it. */
+  readonly numbers: Float64Array
 }
 
 export class TallyWriter {
   readonly #descriptor: number
   readonly #start: number
   readonly #slots = new Map<string, Slot>()
-  readonly #numbers = new Float64Array(numbers)
   readonly #recent = new Float64Array(recentSize / 8)
   #written = 0
   /** When the chunk ended that was told of last. */
@@ -124,11 +128,9 @@ export class TallyWriter {
 
   /** Shows what has been counted of a task, and its last chunk. */
   write(chunk: TalliedChunk): void {
-    const { at, counts } = this.#slot(chunk.task)
-    for (const [i, name] of order.entries()) this.#numbers[i] = counts[name]
-    this.#numbers.set(counts.items, order.length)
-    this.#numbers.set(counts.waiting, order.length + itemBuckets.length)
-    this.#put(this.#numbers, at * slotSize + 8 + nameLength)
+    const { at, counts, numbers } = this.#slot(chunk.task)
+    for (let i = 0; i < order.length; i++) numbers[i] = counts[order[i] as (typeof order)[number]]
+    this.#put(numbers, at * slotSize + 8 + nameLength)
     // A picture of the last minute has no room for more.
     const end = chunk.began + chunk.duration
     if (chunk.failed === 0 && end - this.#told < shortest) return
@@ -143,7 +145,12 @@ export class TallyWriter {
     const known = this.#slots.get(task)
     if (known !== undefined) return known
     if (this.#slots.size >= slots - 1 && task !== others) return this.#slot(others)
-    const slot = { at: this.#slots.size, counts: newCounts() }
+    const written = new Float64Array(numbers)
+    const [items, waiting] = [
+      written.subarray(counts, counts + itemBuckets.length),
+      written.subarray(counts + itemBuckets.length),
+    ]
+    const slot = { at: this.#slots.size, counts: { ...newCounts(), items, waiting }, numbers: written }
     this.#slots.set(task, slot)
     const name = Buffer.from(task).subarray(0, nameLength)
     this.#put(Float64Array.of(name.length), slot.at * slotSize)

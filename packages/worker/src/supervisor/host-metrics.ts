@@ -4,7 +4,7 @@
  * label would make a new series of each.
  */
 import { Counter, Gauge, Registry } from 'prom-client'
-import { addCounts, itemBuckets, newCounts, type TaskCounts, waitBuckets } from '../line/tally.js'
+import { addCounts, type Buckets, itemBuckets, newCounts, type TaskCounts, waitBuckets } from '../line/tally.js'
 import type { HostRecord } from './host-record.js'
 import { residentMemory } from './resident-memory.js'
 import type { WorkerSlot } from './worker-slot.js'
@@ -103,7 +103,7 @@ function addHistogram(
   help: string,
   bounds: readonly number[],
   tasks: ReadonlyMap<string, TaskCounts>,
-  read: (counts: TaskCounts) => { buckets: readonly number[]; count: number; sum: number },
+  read: (counts: TaskCounts) => { buckets: Buckets; count: number; sum: number },
 ): void {
   const values: object[] = []
   for (const [task, counts] of tasks) {
