@@ -2,7 +2,15 @@
  * Tells what runs in a worker process: to subscribers of its channels, to its tracer, and to its supervisor's tally while the
  * host is observed. For a chunk that nobody observes there is no observer, and no time is taken.
  */
-import { type Chunk, type ChunkSpan, events, type Outcome, payloadLength, startChunkSpan } from '@poolmq/shared'
+import {
+  type Chunk,
+  type ChunkSpan,
+  type ChunkTakeEvent,
+  events,
+  type Outcome,
+  payloadLength,
+  startChunkSpan,
+} from '@poolmq/shared'
 import { addTo, itemBuckets, type TallyWriter, type TaskCounts, waitBuckets } from '../line/tally.js'
 import type { TakenChunk } from '../queue/chunk-queue.js'
 
@@ -39,42 +47,15 @@ export class RunObserver {
 
   /** Undefined when nobody observes. */
   of(taken: TakenChunk, chunk: Chunk): ChunkObserver | undefined {
-    const about = { pool: this.#pool, chunk: taken.jobId, task: taken.taskId }
-    if (events.chunkTake.hasSubscribers) events.chunkTake.publish(about)
+    if (events.chunkTake.hasSubscribers) events.chunkTake.publish(this.#about(taken))
     const span = startChunkSpan(chunk.trace, this.#pool, taken.taskId, taken.jobId)
+    if (span === undefined && !this.#isTallied && !events.itemEnd.hasSubscribers) return undefined
     const counts = this.#isTallied ? this.#count(taken, chunk) : undefined
-    if (span === undefined && counts === undefined && !events.itemEnd.hasSubscribers) return undefined
-    const began = performance.now()
-    let failed = 0
-    let since = began
-    let last = -1
-    /** Items that run for microseconds are measured together: all of them are in the first bucket as long as their sum is. */
-    const measure = (offset: number): number => {
-      const now = performance.now()
-      const each = (now - since) / (offset - last)
-      if (counts !== undefined) addTo(counts.items, itemBuckets, each / 1000, offset - last)
-      since = now
-      last = offset
-      return each
-    }
-    return {
-      run: (work) => (span === undefined ? work() : span.run(work)),
-      lap: (offset, hasFailed) => {
-        if (hasFailed) failed++
-        const duration = measure(offset)
-        const isHeard = events.itemEnd.hasSubscribers
-        if (isHeard) events.itemEnd.publish({ ...about, offset, duration, outcome: hasFailed ? 'failed' : 'ok' })
-        return !isHeard && duration * mostTogether < shortestItem ? mostTogether : 1
-      },
-      chunkEnded: (outcome, items) => {
-        if (items - 1 > last) measure(items - 1)
-        const ok = items - failed
-        // What could not be encoded, or run at all, has failed after its items, or instead of them.
-        const unseen = Math.max(0, outcome.failures.length - failed)
-        endSpan(span, ok + failed, failed + unseen)
-        if (counts !== undefined) this.#write(counts, taken.taskId, began, ok, failed, unseen, outcome)
-      },
-    }
+    return new ObservedChunk(this.#tally, counts, span, taken.taskId, () => this.#about(taken))
+  }
+
+  #about({ jobId, taskId }: TakenChunk): ChunkTakeEvent {
+    return { pool: this.#pool, chunk: jobId, task: taskId }
   }
 
   #count(taken: TakenChunk, chunk: Chunk): TaskCounts {
@@ -82,33 +63,79 @@ export class RunObserver {
     counts.bytesIn += payloadLength(chunk.payload)
     const waited = taken.fields.get('waited')
     if (waited !== undefined) {
+      const seconds = Number(waited) / 1000
       counts.waits++
-      counts.waited += Number(waited) / 1000
-      addTo(counts.waiting, waitBuckets, Number(waited) / 1000)
+      counts.waited += seconds
+      addTo(counts.waiting, waitBuckets, seconds)
     }
     return counts
   }
+}
 
-  #write(
-    counts: TaskCounts,
+class ObservedChunk implements ChunkObserver {
+  readonly #tally: TallyWriter
+  readonly #counts: TaskCounts | undefined
+  readonly #span: ChunkSpan | undefined
+  readonly #task: string
+  readonly #about: () => ChunkTakeEvent
+  readonly #began = performance.now()
+  #since = this.#began
+  #last = -1
+  #failed = 0
+
+  constructor(
+    tally: TallyWriter,
+    counts: TaskCounts | undefined,
+    span: ChunkSpan | undefined,
     task: string,
-    began: number,
-    ok: number,
-    failed: number,
-    unseen: number,
-    outcome: Outcome,
-  ): void {
-    const duration = performance.now() - began
+    about: () => ChunkTakeEvent,
+  ) {
+    this.#tally = tally
+    this.#counts = counts
+    this.#span = span
+    this.#task = task
+    this.#about = about
+  }
+
+  run<T>(work: () => T): T {
+    return this.#span === undefined ? work() : this.#span.run(work)
+  }
+
+  lap(offset: number, failed: boolean): number {
+    if (failed) this.#failed++
+    const duration = this.#measure(offset, performance.now())
+    if (!events.itemEnd.hasSubscribers) return duration * mostTogether < shortestItem ? mostTogether : 1
+    events.itemEnd.publish({ ...this.#about(), offset, duration, outcome: failed ? 'failed' : 'ok' })
+    return 1
+  }
+
+  chunkEnded(outcome: Outcome, items: number): void {
+    const now = performance.now()
+    if (items - 1 > this.#last) this.#measure(items - 1, now)
+    const ok = items - this.#failed
+    // What could not be encoded, or run at all, has failed after its items, or instead of them.
+    const unseen = Math.max(0, outcome.failures.length - this.#failed)
+    const failed = this.#failed + unseen
+    this.#span?.end({ items, failed })
+    const counts = this.#counts
+    if (counts === undefined) return
+    const duration = now - this.#began
     counts.itemsOk += Math.max(0, ok - unseen)
-    counts.itemsFailed += failed + unseen
-    if (failed + unseen > 0) counts.chunksFailed++
+    counts.itemsFailed += failed
+    if (failed > 0) counts.chunksFailed++
     else counts.chunksOk++
     counts.seconds += duration / 1000
     counts.bytesOut += payloadLength(outcome.payload)
-    this.#tally.write({ began: performance.timeOrigin + began, duration, task, failed: failed + unseen })
+    this.#tally.write({ began: performance.timeOrigin + this.#began, duration, task: this.#task, failed })
   }
-}
 
-function endSpan(span: ChunkSpan | undefined, items: number, failed: number): void {
-  span?.end({ items, failed })
+  /** Items that run for microseconds are measured together: all of them are in the first bucket as long as their sum is. */
+  #measure(offset: number, now: number): number {
+    const items = offset - this.#last
+    const each = (now - this.#since) / items
+    if (this.#counts !== undefined) addTo(this.#counts.items, itemBuckets, each / 1000, items)
+    this.#since = now
+    this.#last = offset
+    return each
+  }
 }
