@@ -6,15 +6,8 @@ import { inspect, types } from 'node:util'
  * that extends `Map` or `Array`) is never turned silently into something else.
  */
 
-/** The classes that are carried, beside errors, null-prototype objects (`'null'`) and `Buffer`. */
-const CARRIED_CLASSES: readonly string[] = [
-  'Object',
-  'Array',
-  'Date',
-  'RegExp',
-  'Map',
-  'Set',
-  'ArrayBuffer',
+/** Classes of views of memory; not every version of Node.js has all of them. */
+export const viewClasses: readonly string[] = [
   'DataView',
   'Int8Array',
   'Uint8Array',
@@ -28,6 +21,18 @@ const CARRIED_CLASSES: readonly string[] = [
   'Float64Array',
   'BigInt64Array',
   'BigUint64Array',
+]
+
+/** The classes that are carried, beside errors, null-prototype objects (`'null'`) and `Buffer`. */
+const CARRIED_CLASSES: readonly string[] = [
+  'Object',
+  'Array',
+  'Date',
+  'RegExp',
+  'Map',
+  'Set',
+  'ArrayBuffer',
+  ...viewClasses,
   'Number',
   'String',
   'Boolean',

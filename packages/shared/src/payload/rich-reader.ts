@@ -1,4 +1,5 @@
 import { createFromParts, type ErrorParts, fillFromParts, setPairs } from '../errors/error-parts.js'
+import { viewClasses } from './payload-kind.js'
 import { joinLists, viewNumbers, type Width } from './payload-numbers.js'
 import { longText, Note } from './rich-notes.js'
 
@@ -261,23 +262,7 @@ function boxed(kind: string, text: string): object {
 }
 
 const views: ReadonlyMap<string, new (memory: ArrayBuffer, offset: number, length: number) => ArrayBufferView> =
-  new Map(
-    [
-      'DataView',
-      'Int8Array',
-      'Uint8Array',
-      'Uint8ClampedArray',
-      'Int16Array',
-      'Uint16Array',
-      'Float16Array',
-      'Int32Array',
-      'Uint32Array',
-      'Float32Array',
-      'Float64Array',
-      'BigInt64Array',
-      'BigUint64Array',
-    ].map((name) => [name, Reflect.get(globalThis, name)] as const),
-  )
+  new Map(viewClasses.map((name) => [name, Reflect.get(globalThis, name)]))
 
 function viewOf(kind: string, memory: ArrayBuffer, offset: number, length: number): ArrayBufferView {
   if (kind === 'Buffer') return Buffer.from(memory, offset, length)
