@@ -77,7 +77,12 @@ test('a logger that throws ends no call; one without its methods is refused', as
   const fail = () => {
     throw new Error('the disk is full')
   }
+  const failWorse = () => {
+    throw Object.create(null)
+  }
   await using pool = new Pool({ processes: 1, logger: { debug: fail, info: fail, warn: fail, error: fail } })
+  await using worse = new Pool({ processes: 1, logger: { debug: failWorse, info: fail, warn: fail, error: fail } })
+  expect(await worse.map(math.square, [3])).toEqual([9])
   expect(await pool.map(math.square, [1, 2])).toEqual([1, 4])
   process.off('warning', onWarning)
   expect(warned.some((text) => text.includes('the disk is full'))).toBe(true)

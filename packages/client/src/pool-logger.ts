@@ -3,6 +3,7 @@
  * user should miss are process warnings where there is none.
  */
 import { AsyncResource } from 'node:async_hooks'
+import { attempt } from '@poolmq/shared'
 
 /** Where a Pool logs: a logger of pino's, or of anything else with these methods. */
 export interface PoolLogger {
@@ -25,7 +26,8 @@ export class PoolLog {
       try {
         logger[level]({ ...about, ...fields }, message)
       } catch (error) {
-        process.emitWarning(`the logger of a Pool has thrown: ${String(error)}`, { code: 'POOLMQ_LOGGER' })
+        const what = attempt(() => String(error)) ?? 'something that cannot be read'
+        process.emitWarning(`the logger of a Pool has thrown: ${what}`, { code: 'POOLMQ_LOGGER' })
       }
     })
   }

@@ -3,6 +3,7 @@
  * map (open-calls); there is no promise, listener or timer for a single chunk.
  */
 import {
+  attempt,
   type BlobsPayload,
   type CallHeader,
   type CallReport,
@@ -58,11 +59,7 @@ const mostNames = 50
 
 /** What an error is called; a class of the user's may have a name that cannot be read. */
 function nameOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.name).slice(0, 100) : typeof error
-  } catch {
-    return 'unreadable'
-  }
+  return attempt(() => (error instanceof Error ? String(error.name).slice(0, 100) : typeof error)) ?? 'unreadable'
 }
 
 export class Call {
