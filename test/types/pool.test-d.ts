@@ -210,3 +210,15 @@ describe('mistakes', () => {
     defineTasks(new URL('file:///tasks.js'), 'tasks', {})
   })
 })
+
+test('versions of tasks', () => {
+  const versioned = defineTasks('file:///tasks.js', 'versioned', { square: (x: number) => x * x }, { version: '2' })
+  expectTypeOf(pool.apply(versioned.square, [2])).toEqualTypeOf<Promise<number>>()
+  expectTypeOf(taskRefs<typeof versioned>('versioned', { version: '2' }).square).toEqualTypeOf(
+    taskRefs<typeof versioned>('versioned').square,
+  )
+  // @ts-expect-error a variable that may not be set
+  taskRefs<typeof versioned>('versioned', { version: process.env.VERSION })
+  // @ts-expect-error a version is a text
+  taskRefs<typeof versioned>('versioned', { version: 2 })
+})

@@ -202,6 +202,7 @@ export function callHeader(
   spec: boolean,
   module: string | undefined,
   trace: Carrier | undefined,
+  version: string | undefined,
 ): CallHeader {
   const { timeout = Number.POSITIVE_INFINITY, retries = 0, retryDelay = 100, retryIf } = options
   return {
@@ -212,5 +213,6 @@ export function callHeader(
     ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
     ...(module !== undefined && { module }),
     ...(trace !== undefined && { trace }),
+    ...(version !== undefined && { version }),
   }
 }

@@ -1,6 +1,7 @@
 /** The options of a Pool and of its calls, and their checks: Python's, in Python's order, and then ours. */
 import { availableParallelism } from 'node:os'
 import {
+  buildId,
   ConnectionError,
   type ConnectionOption,
   describe,
@@ -156,10 +157,16 @@ export function parsePoolOptions(
     connection,
     spec: Object.keys(spec).length === 0 ? undefined : spec,
     logger: parseLogger(options.logger),
+    build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
   }
   if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
   return parsed
+}
+
+/** Its own worker processes are a host as any other, which says what it was built from. */
+function parseBuild(given: string | undefined): string | undefined {
+  return given === undefined ? undefined : buildId(given, 'the build id (POOLMQ_BUILD)')
 }
 
 function parseLogger(logger: unknown): PoolLogger | undefined {
@@ -241,9 +248,9 @@ function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['in
     if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
     return undefined
   }
-  const { id } = taskInfo(initializer, 'initializer')
+  const { id, version } = taskInfo(initializer, 'initializer')
   const args = encodeValue(initArgs ?? [], 'initArgs')
-  if (args.text.length <= longestInitArgs) return { task: id, args }
+  if (args.text.length <= longestInitArgs) return { task: id, args, ...(version !== undefined && { version }) }
   const reason = `they take ${args.text.length} characters, and at most ${longestInitArgs} can be kept in Redis for each worker process to read`
   throw new EncodingError(`initArgs are too large: ${reason}; pass a path, or where else the initializer can read it`, {
     place: 'initArgs',

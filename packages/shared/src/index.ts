@@ -51,6 +51,7 @@ export {
   becomeWorker,
   findTask,
   forgetModule,
+  isDefined,
   isReloaded,
   isWorker,
   moduleMark,
@@ -58,6 +59,7 @@ export {
   type TaskFunction,
   taskIds,
   taskModules,
+  taskVersions,
 } from './task-table.js'
 export * from './validate.js'
 export { describeValue } from './value-description.js'

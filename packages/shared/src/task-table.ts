@@ -13,13 +13,19 @@ import { oncePerProcess } from './process-registry.js'
 // biome-ignore lint/suspicious/noExplicitAny: a task's parameters are the user's own; `unknown` would refuse them all.
 export type TaskFunction = (...args: any[]) => unknown
 
+interface Version {
+  readonly run: TaskFunction
+  /** What its author calls it; undefined: nothing. */
+  readonly name: string | undefined
+}
+
 interface Definition {
   /** The URL under which its module was evaluated last. */
   url: string
   /** It was evaluated under several. */
   reloaded: boolean
   /** What to run, by the mark of the URL; the first one stands for the id alone. Of a producer, the last one only. */
-  readonly versions: Map<string, TaskFunction>
+  readonly versions: Map<string, Version>
 }
 
 interface TaskTable {
@@ -32,9 +38,10 @@ const table = oncePerProcess<TaskTable>('tasks', () => ({ byId: new Map(), isWor
 
 /**
  * @param run - what a worker runs
+ * @param version - what its author calls it
  * @throws ModuleError when another module has defined the id, or, in a worker, this module itself.
  */
-export function addTask(id: string, url: string, run: TaskFunction): void {
+export function addTask(id: string, url: string, run: TaskFunction, version?: string): void {
   const known = table.byId.get(id)
   const isSame = known === undefined || (known.url === url ? !table.isWorker : moduleOf(known.url) === moduleOf(url))
   if (!isSame) {
@@ -45,16 +52,37 @@ export function addTask(id: string, url: string, run: TaskFunction): void {
   }
   const definition = known ?? { url, reloaded: false, versions: new Map() }
   if (!table.isWorker) definition.versions.clear()
-  definition.versions.set(moduleMark(url), run)
+  definition.versions.set(moduleMark(url), { run, name: version })
   definition.reloaded ||= definition.url !== url
   definition.url = url
   table.byId.set(id, definition)
 }
 
-/** What to run for an id: as the module of this mark defines it, where it does; undefined when no loaded module does. */
-export function findTask(id: string, mark?: string): TaskFunction | undefined {
+/**
+ * What to run for an id: as the module of this mark defines it, where it does; undefined when no loaded module does, or none
+ * in the version that is asked for.
+ */
+export function findTask(id: string, mark?: string, version?: string): TaskFunction | undefined {
   const versions = table.byId.get(id)?.versions
-  return (mark === undefined ? undefined : versions?.get(mark)) ?? versions?.values().next().value
+  const meant = mark === undefined ? undefined : versions?.get(mark)
+  if (version === undefined) return (meant ?? versions?.values().next().value)?.run
+  const found = meant ?? [...(versions?.values() ?? [])].find(({ name }) => name === version)
+  return found?.name === version ? found.run : undefined
+}
+
+/** Whether an id is defined in this process, in whatever version. */
+export function isDefined(id: string): boolean {
+  return table.byId.has(id)
+}
+
+/** The versions of each task in this process that has one. */
+export function taskVersions(): Record<string, string[]> {
+  const named: [id: string, names: string[]][] = []
+  for (const [id, { versions }] of table.byId) {
+    const names = [...versions.values()].flatMap(({ name }) => name ?? [])
+    if (names.length > 0) named.push([id, [...new Set(names)]])
+  }
+  return Object.fromEntries(named)
 }
 
 /** Takes back what a module has defined before it threw. */

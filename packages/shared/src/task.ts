@@ -8,6 +8,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addTask, type TaskFunction } from './task-table.js'
+import { knownOptions, shortText } from './validate.js'
 import { describeValue } from './value-description.js'
 
 /** What a process knows of a task. */
@@ -16,6 +17,23 @@ export interface TaskInfo {
   readonly id: string
   /** The URL of the module that defines it; absent for a reference made by {@link taskRefs}. */
   readonly url?: string
+  /** The version that is meant; absent: any. */
+  readonly version?: string
+}
+
+/** Options of {@link defineTasks} and {@link taskRefs}. */
+export interface TaskOptions {
+  /**
+   * The version of these tasks, 1 to 100 characters of your choice. It travels with every call, which only runs where the same
+   * tasks are defined with the same version: elsewhere it is left to a host that has them, and when no live one does it fails
+   * with {@link TaskVersionError}. So in a rolling deploy arguments never meet a signature that they were not made for. Raise
+   * it when what a task takes or gives changes.
+   *
+   * Calls without a version run wherever the task is known, whatever its version.
+   *
+   * @defaultValue none: there are no options
+   */
+  readonly version: string
 }
 
 declare const signature: unique symbol
@@ -63,7 +81,8 @@ const namePattern = /^[A-Za-z_$][\w$-]*$/
  * @param namespace - letters, digits, `_`, `$`, `-`; with the key it makes the id, unique among a worker's modules.
  * @param functions - an object of plain functions, sync or async. They are returned as they are, and stay callable. In a
  *   worker, `this` is that object. Of an instance of a class, the tasks are its methods, inherited ones too, each bound to it.
- * @throws TypeError when an argument is not of that form.
+ * @param options - {@link TaskOptions}: their version.
+ * @throws TypeError when an argument is not of that form; RangeError for a version that is empty or too long.
  * @throws ModuleError (`ERR_POOL_MODULE`) when an id is defined already by another module.
  * @example
  * ```ts
@@ -74,6 +93,7 @@ export function defineTasks<const T extends object>(
   module: string,
   namespace: string,
   functions: T & TaskFunctions<T>,
+  options?: TaskOptions,
 ): Tasks<T> {
   const url = importable(module)
   if (typeof namespace !== 'string' || !namePattern.test(namespace)) {
@@ -85,6 +105,7 @@ export function defineTasks<const T extends object>(
         `defineTasks(import.meta.url, ${JSON.stringify(namespace)}, { name: fn })`,
     )
   }
+  const version = versionOf('defineTasks', options)
   const tasks: Record<string, TaskFunction> = {}
   for (const [key, fn] of functionsOf(functions)) {
     if (!namePattern.test(key)) {
@@ -93,9 +114,20 @@ export function defineTasks<const T extends object>(
     if (typeof fn !== 'function') {
       throw new TypeError(`defineTasks: ${namespace}.${key} must be a function, got ${kindOf(fn)}`)
     }
-    tasks[key] = define({ id: `${namespace}.${key}`, url }, fn as TaskFunction, functions)
+    tasks[key] = define({ id: `${namespace}.${key}`, url, ...version }, fn as TaskFunction, functions)
   }
   return Object.freeze(tasks) as Tasks<T>
+}
+
+/** Options that are there must have a version: `undefined` would be a variable that is not set, and protect from nothing. */
+function versionOf(caller: string, options: unknown): Pick<TaskInfo, 'version'> {
+  if (options === undefined) return {}
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${caller}: the options must be an object, as { version: '2' }, got ${describeValue(options)}`)
+  }
+  knownOptions(caller, options, ['version'])
+  const { version } = options as Partial<TaskOptions>
+  return { version: shortText(`${caller}: version`, version, 'without a version, leave the options out') }
 }
 
 /** The URL of the module that calls, given as a URL or as an absolute path. */
@@ -143,9 +175,9 @@ function functionsOf(object: object): [key: string, fn: unknown][] {
     .filter(([, value]) => typeof value === 'function')
 }
 
-function define(info: Required<TaskInfo>, fn: TaskFunction, owner: object): TaskFunction {
+function define(info: TaskInfo & { readonly url: string }, fn: TaskFunction, owner: object): TaskFunction {
   const bound = fn.bind(owner)
-  addTask(info.id, info.url, bound)
+  addTask(info.id, info.url, bound, info.version)
   // A function that is a task already (under another id) keeps its first identity, and a method is shared by all instances:
   // the task is then a function of its own.
   const isOwn = Object.hasOwn(owner, info.id.slice(info.id.indexOf('.') + 1))
@@ -157,16 +189,22 @@ function define(info: Required<TaskInfo>, fn: TaskFunction, owner: object): Task
 /**
  * References to tasks that this process does not have: types only, nothing is imported.
  *
+ * @param options - {@link TaskOptions}: the version that workers must have of them. @defaultValue any
+ * @throws TypeError, RangeError when an argument is not of that form.
  * @example
  * ```ts
  * const remote = taskRefs<typeof import('./tasks.js').math>('math')
  * await pool.map(remote.square, [1, 2, 3])
  * ```
  */
-export function taskRefs<T extends Record<string, TaskFunction>>(namespace: string): TaskRefs<T> {
+export function taskRefs<T extends Record<string, TaskFunction>>(
+  namespace: string,
+  options?: TaskOptions,
+): TaskRefs<T> {
   if (typeof namespace !== 'string' || !namePattern.test(namespace)) {
     throw new TypeError(`taskRefs: the namespace must match ${namePattern}, got ${JSON.stringify(namespace)}`)
   }
+  const version = versionOf('taskRefs', options)
   const refs = new Map<string, object>()
   return new Proxy(Object.freeze({}), {
     get(_, key) {
@@ -174,7 +212,7 @@ export function taskRefs<T extends Record<string, TaskFunction>>(namespace: stri
       if (typeof key !== 'string' || key === 'then') return undefined
       let ref = refs.get(key)
       if (ref === undefined) {
-        ref = Object.freeze({ [infoKey]: Object.freeze({ id: `${namespace}.${key}` }) })
+        ref = Object.freeze({ [infoKey]: Object.freeze({ id: `${namespace}.${key}`, ...version }) })
         refs.set(key, ref)
       }
       return ref

@@ -31,6 +31,34 @@ export function poolName(value: unknown): string {
   return value
 }
 
+/** Characters of what is told with every call, or of every host. */
+const longestText = 100
+
+/**
+ * A short text that must say something: an empty one is, as a rule, a variable that is not set.
+ *
+ * @param otherwise - what to do to give none, for the message
+ */
+export function shortText(name: string, value: unknown, otherwise: string): string {
+  if (typeof value !== 'string') {
+    const written = typeof value === 'number' ? `, written '${value}'` : `; ${otherwise}`
+    throw new TypeError(`${name} must be a string, got ${describe(value)}${written}`)
+  }
+  if (value.trim() === '') {
+    const got = value === '' ? 'is empty' : 'is blank'
+    throw new RangeError(`${name} ${got}: is the variable set that it is taken from? (${otherwise})`)
+  }
+  if (value.length > longestText) {
+    throw new RangeError(`${name} must be at most ${longestText} characters, got ${value.length}`)
+  }
+  return value
+}
+
+/** What a host says it was built from, which operators see. */
+export function buildId(value: unknown, name = 'build'): string {
+  return shortText(name, value, 'without a build id, leave it out')
+}
+
 /** Refuses option names that do not exist: a misspelt option must not be ignored. */
 export function knownOptions(what: string, options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {

@@ -191,7 +191,7 @@ const Hosts = ({ hosts }) => html`
       : html`<table id="hosts">
     <thead><tr><th>host</th><th>process</th><th>version</th><th>lanes</th><th class="number">memory</th><th>age</th><th class="number">chunks</th><th class="number">items</th><th class="number">failed</th><th></th></tr></thead>
     <tbody>${hosts.flatMap((host) => [
-      html`<tr key=${host.id}><td><b>${host.host}</b></td><td>supervisor ${host.pid}</td><td>${host.version ?? '–'}</td>
+      html`<tr key=${host.id}><td><b>${host.host}</b></td><td>supervisor ${host.pid}</td><td>${[host.version ?? '–', host.build].filter(Boolean).join(', build ')}</td>
         <td colspan="6" class="quiet">${host.report === undefined ? '…' : `load ${host.report.load.toFixed(2)}, ${host.report.recycled} recycled, ${host.report.lost} lost`}</td>
         <td>${host.local ? null : html`<${Control} order="drain" subject=${host.id}>drain<//>`}</td></tr>`,
       ...(host.report?.processes ?? []).map(

@@ -53,6 +53,8 @@ export interface PoolEngineOptions {
   readonly spec: PoolSpec | undefined
   readonly expectedWorkers: number | undefined
   readonly logger: PoolLogger | undefined
+  /** What its own worker processes say that they were built from. */
+  readonly build: string | undefined
 }
 
 export class PoolEngine {
@@ -98,6 +100,7 @@ export class PoolEngine {
           lanes: options.lanes,
           threads: options.threads,
           modules: taskModules(),
+          ...(options.build !== undefined && { build: options.build }),
         },
         (error) => this.#break(error),
         () => this.calls.heard,
@@ -128,7 +131,8 @@ export class PoolEngine {
     this.#refuseNesting()
     const module = this.#local?.load(task)
     const span = startCallSpan(this.#keys.pool, kind.method, task.id)
-    const header = callHeader(options, kind.mode, kind.spread, this.#options.spec !== undefined, module, span?.carrier)
+    const hasSpec = this.#options.spec !== undefined
+    const header = callHeader(options, kind.mode, kind.spread, hasSpec, module, span?.carrier, task.version)
     const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, collector)
     tellOfCall(call, this.#keys.pool, this.clientId, span, this.#log)
     this.calls.add(call)

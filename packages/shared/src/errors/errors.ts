@@ -66,6 +66,8 @@ export interface WorkerLostDetails extends PoolErrorOptions {
   readonly host?: string
   /** The process id on that host. */
   readonly pid?: number
+  /** The build that the host says it runs (`poolmq worker --build`). */
+  readonly build?: string
   /** How many times the chunk was started before it was given up. */
   readonly starts: number
   /** The id of the task that ran. */
@@ -84,6 +86,7 @@ export class WorkerLostError extends PoolError {
   declare readonly signal?: string
   declare readonly host?: string
   declare readonly pid?: number
+  declare readonly build?: string
   readonly starts: number
   declare readonly taskId?: string
   declare readonly index?: number
@@ -114,6 +117,36 @@ export class UnknownTaskError extends PoolError {
     super('ERR_POOL_UNKNOWN_TASK', message)
     this.taskId = details.taskId
     this.nearest = details.nearest ?? []
+  }
+}
+
+/** A host that knows a task, and in which versions. */
+export interface TaskHolder {
+  /** The host's name. */
+  readonly host: string
+  /** Its supervisor's process id. */
+  readonly pid: number
+  /** The versions of the task that it has; none: it has it without a version. */
+  readonly versions: readonly string[]
+  /** The build that it says it runs (`poolmq worker --build`). */
+  readonly build?: string
+}
+
+/** Live workers of the pool know this task, and none has it in the version that the call asks for. */
+export class TaskVersionError extends UnknownTaskError {
+  override readonly code: string = 'ERR_POOL_TASK_VERSION'
+  /** The version that was asked for. */
+  readonly version: string
+  /** Who has the task, and in which versions. */
+  readonly holders: readonly TaskHolder[]
+
+  constructor(
+    message: string,
+    details: { readonly taskId: string; readonly version: string; readonly holders: readonly TaskHolder[] },
+  ) {
+    super(message, { taskId: details.taskId })
+    this.version = details.version
+    this.holders = details.holders
   }
 }
 
@@ -217,6 +250,7 @@ for (const [name, { prototype }] of Object.entries({
   WorkerLostError,
   InitializerError,
   UnknownTaskError,
+  TaskVersionError,
   EncodingError,
   ConnectionError,
   TaskTimeoutError,

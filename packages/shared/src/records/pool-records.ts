@@ -7,7 +7,7 @@ import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } 
 /** What a Pool asks of the worker processes that run its chunks. */
 export interface PoolSpec {
   /** Run once in a worker process before its first chunk of this pool. */
-  readonly initializer?: { readonly task: string; readonly args: TextPayload }
+  readonly initializer?: { readonly task: string; readonly args: TextPayload; readonly version?: string }
   /** Chunks after which a worker process is replaced. */
   readonly maxTasksPerChild?: number
   /** Bytes of resident memory above which a worker process is replaced. */
@@ -25,6 +25,10 @@ export interface Presence {
   /** Chunks that they may run at a time, all together; a record without it has one lane in each. */
   readonly lanes: number
   readonly tasks: readonly string[]
+  /** The versions that it has of tasks that have one. */
+  readonly taskVersions?: Readonly<Record<string, readonly string[]>>
+  /** What it says that it was built from. */
+  readonly build?: string
   /** A Pool's own: it ends with its Pool. */
   readonly local?: boolean
   /** The version of PoolMQ that it runs. */
@@ -38,6 +42,11 @@ export interface Presence {
   readonly expires: number
 }
 
+/** The versions that a host has of a task; none where it has none of it, or the task without one. */
+export function versionsOf({ taskVersions = {} }: Pick<Presence, 'taskVersions'>, taskId: string): readonly string[] {
+  return (Object.hasOwn(taskVersions, taskId) ? taskVersions[taskId] : undefined) ?? []
+}
+
 export function formatSpec(spec: PoolSpec): string {
   return JSON.stringify({ v: protocolVersion, ...spec })
 }
@@ -49,6 +58,7 @@ export function parseSpec(text: string): PoolSpec {
   const isInitializer =
     initializer === undefined ||
     (typeof initializer?.task === 'string' &&
+      (initializer.version === undefined || typeof initializer.version === 'string') &&
       typeof initializer.args?.text === 'string' &&
       (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
   const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(
@@ -82,13 +92,18 @@ export function parsePresence(text: string, now: number): Presence | undefined {
       isCount(record.processes) &&
       isCount(lanes) &&
       isSize(record.expires) &&
-      Array.isArray(record.tasks) &&
-      record.tasks.every((task) => typeof task === 'string') &&
-      (record.specs === undefined ||
-        (Array.isArray(record.specs) && record.specs.every((key) => typeof key === 'string')))
+      areTexts(record.tasks) &&
+      (record.specs === undefined || areTexts(record.specs)) &&
+      (record.build === undefined || typeof record.build === 'string') &&
+      (record.taskVersions === undefined || areVersions(record.taskVersions))
     return fits && record.expires > now ? { ...record, lanes } : undefined
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error
   }
 }
+
+const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every((text) => typeof text === 'string')
+
+const areVersions = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(areTexts)

@@ -53,6 +53,8 @@ export interface CallHeader {
    * worker processes know several, or are just loading it.
    */
   readonly module?: string
+  /** The version of the task that is meant; absent: any. */
+  readonly version?: string
   /** The context of the call's span, where somebody traces. */
   readonly trace?: Carrier
 }
@@ -115,6 +117,7 @@ export function formatChunk(
     r: call.retry,
     o: call.trace,
     u: call.module,
+    w: call.version,
     i: first === 0 ? undefined : first,
     g: gaps?.length === 0 ? undefined : gaps?.slice(0, mostGaps),
     e: encodingMark(payload),
@@ -134,7 +137,8 @@ export function parseChunk(data: Buffer): Chunk {
   const timeout = header.t ?? 0
   const retry = header.r
   const module = header.u
-  const isMark = module === undefined || typeof module === 'string'
+  const version = header.w
+  const isMark = [module, version].every((name) => name === undefined || typeof name === 'string')
   const { i: first = 0, g: gaps, o: trace } = header
   const isPlace = isCount(first) && (gaps === undefined || (Array.isArray(gaps) && gaps.every(isCount)))
   const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark && isPlace && isCarrier(trace)
@@ -147,7 +151,8 @@ export function parseChunk(data: Buffer): Chunk {
     spec: header.s === 1,
     timeout,
     ...(retry !== undefined && { retry }),
-    ...(module !== undefined && { module }),
+    ...(module !== undefined && { module: module as string }),
+    ...(version !== undefined && { version: version as string }),
     place: { first, ...(gaps !== undefined && { gaps }) },
     ...(trace !== undefined && { trace }),
     payload: payloadOf(header, data.subarray(end + 1)),

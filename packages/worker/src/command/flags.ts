@@ -2,7 +2,7 @@
  * The flags that several commands have, and the checks of their values. Each flag has an environment variable; the flag
  * comes first, then the variable, then the default. An empty variable is as good as none.
  */
-import { type ConnectionOption, parseConnectionOption, poolName } from '@poolmq/shared'
+import { buildId, type ConnectionOption, parseConnectionOption, poolName } from '@poolmq/shared'
 import { Option } from 'commander'
 import { UsageError } from './exit-code.js'
 
@@ -52,6 +52,15 @@ export const redisFlag = () =>
       return text
     },
   )
+
+/** An empty variable is not as good as none here: it would say nothing where something was meant to be said. */
+export const buildFlag = () =>
+  flag(
+    '--build <id>',
+    'what this host was built from, for those who look (a commit, an image tag)',
+    'POOLMQ_BUILD',
+    (text) => buildId(text, 'the build id'),
+  ).env('POOLMQ_BUILD')
 
 /** The pool and the Redis that a command must have. */
 export function target(options: { pool?: string; redis?: string }): { pool: string; redis: ConnectionOption & string } {

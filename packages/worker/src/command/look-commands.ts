@@ -1,4 +1,5 @@
 /** `poolmq status`, `hosts`, `calls`: what a pool looks like now. */
+import { versionsOf } from '@poolmq/shared'
 import type { Command } from 'commander'
 import type { Monitor } from '../monitor/monitor.js'
 import type { CallInfo, HostInfo } from '../monitor/pool-view.js'
@@ -65,20 +66,24 @@ export async function statusText(monitor: Monitor): Promise<{ hosts: number; val
 }
 
 function hostTable(hosts: readonly HostInfo[]): string {
+  const hasBuilds = hosts.some(({ build }) => build !== undefined)
   return table(
-    ['host', 'pid', 'id', 'processes', 'version', 'tasks'],
+    ['host', 'pid', 'id', 'processes', 'version', ...(hasBuilds ? ['build'] : []), 'tasks'],
     hosts.map((host) => [
       host.host,
       host.pid,
       host.local === true ? `${host.id} (a Pool's own)` : host.id,
       host.processes,
       host.version ?? '-',
+      ...(hasBuilds ? [host.build ?? '-'] : []),
       host.tasks.length > 3
-        ? `${host.tasks.slice(0, 3).join(' ')} and ${host.tasks.length - 3} more`
-        : host.tasks.join(' '),
+        ? `${host.tasks.slice(0, 3).map(withVersion(host)).join(' ')} and ${host.tasks.length - 3} more`
+        : host.tasks.map(withVersion(host)).join(' '),
     ]),
   )
 }
+
+const withVersion = (host: HostInfo) => (task: string) => [task, ...versionsOf(host, task)].join('@')
 
 function callTable(calls: readonly CallInfo[]): string {
   return table(

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { moduleUrl } from '../process/module-loader.js'
 import { Supervisor } from '../supervisor/supervisor.js'
 import { exitCode, UsageError } from './exit-code.js'
-import { count, flag, poolFlag, redisFlag, target } from './flags.js'
+import { buildFlag, count, flag, poolFlag, redisFlag, target } from './flags.js'
 import type { HealthServer } from './health-server.js'
 
 interface WorkerFlags {
@@ -12,6 +12,7 @@ interface WorkerFlags {
   readonly processes?: number
   readonly threads?: number
   readonly concurrency: number
+  readonly build?: string
   readonly redis?: string
   readonly lease: number
   readonly drain: number
@@ -27,6 +28,7 @@ interface WorkerArguments {
   readonly redis: string
   readonly lockDuration: number
   readonly drainTimeout: number
+  readonly build?: string
   readonly healthPort: number | undefined
   readonly healthHost: string | undefined
   readonly modules: readonly string[]
@@ -66,6 +68,7 @@ export function addWorkerCommand(program: Command, end: (code: number) => void):
       ).default(1),
     )
     .addOption(redisFlag())
+    .addOption(buildFlag())
     .addOption(
       flag(
         '--lease <ms>',
@@ -120,6 +123,7 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
     redis,
     lockDuration: flags.lease,
     drainTimeout: flags.drain,
+    ...(flags.build !== undefined && { build: flags.build }),
     healthPort: flags.healthPort,
     healthHost: flags.healthHost,
     modules: modules.map(moduleUrl),

@@ -11,6 +11,7 @@ export interface LocalStart {
   readonly lanes: number
   readonly threads: boolean
   readonly modules: readonly string[]
+  readonly build?: string
 }
 
 export type ToLocalSupervisor =

@@ -99,7 +99,7 @@ export type FromWorker =
   /** What a start needs of the processor is done; the initializer of the Pool whose own process this is may follow. */
   | { readonly type: 'loaded' }
   /** Modules are loaded, Redis is connected. */
-  | { readonly type: 'ready'; readonly tasks: readonly string[] }
+  | { readonly type: 'ready'; readonly tasks: readonly string[]; readonly versions: Readonly<Record<string, string[]>> }
   /** No chunk will be taken any more: this process exits after those in hand. */
   | { readonly type: 'last' }
   /** No chunk will be taken any more, and one of those in hand has ended. */

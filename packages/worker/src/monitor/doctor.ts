@@ -2,7 +2,7 @@
  * Examines what a pool needs: its Redis, the rights on it, its hosts, their versions and clocks. Each finding says what is so,
  * and what to do where it is not well. It writes nothing but keys of its own, which it removes.
  */
-import { assertServer, PoolKeys, type RedisLink } from '@poolmq/shared'
+import { assertServer, PoolKeys, type RedisLink, versionsOf } from '@poolmq/shared'
 import { packageVersion } from '../package-version.js'
 import { type LiveHost, liveHosts } from '../queue/presence.js'
 import { PoolView } from './pool-view.js'
@@ -33,7 +33,7 @@ export async function examine(link: RedisLink, pool: string): Promise<Finding[]>
     allowed,
     ownClock(link),
     serving(pool, hosts),
-    ...(hosts.length === 0 ? [] : [versions(hosts), clocks(hosts), tasks(hosts)]),
+    ...(hosts.length === 0 ? [] : [versions(hosts), builds(hosts), clocks(hosts), tasks(hosts)]),
     work(new PoolView(link, keys)),
   ])
   return findings.flat()
@@ -121,13 +121,29 @@ function serving(pool: string, hosts: readonly LiveHost[]): Finding {
 }
 
 function versions(hosts: readonly LiveHost[]): Finding {
-  const found = new Map<string, string[]>([[packageVersion(), ['this command']]])
-  for (const { host, pid, version = 'unknown' } of hosts) {
-    found.set(version, [...(found.get(version) ?? []), `${host}:${pid}`])
-  }
-  if (found.size === 1) return ok('versions', `${packageVersion()} everywhere`)
-  const list = [...found].map(([version, who]) => `${version} (${who.join(', ')})`).join('; ')
-  return warning('versions', `they differ: ${list}`)
+  const found = groupedBy(hosts, ({ version = 'unknown' }) => version)
+  const own = packageVersion()
+  found.set(own, ['this command', ...(found.get(own) ?? [])])
+  return found.size === 1 ? ok('versions', `${own} everywhere`) : warning('versions', `they differ: ${listed(found)}`)
+}
+
+/** The hosts that have something, by what it is. */
+function groupedBy(hosts: readonly LiveHost[], what: (host: LiveHost) => string): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const host of hosts) found.set(what(host), [...(found.get(what(host)) ?? []), `${host.host}:${host.pid}`])
+  return found
+}
+
+const listed = (found: ReadonlyMap<string, readonly string[]>): string =>
+  [...found].map(([what, who]) => `${what} (${who.join(', ')})`).join('; ')
+
+/** Of hosts that say what they were built from. Nothing compares builds, and a rolling deploy has two for a while. */
+function builds(hosts: readonly LiveHost[]): Finding[] {
+  const found = groupedBy(hosts, ({ build }) => build ?? 'none given')
+  if (hosts.every(({ build }) => build === undefined)) return []
+  const [first = ''] = found.keys()
+  if (found.size === 1) return [ok('builds', `${first} everywhere`)]
+  return [warning('builds', `they differ: ${listed(found)}; if no deploy is under way, some hosts were left out`)]
 }
 
 function clocks(hosts: readonly LiveHost[]): Finding[] {
@@ -146,12 +162,17 @@ function skew(check: string, milliseconds: number): Finding {
 function tasks(hosts: readonly LiveHost[]): Finding {
   const all = [...new Set(hosts.flatMap((host) => host.tasks))].sort()
   const partly = all.filter((task) => !hosts.every((host) => host.tasks.includes(task)))
-  if (partly.length === 0) return ok('tasks', `${all.length}, known to every host`)
+  const apart = all.flatMap((task) => {
+    const holders = hosts.filter((host) => host.tasks.includes(task))
+    const found = groupedBy(holders, (host) => versionsOf(host, task).join(' and ') || 'none')
+    return found.size > 1 ? [`${task} differs in version: ${listed(found)}`] : []
+  })
+  if (partly.length + apart.length === 0) return ok('tasks', `${all.length}, known to every host`)
   const missing = partly.map((task) => {
     const without = hosts.filter((host) => !host.tasks.includes(task)).map(({ host, pid }) => `${host}:${pid}`)
     return `${task} is unknown to ${without.join(', ')}`
   })
-  return warning('tasks', `${missing.join('; ')}: its chunks wait for the others`)
+  return warning('tasks', `${[...missing, ...apart].join('; ')}: chunks wait for those that have what they need`)
 }
 
 async function work(view: PoolView): Promise<Finding> {

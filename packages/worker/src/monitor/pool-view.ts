@@ -50,6 +50,10 @@ export interface HostInfo {
   readonly processes: number
   /** Ids of the tasks that it knows. */
   readonly tasks: readonly string[]
+  /** The versions that it has of tasks that have one. */
+  readonly taskVersions?: Readonly<Record<string, readonly string[]>>
+  /** What it says that it was built from (`poolmq worker --build`). */
+  readonly build?: string
   /** A Pool's own: it ends with its Pool. */
   readonly local?: boolean
   /** The version of PoolMQ that it runs. */

@@ -3,8 +3,10 @@
  * run, its losses are read, its items are run. A chunk that is not for this process is left to others. It delivers nothing,
  * and does not know of the lanes beside its own.
  */
+import { hostname } from 'node:os'
 import {
   type BlobsPayload,
+  type CallHeader,
   InitializerError,
   type Outcome,
   outcomeApart,
@@ -15,6 +17,8 @@ import {
   type RedisLink,
   type TaskFunction,
   taskIds,
+  taskVersions,
+  versionsOf,
 } from '@poolmq/shared'
 import type { SupervisorChannel } from '../line/messages.js'
 import type { ChunkQueue, TakenChunk } from '../queue/chunk-queue.js'
@@ -29,7 +33,7 @@ import type { LoopClock } from './loop-clock.js'
 import type { Misfits } from './misfits.js'
 import type { RunObserver } from './run-observer.js'
 import type { Abort, RunningChunk } from './running-chunk.js'
-import { unknownTask } from './unknown-task.js'
+import { type TaskSource, unknownTask, unknownVersion } from './unknown-task.js'
 
 /** Milliseconds that a chunk which cannot be run here and now is put off. */
 const putOffPause = 200
@@ -50,7 +54,7 @@ export interface ChunkStarterParts {
   readonly misfits: Misfits
   readonly insist: Insist
   /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
-  readonly findTask: (taskId: string, clientId: string, module: string | undefined) => Promise<TaskFunction | undefined>
+  readonly findTask: (taskId: string, clientId: string, meant: CallHeader) => Promise<TaskFunction | undefined>
   /** The pool of this chunk has limits for the process. */
   readonly onSpec: (limits: Limits) => void
   /** The chunk cannot run here, and is in hand until another has it. */
@@ -101,12 +105,13 @@ export class ChunkStarter {
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
       if (taken.data === undefined) return await this.#dropLost(taken)
       const work = parseChunk(taken.data)
-      const task = await this.#parts.findTask(taken.taskId, id.clientId, work.module)
-      if (task === undefined) return await this.#passOn(taken)
+      const task = await this.#parts.findTask(taken.taskId, id.clientId, work)
+      if (task === undefined) return await this.#passOn(taken, taken.taskId, work.version)
       if (work.spec) {
         const fitness = await insist(() => initializer.ensure(id.clientId), isOfThePool)
         if (fitness === undefined) return await this.#putOff(taken)
         if (fitness.fit === 'later') return await this.#putOff(taken, Math.min(fitness.milliseconds, longestPutOff))
+        if (fitness.fit === 'elsewhere') return await this.#passOn(taken, fitness.task, fitness.version)
         if (fitness.fit === 'never') {
           this.#parts.onMisfit(inLane)
           const instead = await misfits.leave(taken, fitness.key)
@@ -143,12 +148,18 @@ export class ChunkStarter {
     await insist(() => store.giveBack(taken.jobId, token))
   }
 
-  /** Leaves a chunk to a worker that knows its task. @throws UnknownTaskError when no live one does. */
-  async #passOn(taken: TakenChunk): Promise<undefined> {
+  /** Leaves a chunk to a worker that knows the task, in that version. @throws UnknownTaskError when no live one does. */
+  async #passOn(taken: TakenChunk, taskId: string, version: string | undefined): Promise<undefined> {
     const { link, keys, insist } = this.#parts
-    const hosts = await insist(() => liveHosts(link, keys))
-    const known = new Set([...taskIds(), ...hosts.flatMap((host) => host.tasks)])
-    if (!known.has(taken.taskId)) throw unknownTask(taken.taskId, [...known])
+    const hosts: TaskSource[] = await insist(() => liveHosts(link, keys))
+    // A process knows what its Pool has begun to use since it showed itself.
+    const here = { host: hostname(), pid: process.pid, tasks: taskIds(), taskVersions: taskVersions() }
+    const known = new Set([here, ...hosts].flatMap((host) => host.tasks))
+    if (!known.has(taskId)) throw unknownTask(taskId, [...known])
+    const others = hosts.filter((host) => host.tasks.includes(taskId))
+    const holders = others.length > 0 ? others : [here]
+    const isServed = version === undefined || holders.some((host) => versionsOf(host, taskId).includes(version))
+    if (!isServed) throw unknownVersion(taskId, version, holders)
     return this.#putOff(taken)
   }
 

@@ -48,6 +48,8 @@ export type Fitness =
   | { readonly fit: 'later'; readonly milliseconds: number }
   /** Another has run here. */
   | { readonly fit: 'never'; readonly key: string }
+  /** It is not here in the version that is meant. */
+  | { readonly fit: 'elsewhere'; readonly task: string; readonly version: string }
 
 /** Clients that are remembered: a host may see many in its life, and each can be looked up again. */
 const remembered = 100
@@ -106,6 +108,9 @@ export class Initializer {
       if (spec === undefined) return undefined
       const { initializer, ...limits } = spec
       known = { limits, key: initializer && keyOf(initializer) }
+      if (initializer?.version !== undefined && findOf(initializer) === undefined) {
+        return { fit: 'elsewhere', task: initializer.task, version: initializer.version }
+      }
       this.#specs.set(clientId, known)
       const mayRun = this.#run === undefined && this.#restOf(clientId) === 0
       if (initializer !== undefined && known.key !== undefined && mayRun) this.#start(clientId, known.key, initializer)
@@ -154,15 +159,17 @@ export class Initializer {
 }
 
 /** The same for the same initializer with the same arguments, whoever asks for it. */
-function keyOf({ task, args }: NonNullable<PoolSpec['initializer']>): string {
+function keyOf({ task, args, version }: NonNullable<PoolSpec['initializer']>): string {
   const hash = createHash('sha256')
-    .update(JSON.stringify([task, args.encoding]))
+    .update(JSON.stringify([task, args.encoding, version]))
     .update(args.text)
   return hash.digest('base64url').slice(0, 16)
 }
 
+const findOf = ({ task, version }: NonNullable<PoolSpec['initializer']>) => findTask(task, undefined, version)
+
 async function initialize(initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
-  const task = findTask(initializer.task)
+  const task = findOf(initializer)
   if (task === undefined) {
     throw new UnknownTaskError(`this worker has no task ${initializer.task}, the initializer of the pool`, {
       taskId: initializer.task,

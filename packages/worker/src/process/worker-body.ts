@@ -8,11 +8,13 @@ import {
   encodeError,
   findTask,
   InitializerError,
+  isDefined,
   isWrongType,
   PoolKeys,
   RedisLink,
   type TaskFunction,
   taskIds,
+  taskVersions,
   within,
 } from '@poolmq/shared'
 import { HandWriter, tallyStart } from '../line/hand.js'
@@ -143,7 +145,7 @@ export class WorkerBody {
     this.#initializer = initializer
     const { eager } = config
     if (eager !== undefined) await runEagerly(initializer, eager)
-    this.#channel.send({ type: 'ready', tasks: taskIds() })
+    this.#channel.send({ type: 'ready', tasks: taskIds(), versions: taskVersions() })
     if (this.#ending) this.#channel.exit(0)
     this.#waiting = true
     const heir = await this.#go.promise
@@ -172,8 +174,10 @@ export class WorkerBody {
       hand,
       observer: this.#observer,
       clock: new LoopClock(lanes > 1 ? () => hand.beat() : undefined),
-      findTask: (taskId, clientId, module) =>
-        clientId === config.client ? this.#findOwnTask(taskId, module) : this.#findTask(taskId, config),
+      findTask: (taskId, clientId, { module, version }) =>
+        clientId === config.client
+          ? this.#findOwnTask(taskId, module, version)
+          : this.#findTask(taskId, config, version),
       log: (error) => {
         const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
         void named.then((found) => logFailure(config.pool, found ?? error))
@@ -187,13 +191,14 @@ export class WorkerBody {
 
   /**
    * A local Pool may define tasks after it has started its worker processes, or define them anew: their module is on its
-   * way then, and is waited for. Other workers know from the beginning what they will ever know.
+   * way then, and is waited for. Other workers know from the beginning what they will ever know. A task that is there in
+   * another version is another host's.
    */
-  async #findTask(taskId: string, { client }: WorkerConfig): Promise<TaskFunction | undefined> {
+  async #findTask(taskId: string, { client }: WorkerConfig, version?: string): Promise<TaskFunction | undefined> {
     for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
       await this.#modules.settled()
-      const task = findTask(taskId)
-      if (task !== undefined || client === undefined || looks === loadLooks) return task
+      const task = findTask(taskId, undefined, version)
+      if (task !== undefined || client === undefined || looks === loadLooks || isDefined(taskId)) return task
     }
   }
 
@@ -203,14 +208,15 @@ export class WorkerBody {
    * @param module - the mark of the module that is meant, when the id alone does not say it
    * @throws ModuleError when that module does not load.
    */
-  async #findOwnTask(taskId: string, module: string | undefined): Promise<TaskFunction | undefined> {
+  async #findOwnTask(taskId: string, module?: string, version?: string): Promise<TaskFunction | undefined> {
     for (let looks = 0; ; looks++, await within(50, this.#nextLoad.promise)) {
       await this.#modules.settled()
       const isThere = module === undefined || (await this.#modules.has(module))
-      const task = findTask(taskId, module)
+      const task = findTask(taskId, module, version)
       const failure = task === undefined ? await this.#modules.failure() : undefined
       if (failure !== undefined) throw failure
-      const most = module === undefined ? unmarkedLooks : loadLooks
+      const isOther = module === undefined && isDefined(taskId)
+      const most = isOther ? looks : module === undefined ? unmarkedLooks : loadLooks
       if ((isThere && task !== undefined) || looks === most) return task
     }
   }

@@ -20,7 +20,7 @@
  * | `at` | the item that ran last, written when hosts have been lost, as no supervisor is left to tell |
  * | `seen` | how many of `stc` have been laid on an item, or on the chunk |
  * | `late:K` | item K ran for more than so many milliseconds, and its process had to be ended: it is not run again |
- * | `loss` | the last loss as JSON: pid, host, exit code or signal, and the error that ended the process, where it could tell |
+ * | `loss` | the last loss as JSON: pid, host, its build, exit code or signal, and the error that ended the process, where it could tell |
  */
 import { decodeError, TaskTimeoutError, type WireError, WorkerLostError } from '@poolmq/shared'
 
@@ -32,6 +32,7 @@ const mostShared = 2
 export interface Loss {
   readonly pid?: number
   readonly host?: string
+  readonly build?: string
   readonly exitCode?: number | null
   readonly signal?: string | null
   /** What the process died of, where it could tell. */
@@ -114,11 +115,12 @@ export class LossLedger {
     const alone = this.unknown + (this.#byItem.get(item) ?? 0)
     if (alone < maxStarts) return undefined
     const starts = alone + this.shared
-    const { pid, host, exitCode, signal } = this.#loss
+    const { pid, host, build, exitCode, signal } = this.#loss
     const cause = this.#loss.error && decodeError(this.#loss.error)
     const how =
       signal != null ? `was killed by ${signal}` : exitCode != null ? `exited with code ${exitCode}` : 'was lost'
-    const where = pid === undefined ? '' : ` (pid ${pid}${host === undefined ? '' : ` on ${host}`})`
+    const on = host === undefined ? '' : ` on ${host}${build === undefined ? '' : `, build ${build}`}`
+    const where = pid === undefined ? '' : ` (pid ${pid}${on})`
     return new WorkerLostError(
       `the worker process that ran ${taskId}${where} ${how}${this.#because(cause)}; item ${index} of its call was started ${starts} times and is given up`,
       {
@@ -127,6 +129,7 @@ export class LossLedger {
         index,
         ...(pid !== undefined && { pid }),
         ...(host !== undefined && { host }),
+        ...(build !== undefined && { build }),
         ...(exitCode != null && { exitCode }),
         ...(signal != null && { signal }),
         ...(cause && { cause }),

@@ -36,6 +36,7 @@ export interface SupervisorDutiesOptions {
   readonly slots: ReadonlySet<WorkerSlot>
   readonly log: Log
   readonly record: HostRecord
+  readonly build: string | undefined
   /** Somebody watches: what is run is to be tallied. */
   readonly onWatched: () => void
   /** An operator wants this host to drain and end. */
@@ -138,7 +139,9 @@ export class SupervisorDuties {
 
   /** Gives back what a worker process held when it ended. */
   async recover(loss: WorkerLoss): Promise<void> {
-    const details: Loss = { pid: loss.pid, host: hostname(), exitCode: loss.exit.code, signal: loss.exit.signal }
+    const { build } = this.#options
+    const where = { pid: loss.pid, host: hostname(), ...(build !== undefined && { build }) }
+    const details: Loss = { ...where, exitCode: loss.exit.code, signal: loss.exit.signal }
     await this.#insist(() => this.#giveBack(loss, details))
   }
 

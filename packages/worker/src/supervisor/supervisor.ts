@@ -9,6 +9,7 @@
 import { hostname } from 'node:os'
 import {
   assertServer,
+  buildId,
   type ConnectionDescriptor,
   ConnectionError,
   type ConnectionOption,
@@ -70,6 +71,11 @@ export interface SupervisorOptions {
   readonly client?: string
   /** Where warnings go that are for the user of a Pool; else they are logged. */
   readonly onWarning?: (text: string) => void
+  /**
+   * What this host was built from (a commit, the tag of an image): shown to operators, and in errors that name the host.
+   * It is not compared with anything: what may run where is what a task's `version` says. @defaultValue none
+   */
+  readonly build?: string
   /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
   readonly lockDuration?: number
   /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
@@ -119,6 +125,7 @@ export class Supervisor implements HealthSource {
   #opening: Promise<void> = Promise.resolve()
 
   constructor(options: SupervisorOptions) {
+    if (options.build !== undefined) buildId(options.build)
     this.#options = options
     this.#record = new HostRecord(options.pool)
     this.#log = createLogger('supervisor', { pool: options.pool })
@@ -201,6 +208,7 @@ export class Supervisor implements HealthSource {
         slots: this.#slots,
         log: this.#log,
         record: this.#record,
+        build: this.#options.build,
         onWatched: () => this.observe(),
         // A Pool's own supervisor ends with its Pool.
         onDrain: client !== undefined ? undefined : () => void this.drain(),
@@ -297,6 +305,8 @@ export class Supervisor implements HealthSource {
     const tasks = [...this.#slots].find((slot) => slot.tasks.length > 0)?.tasks ?? []
     const local = this.#options.client !== undefined && { local: true }
     const specs = [...new Set([...this.#slots].flatMap((slot) => slot.spec ?? []))]
+    const taskVersions = allVersions([...this.#slots].map(({ versions }) => versions))
+    const { build } = this.#options
     return {
       host: hostname(),
       pid: process.pid,
@@ -307,6 +317,8 @@ export class Supervisor implements HealthSource {
       clock: Date.now(),
       ...local,
       ...(specs.length > 0 && { specs }),
+      ...(taskVersions !== undefined && { taskVersions }),
+      ...(build !== undefined && { build }),
     }
   }
 
@@ -429,4 +441,13 @@ export class Supervisor implements HealthSource {
   #tell(message: ToWorker): void {
     for (const slot of this.#slots) slot.send(message)
   }
+}
+
+/** The versions of each task in any of these; more than one where modules have changed under a host that runs. */
+function allVersions(versions: readonly Readonly<Record<string, readonly string[]>>[]) {
+  const all: Record<string, string[]> = {}
+  for (const [id, names] of versions.flatMap((one) => Object.entries(one))) {
+    all[id] = [...new Set([...(all[id] ?? []), ...names])]
+  }
+  return Object.keys(all).length > 0 ? all : undefined
 }

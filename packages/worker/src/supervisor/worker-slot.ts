@@ -114,6 +114,8 @@ const recoverGrace = 2000
 
 export class WorkerSlot {
   tasks: readonly string[] = []
+  /** The versions of the tasks that have one. */
+  versions: Readonly<Record<string, readonly string[]>> = {}
   readonly #options: WorkerSlotOptions
   #current: Occupant
   #successor: Occupant | undefined
@@ -335,6 +337,7 @@ export class WorkerSlot {
       case 'ready':
         occupant.ready = true
         this.tasks = message.tasks
+        this.versions = message.versions
         this.#options.onReady()
         this.#relieve()
         break

@@ -12,6 +12,7 @@ const samples: readonly [errors.PoolError, string][] = [
   [lost, 'ERR_POOL_WORKER_LOST'],
   [initializer, 'ERR_POOL_INITIALIZER'],
   [new errors.UnknownTaskError('what', { taskId: 'a.b', nearest: ['a.c'] }), 'ERR_POOL_UNKNOWN_TASK'],
+  [new errors.TaskVersionError('old', { taskId: 'a.b', version: '2', holders: [] }), 'ERR_POOL_TASK_VERSION'],
   [new errors.EncodingError('bad', { place: 'args[0]' }), 'ERR_POOL_ENCODING'],
   [new errors.ConnectionError('gone'), 'ERR_POOL_CONNECTION'],
   [new errors.TaskTimeoutError('slow', { timeout: 50 }), 'ERR_POOL_TASK_TIMEOUT'],

@@ -12,7 +12,12 @@ import {
   type TextPayload,
 } from '../../../../packages/shared/src/payload/codec.js'
 import { joinBlobs } from '../../../../packages/shared/src/payload/payload-blobs.js'
-import { formatSpec, parsePresence, parseSpec } from '../../../../packages/shared/src/records/pool-records.js'
+import {
+  formatSpec,
+  parsePresence,
+  parseSpec,
+  versionsOf,
+} from '../../../../packages/shared/src/records/pool-records.js'
 import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../../packages/shared/src/records/wire.js'
 
 const runs = 3000
@@ -132,6 +137,7 @@ const call = fc.record({
   spread: fc.boolean(),
   spec: fc.boolean(),
   timeout: fc.nat(),
+  version: fc.string(),
 })
 
 const retry = ours({ count: number, delay: number, on: fc.oneof(json, fc.constant('["TypeError"]')) })
@@ -162,7 +168,10 @@ const chunk = fc.oneof(
   damagedBytes(fc.tuple(call, sent).map((parts) => inBytes(formatChunk(...parts)))),
   fc
     .tuple(
-      ours({ m: mode, t: fc.oneof(number, json), r: fc.oneof(retry, json), x: json, s: json, e: encoding }, ['m', 'e']),
+      ours({ m: mode, t: fc.oneof(number, json), r: fc.oneof(retry, json), x: json, s: json, w: json, e: encoding }, [
+        'm',
+        'e',
+      ]),
       body,
     )
     .map(([header, rest]) => Buffer.concat([inBytes(`${header}\n`), rest])),
@@ -204,6 +213,8 @@ const presence = fc.oneof(
     lanes: number,
     expires: fc.oneof(number, fc.constant('2000000')),
     tasks: json,
+    taskVersions: fc.oneof(json, fc.constant('{"a.b":["1"],"__proto__":["2"]}')),
+    build: json,
   }),
   damaged(
     fc
@@ -263,6 +274,7 @@ describe('bytes that are not ours', () => {
       expect(['first', 'each']).toContain(found.mode)
       expect([typeof found.spread, typeof found.spec]).toEqual(['boolean', 'boolean'])
       expect(Number.isFinite(found.timeout) && found.timeout >= 0).toBe(true)
+      expect(['string', 'undefined']).toContain(typeof found.version)
       if (found.retry !== undefined) {
         expect(isCount(found.retry.count, 0)).toBe(true)
         expect(Number.isFinite(found.retry.delay) && found.retry.delay >= 0).toBe(true)
@@ -312,6 +324,10 @@ describe('bytes that are not ours', () => {
       expect(isCount(found.pid, 0)).toBe(true)
       expect(isCount(found.processes, 0)).toBe(true)
       expect(found.tasks.every(isText)).toBe(true)
+      expect(['string', 'undefined']).toContain(typeof found.build)
+      for (const id of ['a.b', 'constructor', '__proto__', 'toString']) {
+        expect(versionsOf(found, id).every(isText)).toBe(true)
+      }
       expect(Number.isFinite(found.expires)).toBe(true)
     }
     fc.assert(fc.property(presence, check), { numRuns: runs })
