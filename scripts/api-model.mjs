@@ -5,9 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inRoot } from './workspace.mjs'
 
-/** The entry points that users import, and those that only our own packages do. */
+/** The entry points that users import, and those that only our own packages do. One beside another uses its types. */
 export const entries = [
   { name: '@poolmq/client', package: 'client', file: 'index', bundled: ['@poolmq/shared', '@poolmq/worker'] },
+  {
+    name: '@poolmq/client/testing',
+    package: 'client',
+    file: 'testing',
+    bundled: ['@poolmq/shared', '@poolmq/worker'],
+    beside: '@poolmq/client',
+  },
+  { name: '@poolmq/worker/inline', package: 'worker', file: 'inline', bundled: [] },
   { name: '@poolmq/worker/supervisor', package: 'worker', file: 'supervisor/supervisor', bundled: ['@poolmq/shared'] },
   { name: '@poolmq/worker', package: 'worker', file: 'index', bundled: [] },
   { name: '@poolmq/shared', package: 'shared', file: 'index', bundled: [] },

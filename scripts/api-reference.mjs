@@ -5,13 +5,17 @@ import { Advice, inRoot } from './workspace.mjs'
 
 const file = inRoot('docs/api.md')
 /** What users import; the other entries are our packages' own. */
-const documented = ['@poolmq/client', '@poolmq/worker/supervisor']
+const documented = ['@poolmq/client', '@poolmq/client/testing', '@poolmq/worker/supervisor']
 
 /** Writes the reference; with `check` it only looks whether it is what the sources say. */
 export async function writeApiReference({ check = false } = {}) {
   const read = []
   for (const entry of entries) read.push({ ...entry, ...(await readApi(entry)) })
-  const complaints = read.flatMap((entry) => entry.complaints)
+  const complaints = read.flatMap((entry) => {
+    const main = read.find(({ name }) => name === entry.beside)
+    const known = main?.model.members[0].members.map(({ name }) => `The symbol "${name}" needs to be exported`) ?? []
+    return entry.complaints.filter((complaint) => !known.some((text) => complaint.includes(text)))
+  })
   if (complaints.length > 0) throw new Advice(`what the packages export is not complete:\n  ${complaints.join('\n  ')}`)
   const text = reference(read.filter(({ name }) => documented.includes(name)))
   const written = readFileSync(file, { encoding: 'utf8', flag: 'a+' })

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool, ThreadPool } from '@poolmq/client'
+import { InlinePool } from '@poolmq/client/testing'
 import { tasks } from '../fixtures/dist/conformance-tasks.js'
 import { Latch, Log } from './latch.js'
 
-/** What the table is run against: ThreadPool has the same surface, and so has a Pool of which each worker has eight lanes. */
-export type Kind = 'Pool' | 'ThreadPool' | 'Pool with lanes'
+/** What the table is run against: all have the same surface, also a Pool of which each worker has eight lanes. */
+export type Kind = 'Pool' | 'ThreadPool' | 'Pool with lanes' | 'InlinePool'
 export type AnyPool = Pool
 export type MakeOptions = ConstructorParameters<typeof Pool>[0]
 
@@ -23,6 +24,7 @@ const makers: Readonly<Record<Kind, (options?: MakeOptions) => AnyPool>> = {
   Pool: (options) => new Pool(options),
   ThreadPool: (options) => new ThreadPool(options),
   'Pool with lanes': (options) => new Pool(withLanes(options)),
+  InlinePool: (options) => new InlinePool(options),
 }
 
 export const makePool = (kind: Kind, options?: MakeOptions): AnyPool => makers[kind](options)
@@ -64,10 +66,10 @@ export class Context {
     return this.makePool({ processes: 1, concurrency: tasks, ...options })
   }
 
-  /** What a program that imports `Pool` and `ThreadPool` writes to make a pool of the kind under test. */
+  /** What a program that imports all of them writes to make a pool of the kind under test. */
   sourceOf(processes: number): string {
     const options = this.kind === 'Pool with lanes' ? { processes, concurrency: lanes } : { processes }
-    return `new ${this.kind === 'ThreadPool' ? 'ThreadPool' : 'Pool'}(${JSON.stringify(options)})`
+    return `new ${this.kind === 'Pool with lanes' ? 'Pool' : this.kind}(${JSON.stringify(options)})`
   }
 
   path(name: string): string {

@@ -1,5 +1,6 @@
 /** Runs the table against one class. One pool of four workers serves all cases that make none. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Case } from './case.js'
 import { type AnyPool, Context, type Kind, makePool } from './context.js'
 import { readGolden } from './golden.js'
 import { table } from './table.js'
@@ -8,8 +9,11 @@ import { expected, translate } from './translation.js'
 const caseDeadline = 90_000
 const cleanupDeadline = 30_000
 
+/** Cases that a kind of pool cannot keep: it fails them, or they would take the tests with them. */
+export type NotKept = ReadonlyMap<string, 'fails' | 'skipped'>
+
 /** Registers a test for each case of the table. */
-export function runTable(kind: Kind): void {
+export function runTable(kind: Kind, notKept: NotKept = new Map()): void {
   const { cases: golden } = readGolden()
   describe(kind, () => {
     let shared: AnyPool
@@ -20,20 +24,22 @@ export function runTable(kind: Kind): void {
 
     afterAll(() => within(shared.terminate(), cleanupDeadline, 'terminate of the shared pool hung'))
 
-    test.each(table.map((entry) => [entry.id, entry] as const))(
-      '%s',
-      { timeout: caseDeadline + 2 * cleanupDeadline },
-      async (id, { given, when, then }) => {
-        const context = new Context(kind, () => shared)
-        try {
-          const answer = await within(Promise.resolve(context).then(when), caseDeadline, `hung: ${given}`)
-          expect(answer, given).toEqual(expected(then === 'cpython' ? translate(golden[id] ?? 'hangs') : then))
-        } finally {
-          await within(context[Symbol.asyncDispose](), cleanupDeadline, `cleaning up hung: ${given}`)
-        }
-        if (context.borrowed) await undamaged(context)
-      },
-    )
+    const run = async (id: string, { given, when, then }: Case) => {
+      const context = new Context(kind, () => shared)
+      try {
+        const answer = await within(Promise.resolve(context).then(when), caseDeadline, `hung: ${given}`)
+        expect(answer, given).toEqual(expected(then === 'cpython' ? translate(golden[id] ?? 'hangs') : then))
+      } finally {
+        await within(context[Symbol.asyncDispose](), cleanupDeadline, `cleaning up hung: ${given}`)
+      }
+      if (context.borrowed) await undamaged(context)
+    }
+    const options = { timeout: caseDeadline + 2 * cleanupDeadline }
+    const cases = (how: 'fails' | undefined) =>
+      table.filter(({ id }) => notKept.get(id) === how).map((entry) => [entry.id, entry] as const)
+
+    test.each(cases(undefined))('%s', options, run)
+    if (notKept.size > 0) test.fails.each(cases('fails'))('%s', options, run)
   })
 }
 

@@ -37,6 +37,7 @@ import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
 import { startMap } from './calls/map-call.js'
 import { outsideOf } from './calls/user-code.js'
+import { backendOf } from './engine/backend.js'
 import { PoolEngine } from './engine/pool-engine.js'
 import { forgetPool, watchPool } from './engine/unclosed-pools.js'
 import { type PoolOptions, parsePoolOptions } from './pool-options.js'
@@ -67,7 +68,7 @@ export class Pool {
     }
     const parsed = parsePoolOptions(options, this.threads)
     refuseInWorkerModule()
-    this.#engine = new PoolEngine(parsed)
+    this.#engine = new PoolEngine(parsed, backendOf(new.target))
     watchPool(this, this.#engine)
   }
 

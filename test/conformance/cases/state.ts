@@ -140,6 +140,7 @@ export const state: readonly Case[] = [
     const module = new URL('../../fixtures/dist/conformance-tasks.js', import.meta.url).href
     const program = [
       `import { Pool, ThreadPool } from '@poolmq/client'`,
+      `import { InlinePool } from '@poolmq/client/testing'`,
       `import { tasks } from '${module}'`,
       `const values = await ${context.sourceOf(2)}.map(tasks.identity, [...Array(10).keys()])`,
       'console.log(values.reduce((sum, value) => sum + value, 0))',

@@ -25,20 +25,19 @@ import {
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
-import { currentTask, type PoolView } from '@poolmq/worker'
+import { currentTask } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
 import type { EncodedChunk } from '../calls/chunker.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
-import { PoolSession } from '../session/pool-session.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
 import { type AbortSignalLike, watchAbort } from './abort-watch.js'
+import type { Backend, EngineSession, EngineWorkers, PoolLook } from './backend.js'
 import { Breakdown } from './breakdown.js'
 import { tellOfCall } from './call-telemetry.js'
 import { Census } from './census.js'
-import { LocalWorkers } from './local-workers.js'
 import { OpenCalls } from './open-calls.js'
 
 export interface PoolEngineOptions {
@@ -66,9 +65,9 @@ export class PoolEngine {
   readonly #anchor = new ProcessAnchor()
   readonly #log: PoolLog
   readonly #submitter: Submitter
-  readonly #local: LocalWorkers | undefined
+  readonly #local: EngineWorkers | undefined
   readonly #census: Census
-  readonly #session: Promise<PoolSession>
+  readonly #session: Promise<EngineSession>
   readonly #breakdown = new Breakdown()
   readonly #pace: ReadingPace
   #nextCall = 0
@@ -76,7 +75,7 @@ export class PoolEngine {
   readonly #unwanted: string[] = []
   #shutdown: Promise<void> | undefined
 
-  constructor(options: PoolEngineOptions) {
+  constructor(options: PoolEngineOptions, backend: Backend) {
     this.#options = options
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
@@ -92,7 +91,7 @@ export class PoolEngine {
     )
     // The worker processes first: their start takes longest.
     if (options.processes > 0) {
-      this.#local = new LocalWorkers(
+      this.#local = backend.startWorkers(
         {
           clientId: this.clientId,
           pool: this.#keys.pool,
@@ -108,7 +107,7 @@ export class PoolEngine {
       )
     }
     this.#census = new Census(options, this.#keys, this.#log)
-    this.#session = this.#open()
+    this.#session = this.#open(backend)
     this.#session.catch((error: unknown) => this.#break(error))
   }
 
@@ -181,7 +180,7 @@ export class PoolEngine {
   }
 
   /** Looks at the pool as an onlooker does. @throws ConnectionError when Redis is not to be had. */
-  async look<T>(look: (view: PoolView) => Promise<T>): Promise<T> {
+  async look<T>(look: (view: PoolLook) => Promise<T>): Promise<T> {
     const holder = {}
     this.#anchor.hold(holder)
     try {
@@ -199,9 +198,9 @@ export class PoolEngine {
     return this.#shutdown
   }
 
-  #open(): Promise<PoolSession> {
+  #open(backend: Backend): Promise<EngineSession> {
     const { connection, spec } = this.#options
-    return PoolSession.open({
+    return backend.openSession({
       connection,
       keys: this.#keys,
       clientId: this.clientId,

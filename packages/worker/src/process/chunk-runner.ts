@@ -35,7 +35,7 @@ export type TellItem = (index: number, limit: number) => void
 export interface ChunkRun {
   readonly task: TaskFunction
   readonly chunk: Chunk
-  readonly losses: LossLedger
+  readonly losses: Pick<LossLedger, 'unknown' | 'shared' | 'careful' | 'giveUp'>
   readonly beforeItem: BeforeItem
   readonly tellItem: TellItem
   readonly running: RunningChunk

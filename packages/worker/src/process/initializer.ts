@@ -129,13 +129,7 @@ export class Initializer {
     const state = this.#failed.get(clientId)
     if (state === undefined) return 0
     if (state.broken === undefined) return Math.max(0, state.restsUntil - hostNow())
-    const cause = decodeError(state.broken)
-    throw new InitializerError(
-      `the initializer failed three times in a row, with pauses between them: ${cause.message}`,
-      {
-        cause,
-      },
-    )
+    throw givenUp(decodeError(state.broken))
   }
 
   #start(clientId: string, key: string, initializer: NonNullable<PoolSpec['initializer']>): void {
@@ -158,6 +152,11 @@ export class Initializer {
   }
 }
 
+/** What the calls of a pool fail with whose initializer has failed too often. */
+export function givenUp(cause: Error): InitializerError {
+  return new InitializerError(`the initializer failed three times in a row: ${cause.message}`, { cause })
+}
+
 /** The same for the same initializer with the same arguments, whoever asks for it. */
 function keyOf({ task, args, version }: NonNullable<PoolSpec['initializer']>): string {
   const hash = createHash('sha256')
@@ -168,7 +167,8 @@ function keyOf({ task, args, version }: NonNullable<PoolSpec['initializer']>): s
 
 const findOf = ({ task, version }: NonNullable<PoolSpec['initializer']>) => findTask(task, undefined, version)
 
-async function initialize(initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
+/** Runs it. @throws what it throws; UnknownTaskError when this process has no such task. */
+export async function initialize(initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
   const task = findOf(initializer)
   if (task === undefined) {
     throw new UnknownTaskError(`this worker has no task ${initializer.task}, the initializer of the pool`, {

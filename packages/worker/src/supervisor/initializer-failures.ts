@@ -8,7 +8,7 @@ import type { InitializerState } from '../line/messages.js'
 import { Rounds } from './rounds.js'
 
 /** Rounds of tries that an initializer has, one after the other. */
-const mostRounds = 3
+export const mostRounds = 3
 /** Milliseconds after the first round and after the second: what it needs may be away for a second. */
 const pauses = [300, 1200]
 const longestPause = 30_000

@@ -32,6 +32,7 @@ import { createLogger, type Log } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
+import { stopGrace } from './deadline.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
 import { HostRecord } from './host-record.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
@@ -89,8 +90,6 @@ type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'observed' | '
 const withdrawTimeout = 2000
 /** And when nobody does: nobody else is there to remove what the client has left. */
 const removeTimeout = 10_000
-/** Milliseconds that a stopped worker process has to end by itself. */
-const stopGrace = 500
 
 export class Supervisor implements HealthSource {
   readonly id = randomId()

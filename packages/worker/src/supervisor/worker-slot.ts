@@ -13,6 +13,7 @@ import type { HeldChunk } from '../line/hand.js'
 import type { Crash, FromWorker, Heir, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
 import type { Tally } from '../line/tally.js'
+import { cancelGrace, lateGrace } from './deadline.js'
 import { type HostRecord, reasonOf } from './host-record.js'
 import type { InitializerTry } from './initializer-failures.js'
 import {
@@ -91,10 +92,6 @@ export interface WorkerSlotOptions {
   readonly onInitializerFailed: (failure: InitializerTry & { readonly key: string }) => number
 }
 
-/** Milliseconds that a cancelled task has to end by itself. */
-const cancelGrace = 500
-/** Milliseconds that a task whose time is over has to end by itself. */
-const lateGrace = 1000
 /** Milliseconds, the last of those, in which a worker process of several lanes must be seen to turn. */
 const probe = 400
 /** Milliseconds that the neighbours of a task that does not end have to finish. */

@@ -1,0 +1,58 @@
+import { availableParallelism } from 'node:os'
+import { Pool, type PoolOptions } from '@poolmq/client'
+import { setBackend } from '../engine/backend.js'
+import { inlineBackend } from './inline-backend.js'
+
+/** Options of `new InlinePool(…)`: those of `Pool` that need no Redis. */
+export interface InlinePoolOptions extends Omit<PoolOptions, 'connection' | 'expectedWorkers'> {
+  /**
+   * Chunks that are run at a time: a whole number of at least 1. Tasks that wait overlap as they do in so many worker
+   * processes; all of them share the thread of the test. @defaultValue the number of cores
+   */
+  readonly processes?: number | undefined
+}
+
+/** Where a pool would find Redis that never looks for it. */
+const nowhere = 'redis://inline.invalid'
+
+/**
+ * A pool for tests, that runs tasks in the process of the test: no Redis, no worker processes, no start. It is a
+ * `Pool`, and code that is given one can be given this. What is between the caller and the task is the real thing: the
+ * checks, the cutting into chunks, the encoding of arguments, results and errors, states, callbacks, retries, time limits
+ * and `currentTask()`. So what cannot travel fails here with the error that it fails with in production, and neither side
+ * sees the other's objects.
+ *
+ * What needs processes is not kept: a task that exits, crashes or never leaves the processor does so to the test; no process
+ * is replaced (`maxTasksPerChild`, `maxMemoryPerChild` and `maxAgePerChild` are checked, and have no effect), so that the
+ * initializer runs once, and what modules hold is shared by tasks, callers and all such pools; a task that does not end when
+ * it is told to is left alone, and may go on; `isWorker()` is false.
+ */
+export class InlinePool extends Pool {
+  /**
+   * Makes a pool. Its initializer runs at once.
+   *
+   * @param options - how many chunks run at a time, or {@link InlinePoolOptions}.
+   * @throws RangeError, TypeError as `Pool` does.
+   */
+  constructor(options?: number | InlinePoolOptions)
+  constructor(...given: [options?: number | InlinePoolOptions]) {
+    const [options, ...more] = given
+    super(...([withoutRedis(options), ...more] as [PoolOptions]))
+  }
+}
+
+setBackend(InlinePool, inlineBackend)
+
+/** The options as a Pool takes them; wrong ones stay as they are. */
+function withoutRedis(options: number | InlinePoolOptions | undefined): PoolOptions {
+  const given: InlinePoolOptions =
+    typeof options === 'object' && options !== null ? options : { processes: options as number | undefined }
+  for (const name of ['connection', 'expectedWorkers']) {
+    if (name in given)
+      throw new TypeError(`InlinePool has no option ${name}; it runs tasks in this process, without Redis`)
+  }
+  const { processes = availableParallelism() } = given
+  // A named Pool may have none, as others serve it.
+  if ((processes as unknown) === 0) throw new RangeError('Number of processes must be at least 1, got 0')
+  return { ...given, processes, connection: nowhere }
+}

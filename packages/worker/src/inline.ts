@@ -1,0 +1,11 @@
+/** `@poolmq/worker/inline`: what the test kit of `@poolmq/client` runs tasks with in its own process. */
+export { type InlineRun, runInline, type SentChunk } from './inline/inline-chunk.js'
+export { InlineHost, type InlineHostOptions } from './inline/inline-host.js'
+export type { InlineChunk } from './inline/waiting-chunks.js'
+export type { BeforeItem, ChunkRun, TellItem } from './process/chunk-runner.js'
+export { LoopClock } from './process/loop-clock.js'
+export type { ChunkObserver } from './process/run-observer.js'
+export { type Abort, RunningChunk } from './process/running-chunk.js'
+export { currentTask, type TaskContext } from './process/task-context.js'
+export type { LossLedger } from './queue/loss-ledger.js'
+export { Deadline, lateGrace } from './supervisor/deadline.js'
