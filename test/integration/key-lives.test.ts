@@ -8,6 +8,8 @@ import * as viewScripts from '../../packages/worker/dist/monitor/view-scripts.js
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js'
 import * as dropScripts from '../../packages/worker/dist/queue/drop-scripts.js'
+import * as durableScripts from '../../packages/worker/dist/queue/durable-scripts.js'
+import { DurableStore } from '../../packages/worker/dist/queue/durable-store.js'
 import { PieceStore } from '../../packages/worker/dist/queue/piece-store.js'
 import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
 import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
@@ -54,6 +56,8 @@ interface Step {
   readonly scripts: readonly string[]
   /** Keys that are there afterwards, among others. */
   readonly leaves: readonly string[]
+  /** Milliseconds that a key lives at most. @defaultValue a minute */
+  readonly life?: number
 }
 
 const held = async (...chunks: NewChunk[]) => {
@@ -69,6 +73,31 @@ const delivering = async (...chunks: NewChunk[]) => {
 const due = () => link.client.zadd(keys.chunk('delayed'), 'XX', 1, id(0))
 const lease = (create: '0' | '1', spec: string) =>
   renewLease(link.client, [keys.results(client), keys.clients, keys.spec(client)], [client, 10_000, create, spec])
+
+/** A day, for which a durable call is kept. */
+const keep = 86_400_000
+const head = (items: number) =>
+  ({ key: 'k', form: 'map', task: 'ns.task', items, chunkSize: 1, digest: 'd', host: 'h', pid: 1 }) as const
+const durableOf = (run: number, index: number, priority = 0) => ({
+  ...chunk(0, priority),
+  jobId: `${durable().id}.${run}.${index}`,
+})
+const durable = () => DurableStore.ofKey(link, keys, 'k')
+/** A durable call with a chunk for each of these priorities. */
+const begun = async (...priorities: number[]) => {
+  const run = (await durable().open(head(priorities.length), priorities.length, keep)) ?? 0
+  await durable().notePrints(
+    run,
+    0,
+    priorities.map(() => Buffer.from('print')),
+  )
+  await durable().begin(run, { maxTasksPerChild: 5 })
+  await durable().submit(
+    run,
+    priorities.map((priority, i) => durableOf(run, i, priority)),
+  )
+  return run
+}
 
 const steps: Record<string, Step> = {
   'preparing the queue': { run: () => store.prepare(), scripts: ['noteMeta', 'expireKeys'], leaves: ['meta'] },
@@ -205,7 +234,7 @@ const steps: Record<string, Step> = {
     },
     run: async () => {
       await link.client.hset(keys.chunk('suspects'), id(0), 1)
-      expect(await store.giveBackLapsed()).toEqual([id(0)])
+      expect((await store.giveBackLapsed()).chunks).toEqual([id(0)])
     },
     scripts: ['giveBackLapsed'],
     leaves: ['marker', id(0)],
@@ -338,23 +367,85 @@ const steps: Record<string, Step> = {
   },
 }
 
-test.each(Object.entries(steps))('%s leaves no key for ever', async (_what, { given, run, leaves }) => {
-  await given?.()
-  await gone(...remade)
-  await run()
-  const names = await link.client.keys(`${keys.prefix}:*`)
-  const lives = await Promise.all(names.map(async (name) => [name, await link.client.pttl(name)] as const))
-  for (const suffix of leaves) expect(names).toContain(keys.chunk(suffix))
-  // One may have ended since it was named.
-  expect(lives.filter(([, life]) => life === -1 || life > 60_000)).toEqual([])
-  if (names.length > 0) await link.client.del(...names)
-})
+const durableSteps: Record<string, Step> = {
+  'beginning a durable call, and adding its chunks': {
+    run: () => begun(0, 5),
+    scripts: ['openDurable', 'notePrints', 'beginDurable', 'submitDurable'],
+    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', 'elders'],
+    life: keep,
+  },
+  'an outcome of a durable call, and one beside it': {
+    run: async () => {
+      const run = await begun(0, 0, 0)
+      const taken = await queue.take(token)
+      const jobId = `${durable().id}.${run}.0`
+      expect(taken?.jobId).toBe(jobId)
+      const pieces = new PieceStore(link, keys)
+      const payload = inBlobs(encodeValues(['x'.repeat(600_000)], 'values'))
+      await pieces.putPayload(`${durable().id}.${run}.1`, payload, keep)
+      const name = await pieces.putOutcome(jobId, payload)
+      await queue.exchange(token, [[jobId, ['j', jobId, 'h', `{"v":1,"e":"a","k":"${name}"}`, 'p', '']]], 0)
+      expect((await durable().look())?.done).toBe(1)
+      expect(await durable().lost(3)).toEqual([])
+      await link.client.hset(keys.durable(durable().id), 'renewed', 0)
+      await durable().look(true)
+      await gone('wait')
+      expect(await durable().place([`${durable().id}.${run}.1`, `${durable().id}.${run}.9`])).toHaveLength(1)
+    },
+    scripts: ['lookDurable', 'lostOfDurable', 'renewDurable', 'placeDurable'],
+    leaves: ['wait'],
+    life: keep,
+  },
+  'cancelling a durable call, and running it again': {
+    run: async () => {
+      const run = await begun(0, 3)
+      expect(await durable().cancel()).toBe(true)
+      const next = (await durable().rerun(run, 'all', [0, 1], keep)) ?? 0
+      expect(next).toBeGreaterThan(run)
+      expect(await durable().rerun(next, 'lost', [0], keep)).toBe(next)
+      await durable().submit(next, [durableOf(next, 0)])
+    },
+    scripts: ['cancelDurable', 'rerunDurable'],
+    leaves: ['wait'],
+    life: keep,
+  },
+  'forgetting a durable call': {
+    run: async () => {
+      await begun(0, 3)
+      expect(await durable().forget()).toBe(true)
+      expect((await link.client.keys('*')).filter((name) => name.includes(durable().id))).toEqual([])
+    },
+    scripts: ['forgetDurable'],
+    leaves: [],
+  },
+}
+
+const allSteps = { ...steps, ...durableSteps }
+
+test.each(Object.entries(allSteps))(
+  '%s leaves no key for ever',
+  async (_what, { given, run, leaves, life: most = 60_000 }) => {
+    await given?.()
+    await gone(...remade)
+    await run()
+    const names = await link.client.keys(`${keys.prefix}:*`)
+    const lives = await Promise.all(names.map(async (name) => [name, await link.client.pttl(name)] as const))
+    for (const suffix of leaves) expect(names).toContain(keys.chunk(suffix))
+    // One may have ended since it was named.
+    expect(lives.filter(([, life]) => life === -1 || life > most)).toEqual([])
+    if (names.length > 0) await link.client.del(...names)
+  },
+)
 
 test('and that is all of them', () => {
-  const scripts = Object.entries({ ...chunkScripts, ...dropScripts, ...poolScripts, ...viewScripts }).flatMap(
-    ([name, value]) => (typeof value === 'function' && name !== 'script' ? [name] : []),
-  )
-  const run = new Set(Object.values(steps).flatMap((step) => step.scripts))
+  const scripts = Object.entries({
+    ...chunkScripts,
+    ...dropScripts,
+    ...durableScripts,
+    ...poolScripts,
+    ...viewScripts,
+  }).flatMap(([name, value]) => (typeof value === 'function' && name !== 'script' ? [name] : []))
+  const run = new Set(Object.values(allSteps).flatMap((step) => step.scripts))
   expect(scripts.filter((name) => !run.has(name))).toEqual([])
 })
 

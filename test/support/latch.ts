@@ -16,6 +16,11 @@ export class Scratch implements Disposable {
     return new Log(join(this.directory, name))
   }
 
+  /** Shuts a latch again. */
+  remove(name: string): void {
+    rmSync(join(this.directory, name), { force: true })
+  }
+
   /** What is in it. */
   names(): string[] {
     return readdirSync(this.directory)

@@ -77,6 +77,26 @@ export interface MapOptions extends CallOptions {
 /** Options of `mapAsync` and `starmapAsync`. */
 export interface MapAsyncOptions<T> extends MapOptions, Callbacks<T> {}
 
+/** Options of `mapAsync`, `starmapAsync` and `applyAsync` that make a call durable: it goes on when its producer ends. */
+export interface DurableOptions {
+  /**
+   * The key of the call in its pool, which must have a name: 1 to 200 characters. A call that is there under this key is joined when it runs,
+   * and its results are given when it is done; it is never run twice. Other items or another task under the same key are refused with
+   * DurableConflictError, which names the first item that differs. Every item of it runs, also behind one that fails.
+   */
+  readonly durable: string
+  /**
+   * Milliseconds that the results are kept from the end of the call on; while it is not at its end, it is kept for as long, and for an hour
+   * at least, after a host or a handle was last there. A whole number of at least 1, and at most some 30 years. @defaultValue 86_400_000, a day
+   */
+  readonly keep?: number | undefined
+  /**
+   * What becomes of a call that has ended: `return` gives its results; `rerun-failed` runs the items again that failed, or never
+   * ran as it was cancelled; `rerun` runs all. @defaultValue 'return'
+   */
+  readonly ifDone?: 'return' | 'rerun-failed' | 'rerun' | undefined
+}
+
 /** Options of `imap`, `imapUnordered` and their `istarmap` forms. */
 export interface ImapOptions extends CallOptions {
   /**
@@ -97,22 +117,24 @@ export interface ImapOptions extends CallOptions {
 }
 
 /** All options, as they are after the checks. */
-export interface ParsedOptions extends CallOptions, Callbacks<never> {
+export interface ParsedOptions extends CallOptions, Callbacks<never>, Partial<DurableOptions> {
   readonly chunkSize?: number | 'auto' | undefined
   readonly bufferSize?: number | undefined
 }
 
 const everyCall = ['signal', 'timeout', 'retries', 'retryDelay', 'retryIf', 'priority', 'onProgress']
 export const callbackNames = ['callback', 'errorCallback'] as const
+const durableNames = ['durable', 'keep', 'ifDone'] as const
+const ifDone: readonly unknown[] = ['return', 'rerun-failed', 'rerun']
 
 /** The options that each method knows. */
 const known: Record<string, readonly string[]> = {
   apply: everyCall,
-  applyAsync: [...everyCall, ...callbackNames],
+  applyAsync: [...everyCall, ...callbackNames, ...durableNames],
   map: [...everyCall, 'chunkSize'],
-  mapAsync: [...everyCall, 'chunkSize', ...callbackNames],
+  mapAsync: [...everyCall, 'chunkSize', ...callbackNames, ...durableNames],
   starmap: [...everyCall, 'chunkSize'],
-  starmapAsync: [...everyCall, 'chunkSize', ...callbackNames],
+  starmapAsync: [...everyCall, 'chunkSize', ...callbackNames, ...durableNames],
   imap: [...everyCall, 'chunkSize', 'bufferSize'],
 }
 
@@ -122,7 +144,7 @@ export const optionsOf = (method: string): readonly string[] => known[method] ??
 export const optionNames: ReadonlySet<string> = new Set(Object.values(known).flat())
 
 /** The options of all methods. */
-export type OptionName = keyof ApplyAsyncOptions<never> | keyof ImapOptions
+export type OptionName = keyof ApplyAsyncOptions<never> | keyof ImapOptions | keyof DurableOptions
 
 /** Why options are not taken for kwds: the compiler's message quotes it. */
 export interface OptionsInPlaceOfKwds {
@@ -145,6 +167,9 @@ const mostNames = 50
 const longestName = 100
 /** BullMQ's highest number. */
 const leastUrgent = 2 ** 21 - 1
+const longestKey = 200
+/** Milliseconds; Redis's own limit lies further out, and a key that is kept for ever has no owner. */
+const longestKeep = 1e12
 
 /**
  * Checks options; a plain number is the chunk size, as Python's third argument is.
@@ -158,6 +183,10 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
     if (options[name] === undefined || optionsOf(method).includes(name)) continue
     const other = method.startsWith('i') ? 'iterate over its results' : `await its result, or use ${method}Async`
     throw new TypeError(`${method} has no ${name}; ${other}`)
+  }
+  if (options.durable !== undefined && !optionsOf(method).includes('durable')) {
+    const other = method.startsWith('i') ? 'starmapAsync or mapAsync' : `${method}Async`
+    throw new TypeError(`${method} cannot be durable; use ${other}, whose handle can be found again`)
   }
   knownOptions(method, options, optionsOf(method))
   const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
@@ -191,7 +220,34 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
       throw new TypeError(`${name} must be a function, got ${describe(callback)}`)
     }
   }
+  parseDurable(options)
   return options
+}
+
+function parseDurable({ durable, keep, ifDone: again }: ParsedOptions): void {
+  if (durable === undefined) {
+    if (keep !== undefined || again !== undefined) {
+      throw new TypeError('keep and ifDone are of a durable call; give durable, its key, as well')
+    }
+    return
+  }
+  durableKey(durable)
+  if (keep !== undefined && wholeNumber('keep', keep, 1) > longestKeep) {
+    throw new RangeError(`keep must be at most ${longestKeep} milliseconds, got ${keep}`)
+  }
+  if (again !== undefined && !ifDone.includes(again)) {
+    throw new TypeError(`ifDone must be 'return', 'rerun-failed' or 'rerun', got ${describe(again)}`)
+  }
+}
+
+/** The key of a durable call. */
+export function durableKey(key: unknown): string {
+  if (typeof key !== 'string')
+    throw new TypeError(`durable must be the key of the call, a string, got ${describe(key)}`)
+  if (key.length === 0 || key.length > longestKey) {
+    throw new RangeError(`durable must be a key of 1 to ${longestKey} characters, got ${key.length}`)
+  }
+  return key
 }
 
 /** What the chunks of a call tell their workers of these options. */

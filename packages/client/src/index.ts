@@ -5,16 +5,20 @@ export {
   type ClusterConnectionOptions,
   ConnectionError,
   type ConnectionOption,
+  DurableConflictError,
+  DurableLostError,
   defineTasks,
   EncodingError,
   type EncodingErrorDetails,
   type ErrorClass,
   type HostReport,
   InitializerError,
+  type ItemRange,
   isWorker,
   type LossReport,
   ModuleError,
   NestedPoolError,
+  NoDurableCallError,
   type NotATask,
   PoolError,
   type PoolErrorOptions,
@@ -55,6 +59,7 @@ export type {
   ApplyAsyncOptions,
   ApplyOptions,
   CallOptions,
+  DurableOptions,
   ImapOptions,
   Kwds,
   MapAsyncOptions,
@@ -66,6 +71,7 @@ export type {
 export { AsyncResult } from './calls/async-result.js'
 export type { Callbacks } from './calls/callback-queue.js'
 export type { ImapResults } from './calls/imap-iterator.js'
+export { type DurableInfo, DurableResult, type DurableSource } from './durable/durable-result.js'
 export { type ApplyArguments, Pool } from './pool.js'
 export type { PoolLogger } from './pool-logger.js'
 export type { PoolOptions, ThreadPoolOptions } from './pool-options.js'

@@ -22,6 +22,8 @@ import { parseApply, parseMap, toArray, toInput } from './call-arguments.js'
 import {
   type ApplyAsyncOptions,
   type ApplyOptions,
+  type DurableOptions,
+  durableKey,
   type ImapOptions,
   type Kwds,
   type MapAsyncOptions,
@@ -37,6 +39,8 @@ import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
 import { startMap } from './calls/map-call.js'
 import { outsideOf } from './calls/user-code.js'
+import type { DurableResult } from './durable/durable-result.js'
+import { attachDurable, startDurable } from './durable/start-durable.js'
 import { backendOf } from './engine/backend.js'
 import { PoolEngine } from './engine/pool-engine.js'
 import { forgetPool, watchPool } from './engine/unclosed-pools.js'
@@ -118,6 +122,12 @@ export class Pool {
    */
   applyAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
+    args: A,
+    kwds: object | undefined,
+    options: ApplyAsyncOptions<NoInfer<Awaited<R>>> & DurableOptions,
+  ): DurableResult<Awaited<R>>
+  applyAsync<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
     ...call: ApplyArguments<A>
   ): AsyncResult<Awaited<R>>
   applyAsync<A extends unknown[], R>(
@@ -169,6 +179,11 @@ export class Pool {
   mapAsync<T, R>(
     task: TaskRef<(item: T) => R>,
     items: Iterable<NoInfer<T>>,
+    options: MapAsyncOptions<NoInfer<Awaited<R>>[]> & DurableOptions,
+  ): DurableResult<Awaited<R>[], Awaited<R>>
+  mapAsync<T, R>(
+    task: TaskRef<(item: T) => R>,
+    items: Iterable<NoInfer<T>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
   ): AsyncResult<Awaited<R>[]>
   mapAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown[]> {
@@ -185,7 +200,12 @@ export class Pool {
     return this.#map('starmap', task, call).get()
   }
 
-  /** As {@link Pool.starmap}, without waiting; throws at the call as {@link Pool.mapAsync} does. Python: `starmap_async(…)`. */
+  /** As {@link Pool.starmap}, without waiting; throws at the call as `mapAsync` does. Python: `starmap_async(…)`. */
+  starmapAsync<A extends unknown[], R>(
+    task: TaskRef<(...args: A) => R>,
+    items: Iterable<Readonly<NoInfer<A>>>,
+    options: MapAsyncOptions<NoInfer<Awaited<R>>[]> & DurableOptions,
+  ): DurableResult<Awaited<R>[], Awaited<R>>
   starmapAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
     items: Iterable<Readonly<NoInfer<A>>>,
@@ -220,6 +240,21 @@ export class Pool {
   ): ImapResults<Awaited<R>>
   imapUnordered(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
     return this.#imap('imapUnordered', task, call)
+  }
+
+  /**
+   * Finds a durable call, in whatever process of the pool it was made: see {@link DurableOptions}. Python has no counterpart.
+   *
+   * @typeParam T - what the call yields, as the type of its result is known only where it was made
+   * @param key - its key
+   * @returns a handle that rejects with NoDurableCallError when there is no such call, with DurableLostError when Redis has lost
+   *   items of it.
+   * @throws at the call: TypeError when the pool is private, PoolStateError when it is closed or terminated.
+   */
+  attach<T = unknown>(key: string): DurableResult<T, T extends readonly (infer I)[] ? I : T>
+  attach(key: string): DurableResult<unknown> {
+    this.#checkRunning()
+    return attachDurable(this, this.#engine, durableKey(key))
   }
 
   /** {@link Pool.imap} with items that are argument lists. Python has no such method; it is often asked for. */
@@ -262,6 +297,8 @@ export class Pool {
     for (const feeder of this.#feeders) feeder.joined()
     const { calls } = this.#engine
     await outsideOf(this.#engine, 'join()', () => calls.areWithUser, calls.idle())
+    await this.#engine.durables.idle()
+    this.#engine.durables.leave()
     forgetPool(this.#engine)
     await this.#engine.shutdown('drain')
   }
@@ -315,11 +352,14 @@ export class Pool {
     const info = taskInfo(task)
     const { args, options: given } = parseApply(method, call)
     const options = parseCallOptions(method, given)
-    const chunk = encodeCall(args)
     const callback = options.callback as ((value: unknown) => unknown) | undefined
     const one = { ...options, callback: callback && (([value]: unknown[]) => callback(value)) }
+    if (options.durable !== undefined) {
+      const call = { task: info, form: 'apply', items: [args], fittingSize: 1, options: one as ParsedOptions } as const
+      return startDurable(this, this.#engine, call)
+    }
     const kind = { method, mode: 'each', spread: true } as const
-    return startMap(this, this.#engine, info, kind, [chunk], one as ParsedOptions, ([value]) => value)
+    return startMap(this, this.#engine, info, kind, [encodeCall(args)], one as ParsedOptions, ([value]) => value)
   }
 
   #map(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): AsyncResult<unknown[]> {
@@ -329,6 +369,11 @@ export class Pool {
     const input = toArray(method, items)
     const options = parseCallOptions(method, given)
     const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(input, this.#engine.workers)
+    if (options.durable !== undefined) {
+      const form = method === 'mapAsync' ? 'map' : 'starmap'
+      const call = { task: info, form, items: input, fittingSize: Math.max(1, size), options } as const
+      return startDurable(this, this.#engine, call) as AsyncResult<unknown[]>
+    }
     const chunks = []
     for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
     const kind = { method, mode: 'first', spread: method.startsWith('star') } as const

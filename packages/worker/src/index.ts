@@ -30,6 +30,7 @@ export { type CallInfo, type HostDetails, type HostInfo, type PoolStats, PoolVie
 export { currentTask, type TaskContext } from './process/task-context.js'
 export { type Client, expireKeys } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
+export { DurableStore, type DurableView, openDurables } from './queue/durable-store.js'
 export { findForeignKey } from './queue/foreign-key.js'
 export { keysOfChunk, PieceStore } from './queue/piece-store.js'
 export { orderLife, orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'

@@ -115,8 +115,15 @@ export class Call {
   }
 }
 
+/** What an outcome is put together with. */
+export interface SentChunk {
+  readonly size: number
+  readonly chunk: EncodedChunk
+  readonly call: { readonly header: Pick<CallHeader, 'mode'>; readonly method: string }
+}
+
 /** Puts a worker's outcome and the items that were never sent together again. */
-export function mergeOutcome(pending: PendingChunk, values: ArrayLike<unknown>, outcome: Outcome): ChunkResult {
+export function mergeOutcome(pending: SentChunk, values: ArrayLike<unknown>, outcome: Outcome): ChunkResult {
   const { chunk } = pending
   const measured = {
     duration: outcome.duration,

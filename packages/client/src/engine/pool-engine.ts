@@ -6,6 +6,7 @@
  */
 import { hostname } from 'node:os'
 import {
+  type CallHeader,
   CancelledError,
   type ClientOrder,
   ConnectionError,
@@ -30,7 +31,9 @@ import { callHeader, type ParsedOptions } from '../call-options.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
 import type { EncodedChunk } from '../calls/chunker.js'
+import { DurableCalls } from '../durable/durable-calls.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
+import type { DurableSession } from '../session/durable-session.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
 import { type AbortSignalLike, watchAbort } from './abort-watch.js'
@@ -60,6 +63,7 @@ export class PoolEngine {
   readonly clientId = randomId()
   readonly callbacks = new CallbackQueue()
   readonly calls: OpenCalls
+  readonly durables: DurableCalls
   readonly #options: PoolEngineOptions
   readonly #keys: PoolKeys
   readonly #anchor = new ProcessAnchor()
@@ -80,6 +84,7 @@ export class PoolEngine {
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
+    this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)
     this.#submitter = new Submitter(
       async (chunks) => {
@@ -144,6 +149,30 @@ export class PoolEngine {
     return call
   }
 
+  /**
+   * What the chunks of a durable call carry: they run wherever the task is known, also when this process is gone.
+   *
+   * @throws NestedPoolError inside a task of this very pool
+   */
+  durableHeader(task: TaskInfo, spread: boolean, options: ParsedOptions): CallHeader {
+    this.#refuseNesting()
+    this.#local?.load(task)
+    return callHeader(options, 'each', spread, this.#options.spec !== undefined, undefined, undefined, task.version)
+  }
+
+  /** The pool's side of Redis, for the durable call of this key. */
+  async durableSession(key: string): Promise<DurableSession> {
+    const { reason } = this.#breakdown
+    if (reason !== undefined) throw reason.error
+    return (await this.#session).durable(key)
+  }
+
+  /** @throws TypeError when the pool is private: nobody else can find a call of it */
+  checkNamed(what: string): void {
+    if (this.#options.name !== undefined) return
+    throw new TypeError(`${what} needs a pool with a name, which other processes can join: new Pool({ name: … })`)
+  }
+
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
     if (!this.calls.has(call)) return undefined
@@ -177,6 +206,7 @@ export class PoolEngine {
   failAll(error: unknown): void {
     this.#submitter.clear()
     this.calls.failAll(error)
+    this.durables.failAll(error)
   }
 
   /** Looks at the pool as an onlooker does. @throws ConnectionError when Redis is not to be had. */

@@ -16,6 +16,7 @@ import {
   PoolError,
   type PoolKeys,
   type PoolSpec,
+  PoolStateError,
   type ProtocolError,
   queueKeySuffixes,
   RedisLink,
@@ -27,6 +28,7 @@ import type { PendingChunk } from '../calls/call.js'
 import type { PoolLog } from '../pool-logger.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
+import { DurableSession } from './durable-session.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
@@ -154,6 +156,16 @@ export class PoolSession {
   /** The pool as an onlooker sees it. */
   get view(): PoolView {
     return new PoolView(this.#link, this.#options.keys)
+  }
+
+  /** What a durable call needs. @throws PoolStateError when Redis ends with this process */
+  durable(key: string): DurableSession {
+    if (this.#link.isEmbedded) {
+      throw new PoolStateError(
+        'a durable call outlives its process, and the embedded Redis does not; give the pool a connection, or set REDIS_URL',
+      )
+    }
+    return new DurableSession(this.#link, this.#options.keys, key, this.#pieces, this.#options.spec)
   }
 
   /** Answers an onlooker. */

@@ -35,6 +35,10 @@ export interface ResultListener {
   readonly onRefused: (error: unknown) => void
   /** Its stream has become somebody else's key. */
   readonly onWrongType: () => void
+  /** An entry that is neither an outcome nor an order. */
+  readonly onMark?: (fields: readonly Buffer[]) => void
+  /** All that was there has been handed on. */
+  readonly onEnd?: () => void
 }
 
 export class ResultReader {
@@ -48,8 +52,11 @@ export class ResultReader {
   /** Entries that are asked for next. */
   #count = batch
   #closed = false
+  readonly #keeps: boolean
 
-  constructor(link: RedisLink, stream: string, pace: ReadingPace, listener: ResultListener) {
+  /** @param keeps - what was read stays, for others */
+  constructor(link: RedisLink, stream: string, pace: ReadingPace, listener: ResultListener, keeps = false) {
+    this.#keeps = keeps
     this.#pace = pace
     this.#link = link
     this.#stream = stream
@@ -79,6 +86,7 @@ export class ResultReader {
         const entries = (reply as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? []
         const asked = this.#count
         this.#handOn(entries)
+        if (entries.length < asked) this.#listener.onEnd?.()
         if (entries.length === 0) this.#trim()
         else if (entries.length < asked) {
           await this.#pace.rest(entries.length)
@@ -126,12 +134,14 @@ export class ResultReader {
   #obey(fields: readonly Buffer[]): void {
     const order = parseOrder(fields)
     if (order !== undefined) this.#listener.onOrder(order)
+    else this.#listener.onMark?.(fields)
   }
 
   /** Housekeeping: if it fails, the next one does it. */
   #trim(): void {
     if (this.#closed || this.#untrimmed === 0) return
     this.#untrimmed = 0
+    if (this.#keeps) return
     this.#link.client.xtrim(this.#stream, 'MINID', after(this.#cursor)).catch(() => undefined)
   }
 }

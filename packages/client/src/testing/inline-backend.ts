@@ -1,6 +1,6 @@
 /** A pool's engine on a host in this very process: chunks go by hand, as the records that they would be in Redis. */
 import { hostname } from 'node:os'
-import { type ClientReport, Deferred, taskIds, taskVersions } from '@poolmq/shared'
+import { type ClientReport, Deferred, PoolStateError, taskIds, taskVersions } from '@poolmq/shared'
 import type { CallInfo } from '@poolmq/worker'
 import { InlineHost } from '@poolmq/worker/inline'
 import type { Backend, EngineSession, PoolLook } from '../engine/backend.js'
@@ -70,6 +70,12 @@ class InlineSession implements EngineSession {
 
   withdraw(jobIds: Iterable<string>): void {
     this.#host.withdraw(jobIds)
+  }
+
+  durable(): never {
+    throw new PoolStateError(
+      'an InlinePool has no durable calls: nothing of it outlives the process; test them with a pool and a Redis',
+    )
   }
 
   async release(): Promise<void> {

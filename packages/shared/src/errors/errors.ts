@@ -227,6 +227,57 @@ export class ModuleError extends PoolError {
   }
 }
 
+/** Items of a durable call: from this index, up to the other, which is not among them. */
+export type ItemRange = readonly [from: number, to: number]
+
+/** A durable call of this key is there, and was begun with something else. */
+export class DurableConflictError extends PoolError {
+  /** The call's key. */
+  readonly key: string
+  /** What differs. */
+  readonly what: 'task' | 'version' | 'form' | 'chunkSize' | 'items'
+  /** The index of the first item that differs. */
+  declare readonly index?: number
+
+  constructor(
+    message: string,
+    details: { readonly key: string; readonly what: DurableConflictError['what']; readonly index?: number },
+  ) {
+    super('ERR_POOL_DURABLE_CONFLICT', message)
+    this.key = details.key
+    this.what = details.what
+    assignDefined(this, { index: details.index })
+  }
+}
+
+/**
+ * Redis has lost items of a durable call, or outcomes of them, and nobody is there who could give them again: pass the same
+ * items under the same key, and what is missing runs.
+ */
+export class DurableLostError extends PoolError {
+  /** The call's key. */
+  readonly key: string
+  /** The items that are missing, in order. */
+  readonly items: readonly ItemRange[]
+
+  constructor(message: string, details: { readonly key: string; readonly items: readonly ItemRange[] }) {
+    super('ERR_POOL_DURABLE_LOST', message)
+    this.key = details.key
+    this.items = details.items
+  }
+}
+
+/** There is no durable call of this key: none was begun, it was forgotten, or its `keep` is over. */
+export class NoDurableCallError extends PoolError {
+  /** The key that was asked for. */
+  readonly key: string
+
+  constructor(message: string, details: { readonly key: string }) {
+    super('ERR_POOL_NO_DURABLE_CALL', message)
+    this.key = details.key
+  }
+}
+
 /** What was read from Redis is not what this version writes: damaged, foreign, or from a newer version. */
 export class ProtocolError extends PoolError {
   constructor(message: string, options?: PoolErrorOptions) {
@@ -258,6 +309,9 @@ for (const [name, { prototype }] of Object.entries({
   NestedPoolError,
   ModuleError,
   ProtocolError,
+  DurableConflictError,
+  DurableLostError,
+  NoDurableCallError,
 })) {
   brandClass(name, prototype)
 }

@@ -16,6 +16,10 @@
  * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor, and that somebody watches them; lives for a minute |
  * | `poolmq:{name}:report:HOST` | string | what a host tells while it is watched; lives for seconds |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
+ * | `poolmq:{name}:durables` | set | durable calls that have not ended, by their client id |
+ * | `poolmq:{name}:durable:ID` | hash | a durable call: what was frozen, its state; lives until its `keep` is over, as the next two do |
+ * | `poolmq:{name}:durable:ID:prints` | hash | what stands for the items of each of its chunks |
+ * | `poolmq:{name}:durable:ID:done` | string | a bit for each of its chunks: whether it has ended |
  */
 export class PoolKeys {
   /** BullMQ's queue name. */
@@ -26,6 +30,7 @@ export class PoolKeys {
   readonly hosts: string
   readonly stops: string
   readonly orders: string
+  readonly durables: string
 
   constructor(readonly pool: string) {
     this.prefix = `poolmq:{${pool}}`
@@ -33,6 +38,7 @@ export class PoolKeys {
     this.hosts = `${this.prefix}:hosts`
     this.stops = `${this.prefix}:stops`
     this.orders = `${this.prefix}:orders`
+    this.durables = `${this.prefix}:durables`
   }
 
   results(clientId: string): string {
@@ -49,6 +55,11 @@ export class PoolKeys {
 
   spec(specId: string): string {
     return `${this.prefix}:spec:${specId}`
+  }
+
+  /** The record of a durable call, and with a suffix what belongs to it. */
+  durable(id: string, suffix?: 'prints' | 'done'): string {
+    return `${this.prefix}:durable:${id}${suffix === undefined ? '' : `:${suffix}`}`
   }
 
   /** The pieces of a chunk's payload. */
@@ -75,7 +86,7 @@ export class PoolKeys {
 /** What the key of a chunk's pieces ends in, behind that of the chunk. */
 export const partsSuffix = ':parts'
 
-/** The keys of one queue other than its jobs: BullMQ's, and the last three ours. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last four ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -98,6 +109,7 @@ export const queueKeySuffixes = [
   'lapse-check',
   'suspects',
   'elders',
+  'placed',
 ] as const
 
 /** Milliseconds that the keys of a queue and what all clients of a pool share live after somebody has looked after them. */

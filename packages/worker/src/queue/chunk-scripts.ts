@@ -124,13 +124,14 @@ return over`
 /**
  * Gives back the chunks whose lock has been missing for ARGV[3] milliseconds: long enough for a holder that lives to have
  * renewed it, also after Redis itself was away. One host in ARGV[2] milliseconds does it.
- * KEYS: active, wait, marker, gate, suspects. ARGV: prefix, interval, grace. Returns the ids.
+ * KEYS: active, wait, marker, gate, suspects, durable calls. ARGV: prefix, interval, grace. Returns whether there are durable calls, which whoever passes
+ * the gate looks after, and the ids.
  */
 const giveBackLapsedLua = `
-if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return {} end
+if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return { 0 } end
 ${serverNow}
 local active = redis.call('LRANGE', KEYS[1], 0, -1)
-local suspected, back, suspects = redis.call('HGETALL', KEYS[5]), {}, 0
+local suspected, back, suspects = redis.call('HGETALL', KEYS[5]), { redis.call('EXISTS', KEYS[6]) }, 0
 local since = {}
 for i = 1, #suspected, 2 do since[suspected[i]] = tonumber(suspected[i + 1]) end
 for _, id in ipairs(active) do
@@ -187,5 +188,8 @@ export const dropHeld = script(dropHeldLua, Number)
 export const noteLoss = script(noteLossLua, Number)
 export const noteFields = script(noteFieldsLua, Number)
 export const renewLocks = script(renewLocksLua, ids)
-export const giveBackLapsed = script(giveBackLapsedLua, ids)
+export const giveBackLapsed = script(giveBackLapsedLua, (reply) => {
+  const [durables, ...chunks] = reply as [number, ...string[]]
+  return { chunks, hasDurables: durables === 1 }
+})
 export const expireKeys = script(expireKeysLua, ids)

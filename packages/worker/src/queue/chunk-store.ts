@@ -87,10 +87,12 @@ export class ChunkStore {
 
   /**
    * Gives back the chunks of holders that are gone: their locks have lapsed, and have not been taken anew within a
-   * quarter of the lease. Returns their ids.
+   * quarter of the lease. Returns their ids, and whether there are durable calls to be looked after: of the hosts that ask at
+   * a time, one is told.
    */
-  giveBackLapsed(): Promise<string[]> {
-    const keys = ['active', 'wait', 'marker', 'lapse-check', 'suspects'].map((suffix) => this.#pool.chunk(suffix))
+  giveBackLapsed(): Promise<{ readonly chunks: readonly string[]; readonly hasDurables: boolean }> {
+    const queue = ['active', 'wait', 'marker', 'lapse-check', 'suspects'].map((suffix) => this.#pool.chunk(suffix))
+    const keys = [...queue, this.#pool.durables]
     const interval = Math.max(50, Math.floor(this.#lockDuration / 20))
     return giveBackLapsed(this.#link.client, keys, [this.#pool.chunk(''), interval, Math.floor(this.#lockDuration / 4)])
   }

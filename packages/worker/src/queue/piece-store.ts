@@ -9,6 +9,7 @@ import {
   cutPieces,
   formatDirectory,
   formatHead,
+  isDurableId,
   isNear,
   keyLife,
   PieceJoiner,
@@ -35,6 +36,12 @@ interface OutcomeEntry {
   readonly outcomes: string
 }
 
+/** A hash of pieces, and the milliseconds that it lives. */
+interface Place {
+  readonly key: string
+  readonly life: number
+}
+
 /** What became of a batch of pieces: stored; some that had been stored before are gone; nobody waits for them. */
 type Stored = 'stored' | 'lapsed' | 'unwanted'
 
@@ -50,8 +57,8 @@ export class PieceStore {
   }
 
   /** Stores the payload of a chunk that is about to be added. To do it again is harmless. */
-  async putPayload(jobId: string, payload: BlobsPayload): Promise<void> {
-    await this.#put(this.#pool.payload(jobId), payload)
+  async putPayload(jobId: string, payload: BlobsPayload, life = keyLife): Promise<void> {
+    await this.#put({ key: this.#pool.payload(jobId), life }, payload)
   }
 
   /** Undefined when a piece is missing. @throws ProtocolError when it is damaged. */
@@ -70,7 +77,9 @@ export class PieceStore {
     const name = randomId()
     const [results, outcomes] = [this.#pool.results(clientId), this.#pool.outcomes(clientId)]
     const entry = { name: `${jobId}:${name}`, results, outcomes }
-    return (await this.#put(this.#pool.outcome(entry.name), payload, entry)) ? name : undefined
+    // Of a durable call it lives as long as the others of it; nobody may be there to renew it.
+    const life = isDurableId(clientId) ? Math.max(keyLife, await this.#link.client.pttl(results)) : keyLife
+    return (await this.#put({ key: this.#pool.outcome(entry.name), life }, payload, entry)) ? name : undefined
   }
 
   /** Undefined when a piece is missing. @throws ProtocolError when it is damaged. */
@@ -114,14 +123,14 @@ export class PieceStore {
   }
 
   /** False when nobody waits for it. What was stored is stored again when it has expired meanwhile: Redis was away. */
-  async #put(key: string, payload: BlobsPayload, entry?: OutcomeEntry): Promise<boolean> {
+  async #put(place: Place, payload: BlobsPayload, entry?: OutcomeEntry): Promise<boolean> {
     for (;;) {
-      const stored = await this.#putOnce(key, payload, entry)
+      const stored = await this.#putOnce(place, payload, entry)
       if (stored !== 'lapsed') return stored === 'stored'
     }
   }
 
-  async #putOnce(key: string, payload: BlobsPayload, entry: OutcomeEntry | undefined): Promise<Stored> {
+  async #putOnce(place: Place, payload: BlobsPayload, entry: OutcomeEntry | undefined): Promise<Stored> {
     const directory = formatDirectory(payload)
     let fields: (string | Buffer)[] = [headField, formatHead(piecesHead(directory, payload))]
     let there = 0
@@ -129,12 +138,12 @@ export class PieceStore {
     for (const piece of cutPieces(payload, directory)) {
       fields.push(String(count++), this.#isNear ? piece : await compressPiece(piece))
       if (count % batch !== 0) continue
-      const stored = await this.#store(key, fields, there, entry)
+      const stored = await this.#store(place, fields, there, entry)
       if (stored !== 'stored') return stored
       there += fields.length / 2
       fields = []
     }
-    return fields.length > 0 ? await this.#store(key, fields, there, entry) : 'stored'
+    return fields.length > 0 ? await this.#store(place, fields, there, entry) : 'stored'
   }
 
   /**
@@ -142,7 +151,7 @@ export class PieceStore {
    * copy all bytes twice more, and take Redis twice as long.
    */
   async #store(
-    key: string,
+    { key, life }: Place,
     fields: readonly (string | Buffer)[],
     there: number,
     entry: OutcomeEntry | undefined,
@@ -150,12 +159,12 @@ export class PieceStore {
     const { client } = this.#link
     const transaction = client.multi().hlen(key)
     if (entry !== undefined) {
-      transaction.exists(entry.results).sadd(entry.outcomes, entry.name).pexpire(entry.outcomes, keyLife)
+      transaction.exists(entry.results).sadd(entry.outcomes, entry.name).pexpire(entry.outcomes, life)
     }
     const replies = await settled(
       transaction
         .hset(key, ...fields)
-        .pexpire(key, keyLife)
+        .pexpire(key, life)
         .exec(),
     )
     if (entry !== undefined && replies[1] === 0) {

@@ -22,6 +22,7 @@ import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { liveHosts, showHost } from '../queue/presence.js'
+import { DurableKeeper } from './durable-keeper.js'
 import type { HostRecord } from './host-record.js'
 import { HostReporter } from './host-reporter.js'
 import { LockKeeper } from './lock-keeper.js'
@@ -60,6 +61,7 @@ const recoverTimeout = 15_000
 export class SupervisorDuties {
   readonly #options: SupervisorDutiesOptions
   readonly #locks: LockKeeper
+  readonly #durables: DurableKeeper
   readonly #timers: NodeJS.Timeout[] = []
   #presence: () => Omit<Presence, 'expires'> = () => ({
     host: hostname(),
@@ -77,6 +79,7 @@ export class SupervisorDuties {
   constructor(options: SupervisorDutiesOptions) {
     this.#options = options
     this.#locks = new LockKeeper(options.store, options.slots)
+    this.#durables = new DurableKeeper(options.link, options.keys, options.log)
   }
 
   start(presence: () => Omit<Presence, 'expires'>): void {
@@ -85,8 +88,9 @@ export class SupervisorDuties {
     this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
     this.#every(lockDuration / 3, 'showing presence', () => this.#announce())
     this.#every(Math.max(100, lockDuration / 10), 'looking for lapsed leases', async () => {
-      const lapsed = await store.giveBackLapsed()
+      const { chunks: lapsed, hasDurables } = await store.giveBackLapsed()
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
+      if (hasDurables) await this.#durables.look()
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
     this.#every(lockDuration, 'listening for deaf worker processes', async () => {

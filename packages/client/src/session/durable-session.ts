@@ -1,0 +1,51 @@
+/** What a durable call needs of a pool's side of Redis: its store, pieces, and a reader of its stream that leaves what it reads. */
+import { explainFailure, type OutcomeEntry, type PoolKeys, type PoolSpec, type RedisLink } from '@poolmq/shared'
+import { DurableStore, type PieceStore } from '@poolmq/worker'
+import { ReadingPace } from './reading-pace.js'
+import { ResultReader } from './result-reader.js'
+
+export interface DurableListener {
+  readonly onEntry: (entry: OutcomeEntry) => void
+  readonly onMark: (fields: readonly Buffer[]) => void
+  /** All that was there has been handed on. */
+  readonly onEnd: () => void
+  readonly onFailed: (error: unknown) => void
+}
+
+/** Nobody waits for a single one of many results. */
+const atOnce = { underWay: 0, canGather: false }
+
+export class DurableSession {
+  readonly store: DurableStore
+  readonly #link: RedisLink
+  readonly #keys: PoolKeys
+
+  constructor(
+    link: RedisLink,
+    keys: PoolKeys,
+    key: string,
+    readonly pieces: PieceStore,
+    readonly spec: PoolSpec | undefined,
+  ) {
+    this.#link = link
+    this.#keys = keys
+    this.store = DurableStore.ofKey(link, keys, key)
+  }
+
+  /** Reads the call's stream from its beginning, over a connection of its own, until the function that it gives is called. */
+  read({ onEntry, onMark, onEnd, onFailed }: DurableListener): () => void {
+    const stream = this.#keys.results(this.store.id)
+    const refused = (error: unknown) => onFailed(explainFailure(error, this.#link.descriptor))
+    const listener = {
+      onEntry,
+      onMark,
+      onEnd,
+      onOrder: () => undefined,
+      onRefused: refused,
+      onWrongType: () => undefined,
+    }
+    const reader = new ResultReader(this.#link, stream, new ReadingPace(atOnce), listener, true)
+    void reader.run()
+    return () => reader.close()
+  }
+}
