@@ -18,6 +18,7 @@ import {
 } from '@poolmq/shared'
 import type { PoolEngineOptions } from './engine/pool-engine.js'
 import type { PoolLogger } from './pool-logger.js'
+import { smallestBudget } from './session/byte-budget.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
 export interface PoolOptions {
@@ -76,6 +77,16 @@ export interface PoolOptions {
    */
   readonly expectedWorkers?: number | undefined
   /**
+   * Bytes that this pool's calls may have in Redis, about: payloads of chunks whose outcome is not there yet, or what their
+   * outcomes take, where that is more. What does not fit waits in the producer, and of a large input it waits as it is: beyond some
+   * 32 MiB, items are encoded when they are sent, as CPython does with all. Small calls do not wait for large ones, large ones
+   * take turns; a single value that is larger than all goes alone. A whole number of at least 1048576, or `Infinity`. Several
+   * producers that share a Redis have one bound each. Durable calls are not counted: all of them is to be in Redis.
+   *
+   * @defaultValue an eighth of Redis's `maxmemory`; 512 MiB where it has none
+   */
+  readonly maxBytes?: number | undefined
+  /**
    * Where the pool logs: an object with `debug`, `info`, `warn` and `error`, each called as pino's are, with an object of
    * fields (`pool`, `client`, `call`, …) and a message. Calls are told at `debug`, a connection that is lost or back at
    * `warn` and `info`, a lost supervisor at `warn`, what ends the pool at `error`.
@@ -113,6 +124,7 @@ const poolOptionNames = [
   'name',
   'connection',
   'expectedWorkers',
+  'maxBytes',
   'logger',
 ]
 
@@ -145,7 +157,7 @@ export function parsePoolOptions(
     ...(maxAgePerChild !== undefined && { maxAgePerChild }),
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
   }
-  const { name, connection, expectedWorkers } = options
+  const { name, connection, expectedWorkers, maxBytes } = options
   const seats = threads
     ? { processes: parseThreads(options.threads, processes), lanes: processes }
     : { processes, lanes: processes * parseConcurrency(options.concurrency, processes) }
@@ -159,6 +171,7 @@ export function parsePoolOptions(
     logger: parseLogger(options.logger),
     build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
+    maxBytes: maxBytes === undefined ? undefined : parseMaxBytes(maxBytes),
   }
   if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
   return parsed
@@ -167,6 +180,10 @@ export function parsePoolOptions(
 /** Its own worker processes are a host as any other, which says what it was built from. */
 function parseBuild(given: string | undefined): string | undefined {
   return given === undefined ? undefined : buildId(given, 'the build id (POOLMQ_BUILD)')
+}
+
+function parseMaxBytes(maxBytes: unknown): number {
+  return maxBytes === Number.POSITIVE_INFINITY ? maxBytes : wholeNumber('maxBytes', maxBytes, smallestBudget)
 }
 
 function parseLogger(logger: unknown): PoolLogger | undefined {

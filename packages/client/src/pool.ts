@@ -33,11 +33,12 @@ import {
   parseCallOptions,
 } from './call-options.js'
 import type { AsyncResult } from './calls/async-result.js'
-import { encodeCall, encodeChunk, fittingChunkSize } from './calls/chunker.js'
+import { fittingChunkSize } from './calls/chunker.js'
 import { startImap } from './calls/imap-call.js'
 import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
 import { startMap } from './calls/map-call.js'
+import { applyInput, mapInput } from './calls/map-input.js'
 import { outsideOf } from './calls/user-code.js'
 import type { DurableResult } from './durable/durable-result.js'
 import { attachDurable, startDurable } from './durable/start-durable.js'
@@ -359,25 +360,26 @@ export class Pool {
       return startDurable(this, this.#engine, call)
     }
     const kind = { method, mode: 'each', spread: true } as const
-    return startMap(this, this.#engine, info, kind, [encodeCall(args)], one as ParsedOptions, ([value]) => value)
+    const input = applyInput(args, this.#engine.mayEncode)
+    return startMap(this, this.#engine, info, kind, input, one as ParsedOptions, ([value]) => value)
   }
 
   #map(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): AsyncResult<unknown[]> {
     this.#checkRunning()
     const info = taskInfo(task)
     const { items, options: given } = parseMap(method, call)
-    const input = toArray(method, items)
+    const all = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(input, this.#engine.workers)
+    const { workers, room, mayEncode } = this.#engine
+    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(all, workers, room)
     if (options.durable !== undefined) {
       const form = method === 'mapAsync' ? 'map' : 'starmap'
-      const call = { task: info, form, items: input, fittingSize: Math.max(1, size), options } as const
+      const call = { task: info, form, items: all, fittingSize: Math.max(1, size), options } as const
       return startDurable(this, this.#engine, call) as AsyncResult<unknown[]>
     }
-    const chunks = []
-    for (let i = 0; i < input.length; i += size) chunks.push(encodeChunk(input.slice(i, i + size), 'items', i))
+    const input = mapInput(all, size, mayEncode)
     const kind = { method, mode: 'first', spread: method.startsWith('star') } as const
-    return startMap(this, this.#engine, info, kind, chunks, options, (values) => values)
+    return startMap(this, this.#engine, info, kind, input, options, (values) => values)
   }
 
   #imap<R>(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): ImapResults<R> {

@@ -46,7 +46,13 @@ export {
   parseConnectionOption,
 } from './redis/connection-options.js'
 export { isPassing, isRefusal, isWrongType, untilAnswered } from './redis/passing-failure.js'
-export { assertServer, RedisLink, type RedisLinkEvents, type RedisLinkOptions } from './redis/redis-link.js'
+export {
+  assertServer,
+  maxMemoryOf,
+  RedisLink,
+  type RedisLinkEvents,
+  type RedisLinkOptions,
+} from './redis/redis-link.js'
 export * from './task.js'
 export {
   becomeWorker,

@@ -1,5 +1,6 @@
 import { ConnectionError, Pool, ThreadPool } from '@poolmq/client'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { parsePoolOptions } from '../../../packages/client/src/pool-options.js'
 
 beforeEach(() => void vi.stubEnv('REDIS_URL', undefined))
 
@@ -29,6 +30,18 @@ describe('a named pool that no host can reach is refused where it is made', () =
   test('errors of other options come first, as Python has them', () => {
     expect(() => new Pool({ name: 'sums', processes: -1 })).toThrow(RangeError)
     expect(() => new Pool({ name: 'no name' })).toThrow(/name must be/)
+  })
+})
+
+describe('bytes in Redis', () => {
+  test('a whole number of at least 1 MiB, or Infinity', () => {
+    for (const maxBytes of [64, 0, -1, 1.5 * 2 ** 20 + 0.5, Number.NaN]) {
+      expect(() => new Pool({ processes: 1, maxBytes })).toThrow(/maxBytes must be a whole number of at least 1048576/)
+    }
+    expect(() => new Pool({ processes: 1, maxBytes: '64mb' as never })).toThrow(TypeError)
+    for (const maxBytes of [2 ** 20, Number.POSITIVE_INFINITY]) {
+      expect(parsePoolOptions({ processes: 1, maxBytes }, false).maxBytes).toBe(maxBytes)
+    }
   })
 })
 

@@ -13,6 +13,7 @@ import {
   payloadLength,
 } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
+import { Usage } from './usage.js'
 
 /** What became of a chunk, in the terms of the call's own items. */
 export interface ChunkResult {
@@ -65,6 +66,8 @@ function nameOf(error: unknown): string {
 export class Call {
   /** Chunks sent, by index, until their outcome is there: what a second outcome of the same chunk does not find. */
   readonly pending = new Map<number, PendingChunk>()
+  /** What of it is in Redis, and what waits until there is room. */
+  readonly usage = new Usage()
   /** Items that have ended. */
   done = 0
   /** Those of them that have failed, by the names of their errors. */
@@ -109,7 +112,7 @@ export class Call {
       done: this.done,
       failures: Object.fromEntries(this.failures),
       total: this.total ?? null,
-      pending: this.pending.size,
+      pending: this.pending.size + (this.usage.backlog?.length ?? 0),
       age: Math.round(performance.now() - this.opened),
     }
   }

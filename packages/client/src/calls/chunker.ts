@@ -10,11 +10,16 @@ export function defaultChunkSize(items: number, workers: number): number {
 const samples = 16
 const fittingBytes = 8 * 1024 * 1024
 
-/** Python's default, and less where the items are large, so that a chunk fits in memory: what they share counts once. */
-export function fittingChunkSize(items: readonly unknown[], workers: number): number {
+/**
+ * Python's default, and less where the items are large, so that a chunk fits in memory: what they share counts once.
+ *
+ * @param room - bytes that may be in Redis at a time, where that is known: each worker is to have some chunks of them
+ */
+export function fittingChunkSize(items: readonly unknown[], workers: number, room = Number.POSITIVE_INFINITY): number {
   const size = defaultChunkSize(items.length, workers)
   if (size <= 1) return size
   const seen = new Set<unknown>()
+  const fitting = Math.min(fittingBytes, room / (4 * workers))
   const step = Math.max(1, Math.floor(items.length / samples))
   weigh(items[0], fittingBytes, seen)
   let weight = 0
@@ -23,7 +28,7 @@ export function fittingChunkSize(items: readonly unknown[], workers: number): nu
     weight += weigh(items[i], fittingBytes, seen)
     looked += 1
   }
-  return Math.max(1, Math.min(size, Math.floor((fittingBytes * looked) / Math.max(weight, 1))))
+  return Math.max(1, Math.min(size, Math.floor((fitting * looked) / Math.max(weight, 1))))
 }
 
 /** A chunk, encoded: what goes to a worker, and what fails before it could go. */
@@ -39,6 +44,14 @@ export interface EncodedChunk {
 }
 
 const none: ReadonlyMap<number, EncodingError> = new Map()
+
+/** A chunk of which something is to be sent. */
+export type SendableChunk = EncodedChunk & { readonly payload: Payload }
+
+/** Whether anything of a chunk is to be sent: where its first failure ends it, nothing is when an item cannot be encoded. */
+export function isSendable(chunk: EncodedChunk, mode: 'first' | 'each'): chunk is SendableChunk {
+  return chunk.payload !== undefined && (chunk.failures.size === 0 || mode === 'each')
+}
 
 /**
  * @param items - the items of one chunk

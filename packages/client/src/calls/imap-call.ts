@@ -78,7 +78,8 @@ export function startImap<R>(
     submit: (items, index, first) => {
       const submitted = engine.submit(call, index, encodeChunk(items, 'items', first))
       keepAwake()
-      return submitted
+      // It may have waited for room, with nothing under way.
+      return submitted?.then(keepAwake)
     },
     onEnd: (chunks, items, ending) => {
       total = chunks

@@ -4,8 +4,8 @@ import type { ParsedOptions } from '../call-options.js'
 import type { CallKind, PoolEngine } from '../engine/pool-engine.js'
 import { AsyncResult } from './async-result.js'
 import { type Callbacks, callBack, type Ending } from './callback-queue.js'
-import type { EncodedChunk } from './chunker.js'
 import { MapCollector } from './map-collector.js'
+import type { MapInput } from './map-input.js'
 import { ProgressReporter } from './progress-reporter.js'
 import { CallPlace, outsideOf } from './user-code.js'
 
@@ -15,7 +15,7 @@ export function startMap<T>(
   engine: PoolEngine,
   task: TaskInfo,
   kind: CallKind,
-  chunks: readonly EncodedChunk[],
+  input: MapInput,
   options: ParsedOptions,
   pick: (values: unknown[]) => T,
 ): AsyncResult<T> {
@@ -38,7 +38,7 @@ export function startMap<T>(
       engine.calls.end(call)
     }
   }
-  const collector = new MapCollector<unknown>(chunks.length, (ending) => {
+  const collector = new MapCollector<unknown>(input.chunks, (ending) => {
     // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.
     const isTerminated = 'error' in ending && attempt(() => ending.error instanceof PoolTerminatedError) === true
     if (place === undefined || !hasCallbacks || isTerminated || told !== undefined) return settle(told ?? ending)
@@ -51,15 +51,16 @@ export function startMap<T>(
     })
   })
   const progress = new ProgressReporter(options.onProgress, place)
-  progress.total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  progress.total = input.items
   const call = engine.call(owner, task, kind, options, progress.before(collector))
   call.total = progress.total
   call.isWithUser = () => isCalledBack
-  if (chunks.length === 0) {
+  if (input.chunks === 0) {
     if (callbacks.callback === undefined) settle({ value: [] })
     else queueMicrotask(() => collector.end())
   }
-  for (const [index, chunk] of chunks.entries()) void engine.submit(call, index, chunk)
+  for (const [index, chunk] of input.encoded.entries()) void engine.submit(call, index, chunk)
+  if (input.late !== undefined) engine.submitLate(call, input.encoded.length, input.late)
   return result
 }
 

@@ -4,6 +4,7 @@
  */
 import { type CallReport, decodeList, type OutcomeEntry, type ProcessAnchor, parseChunkId } from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
+import type { ByteBudget } from '../session/byte-budget.js'
 
 /** Chunks that a map waits for at least when it is far from its end. */
 const farFromEnd = 32
@@ -11,6 +12,7 @@ const farFromEnd = 32
 export class OpenCalls {
   readonly #clientId: string
   readonly #anchor: ProcessAnchor
+  readonly #budget: ByteBudget
   readonly #onUnwanted: (call: Call) => void
   readonly #calls = new Map<number, Call>()
   /** Resolved and renewed as the last call ends. */
@@ -19,9 +21,10 @@ export class OpenCalls {
   #heard = 0
 
   /** @param onUnwanted - told of a call that ended while chunks of it were still pending */
-  constructor(clientId: string, anchor: ProcessAnchor, onUnwanted: (call: Call) => void) {
+  constructor(clientId: string, anchor: ProcessAnchor, budget: ByteBudget, onUnwanted: (call: Call) => void) {
     this.#clientId = clientId
     this.#anchor = anchor
+    this.#budget = budget
     this.#onUnwanted = onUnwanted
   }
 
@@ -91,7 +94,9 @@ export class OpenCalls {
     call.pending.delete(id.index)
     this.#underWay--
     this.#heard++
-    this.deliver(call, id.index, resultOf(pending, entry.outcome))
+    const result = resultOf(pending, entry.outcome)
+    this.#budget.heard(pending, result.characters)
+    this.deliver(call, id.index, result)
   }
 
   deliver(call: Call, index: number, result: ChunkResult): void {
@@ -118,6 +123,7 @@ export class OpenCalls {
   /** The call has all it waited for, or nobody waits for it any more. */
   end(call: Call): void {
     if (!this.#calls.delete(call.number)) return
+    this.#budget.ended(call)
     for (const act of call.atEnd.splice(0)) act()
     this.#underWay -= call.pending.size
     if (call.pending.size > 0) this.#onUnwanted(call)

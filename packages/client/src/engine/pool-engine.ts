@@ -11,16 +11,11 @@ import {
   type ClientOrder,
   ConnectionError,
   type ConnectionOption,
-  formatChunk,
-  formatChunkId,
-  inBlobs,
-  largestInline,
   NestedPoolError,
   PoolError,
   PoolKeys,
   type PoolSpec,
   ProcessAnchor,
-  payloadLength,
   randomId,
   startCallSpan,
   type TaskInfo,
@@ -28,11 +23,15 @@ import {
 } from '@poolmq/shared'
 import { currentTask } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
+import type { LateChunks } from '../calls/backlog.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
-import type { EncodedChunk } from '../calls/chunker.js'
+import { type EncodedChunk, isSendable, type SendableChunk } from '../calls/chunker.js'
+import type { MayEncode } from '../calls/map-input.js'
+import { pendingChunk } from '../calls/pending-chunk.js'
 import { DurableCalls } from '../durable/durable-calls.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
+import { ByteBudget, defaultBudget } from '../session/byte-budget.js'
 import type { DurableSession } from '../session/durable-session.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
@@ -54,6 +53,8 @@ export interface PoolEngineOptions {
   readonly connection: ConnectionOption | undefined
   readonly spec: PoolSpec | undefined
   readonly expectedWorkers: number | undefined
+  /** Bytes that it may have in Redis; undefined for a part of what Redis has. */
+  readonly maxBytes: number | undefined
   readonly logger: PoolLogger | undefined
   /** What its own worker processes say that they were built from. */
   readonly build: string | undefined
@@ -68,6 +69,7 @@ export class PoolEngine {
   readonly #keys: PoolKeys
   readonly #anchor = new ProcessAnchor()
   readonly #log: PoolLog
+  readonly #budget: ByteBudget
   readonly #submitter: Submitter
   readonly #local: EngineWorkers | undefined
   readonly #census: Census
@@ -83,17 +85,19 @@ export class PoolEngine {
     this.#options = options
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
-    this.calls = new OpenCalls(this.clientId, this.#anchor, (call) => this.#removeChunks(call))
+    this.#budget = new ByteBudget(options.maxBytes, () => this.#submitter.wake())
+    this.calls = new OpenCalls(this.clientId, this.#anchor, this.#budget, (call) => this.#removeChunks(call))
     this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)
-    this.#submitter = new Submitter(
-      async (chunks) => {
+    this.#submitter = new Submitter({
+      add: async (chunks) => {
         await (await this.#session).add(chunks)
         for (const chunk of chunks) chunk.sent = true
       },
-      (chunks, error) => this.#unsent(chunks, error),
-      (chunk) => this.calls.has(chunk.call),
-    )
+      failed: (chunks, error) => this.#unsent(chunks, error),
+      isWanted: (chunk) => this.calls.has(chunk.call),
+      next: () => this.#next(),
+    })
     // The worker processes first: their start takes longest.
     if (options.processes > 0) {
       this.#local = backend.startWorkers(
@@ -173,33 +177,49 @@ export class PoolEngine {
     throw new TypeError(`${what} needs a pool with a name, which other processes can join: new Pool({ name: … })`)
   }
 
+  /** Bytes that it may have in Redis; undefined until that is known. */
+  get room(): number | undefined {
+    return this.#budget.limit
+  }
+
+  readonly mayEncode: MayEncode = (bytes) => this.#budget.mayEncode(bytes)
+
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
     if (!this.calls.has(call)) return undefined
-    if (chunk.payload === undefined || (chunk.failures.size > 0 && call.header.mode === 'first')) {
-      const result = unsentChunk(chunk.length, chunk.failures)
-      queueMicrotask(() => this.calls.deliver(call, index, result))
+    if (!isSendable(chunk, call.header.mode)) {
+      this.#refuse(call, index, chunk)
       return undefined
     }
-    const size = payloadLength(chunk.payload)
-    const parts = size > largestInline ? inBlobs(chunk.payload) : undefined
-    const { length, first, failures } = chunk
-    const place = { first, ...(failures.size > 0 && { gaps: [...failures.keys()].sort((a, b) => a - b) }) }
-    const pending: PendingChunk = {
-      jobId: formatChunkId(this.clientId, call.number, index),
-      taskId: call.taskId,
-      data: formatChunk(call.header, parts === undefined ? chunk.payload : { encoding: 'apart', name: '' }, place),
-      parts,
-      size,
-      priority: call.priority,
-      call,
-      index,
-      chunk: { length, first, failures, payload: undefined },
-      sent: false,
-      arriving: false,
-    }
+    if (!this.#budget.admit(call, chunk)) return this.#budget.wait(call, index, chunk)
+    return this.#submitter.submit(this.#expect(call, index, chunk))
+  }
+
+  /** Hands the rest of a call over, which is encoded when there is room for it. @param index - of its first chunk */
+  submitLate(call: Call, index: number, late: LateChunks): void {
+    if (this.calls.has(call)) this.#budget.waitLate(call, index, late)
+  }
+
+  /** The next of the chunks that have waited for room. */
+  #next(): PendingChunk | 'unsendable' | undefined {
+    const next = this.#budget.next()
+    if (next === undefined) return undefined
+    const { call, index, chunk } = next
+    if (isSendable(chunk, call.header.mode)) return this.#expect(call, index, chunk)
+    this.#refuse(call, index, chunk)
+    return 'unsendable'
+  }
+
+  #expect(call: Call, index: number, chunk: SendableChunk): PendingChunk {
+    const pending = pendingChunk(this.clientId, call, index, chunk)
     this.calls.expect(pending)
-    return this.#submitter.submit(pending)
+    return pending
+  }
+
+  /** Of a chunk that cannot be encoded its call hears when it has been handed over. */
+  #refuse(call: Call, index: number, chunk: EncodedChunk): void {
+    const result = unsentChunk(chunk.length, chunk.failures)
+    queueMicrotask(() => this.calls.deliver(call, index, result))
   }
 
   /** Rejects all open calls. */
@@ -237,6 +257,9 @@ export class PoolEngine {
       spec,
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),
+      onMaxMemory: (bytes) => {
+        if (this.#options.maxBytes === undefined) this.#budget.limit = defaultBudget(bytes)
+      },
       pace: this.#pace,
       log: this.#log,
       onLink: async (link) => {

@@ -12,6 +12,7 @@ import {
   formatClientReport,
   formatSpec,
   isWrongType,
+  maxMemoryOf,
   type OutcomeEntry,
   PoolError,
   type PoolKeys,
@@ -43,6 +44,8 @@ export interface PoolSessionOptions {
   readonly pending: () => Iterable<PendingChunk>
   /** The chunk of this id, while its outcome is waited for. */
   readonly awaited: (jobId: string) => PendingChunk | undefined
+  /** The memory that Redis may use is known: bytes, 0 for no limit, or where it does not tell. */
+  readonly onMaxMemory: (bytes: number) => void
   readonly pace: ReadingPace
   readonly log: PoolLog
   /** Redis is there, and nothing of this client in it yet; resolves when something may be written. */
@@ -135,7 +138,8 @@ export class PoolSession {
   static async open(options: PoolSessionOptions): Promise<PoolSession> {
     const link = await RedisLink.open(options.connection)
     try {
-      const warning = await assertServer(link)
+      const [warning, maxMemory] = await Promise.all([assertServer(link), maxMemoryOf(link)])
+      options.onMaxMemory(maxMemory)
       if (warning !== undefined) options.log.warn('POOLMQ_REDIS', warning)
       await options.onLink(link)
       const session = new PoolSession(link, options)

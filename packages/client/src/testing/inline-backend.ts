@@ -25,6 +25,7 @@ export function inlineBackend(): Backend {
     openSession: async (options) => {
       if (begin === undefined)
         throw new RangeError('Number of processes must be at least 1: an InlinePool has no others')
+      options.onMaxMemory(0)
       return begin(options)
     },
   }

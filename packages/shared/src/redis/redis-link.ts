@@ -241,6 +241,14 @@ export async function assertServer(link: RedisLink): Promise<string | undefined>
   )
 }
 
+/** Bytes that the server may use (`maxmemory`); 0 where it has no limit, or does not tell. */
+export async function maxMemoryOf(link: RedisLink): Promise<number> {
+  // Who may not ask for INFO can still be served.
+  const info = await serverInfo(link.client).catch(() => undefined)
+  const bytes = Number(info?.get('maxmemory') ?? 0)
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0
+}
+
 async function borrow(client: Redis | Cluster, settings: ConnectionSettings, target: ConnectionTarget): Promise<void> {
   const patience = new Patience(settings.connectTimeout)
   try {

@@ -49,6 +49,11 @@ describe('the default chunk size knows bytes:', () => {
   ])('%s', (_what, items, size) => {
     expect(fittingChunkSize(items, 2)).toBe(size)
   })
+
+  test('and what may be in Redis at a time: each worker has some chunks of it', () => {
+    const items = Array.from({ length: 400 }, () => bytes(1_000_000))
+    expect([64, 32, 1].map((mebibytes) => fittingChunkSize(items, 4, mebibytes * 2 ** 20))).toEqual([4, 2, 1])
+  })
 })
 
 describe('a chunk', () => {

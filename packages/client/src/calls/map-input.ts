@@ -1,0 +1,89 @@
+/**
+ * The input of a call that has one result, cut into chunks. So much of it is encoded in the call as may wait encoded: later changes of it
+ * are not seen. The rest, of a large input, is encoded as it is sent, as CPython's Pool encodes all.
+ */
+import { weigh } from '@poolmq/shared'
+import { type LateChunks, sizeOf } from './backlog.js'
+import { type EncodedChunk, encodeCall, encodeChunk } from './chunker.js'
+
+/** What is as small is encoded in its call, whatever waits. */
+const small = 64 * 1024
+
+/** Whether a call that has encoded so many bytes may encode more. */
+export type MayEncode = (bytes: number) => boolean
+
+export interface MapInput {
+  /** How many chunks it is, and items in them. */
+  readonly chunks: number
+  readonly items: number
+  readonly encoded: readonly EncodedChunk[]
+  /** What follows those; undefined when that is all. */
+  readonly late: LateChunks | undefined
+}
+
+export function mapInput(items: readonly unknown[], size: number, mayEncode: MayEncode): MapInput {
+  const encoded: EncodedChunk[] = []
+  const chunks = Math.ceil(items.length / size)
+  let bytes = 0
+  for (let at = 0; at < items.length; at += size) {
+    const some = items.slice(at, at + size)
+    if (!mayEncode(bytes) && (bytes > small || weigh(some, small) > small)) {
+      return { chunks, items: items.length, encoded, late: new LateItems(items.slice(at), size, at) }
+    }
+    const chunk = encodeChunk(some, 'items', at)
+    bytes += sizeOf(chunk)
+    encoded.push(chunk)
+  }
+  return { chunks, items: items.length, encoded, late: undefined }
+}
+
+/** The one chunk of `apply`: an argument list. */
+export function applyInput(args: readonly unknown[], mayEncode: MayEncode): MapInput {
+  const one = { chunks: 1, items: 1 }
+  if (mayEncode(0) || weigh(args, small) <= small) return { ...one, encoded: [encodeCall(args)], late: undefined }
+  return { ...one, encoded: [], late: new LateCall(args) }
+}
+
+class LateCall implements LateChunks {
+  readonly #args: readonly unknown[]
+  #left = 1
+
+  constructor(args: readonly unknown[]) {
+    this.#args = args
+  }
+
+  get left(): number {
+    return this.#left
+  }
+
+  encodeNext(): EncodedChunk {
+    this.#left = 0
+    return encodeCall(this.#args)
+  }
+}
+
+class LateItems implements LateChunks {
+  readonly #items: unknown[]
+  readonly #size: number
+  readonly #first: number
+  #at = 0
+
+  /** @param first - the index of the first item in the call's input */
+  constructor(items: unknown[], size: number, first: number) {
+    this.#items = items
+    this.#size = size
+    this.#first = first
+  }
+
+  get left(): number {
+    return Math.ceil((this.#items.length - this.#at) / this.#size)
+  }
+
+  encodeNext(): EncodedChunk {
+    const at = this.#at
+    this.#at = Math.min(at + this.#size, this.#items.length)
+    const chunk = encodeChunk(this.#items.slice(at, this.#at), 'items', this.#first + at)
+    this.#items.fill(undefined, at, this.#at) // what was sent is not held on to
+    return chunk
+  }
+}
