@@ -45,6 +45,7 @@ export {
   isNear,
   parseConnectionOption,
 } from './redis/connection-options.js'
+export { type EmbeddedLease, EmbeddedRedis } from './redis/embedded-redis.js'
 export { isPassing, isRefusal, isWrongType, untilAnswered } from './redis/passing-failure.js'
 export {
   assertServer,

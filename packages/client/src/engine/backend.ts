@@ -25,7 +25,7 @@ export interface Backend {
   openSession(options: PoolSessionOptions): Promise<EngineSession>
 }
 
-const redisBackend: Backend = {
+export const redisBackend: Backend = {
   startWorkers: (...about) => new LocalWorkers(...about),
   openSession: (options) => PoolSession.open(options),
 }

@@ -71,7 +71,7 @@ export class LocalWorkers {
    * Tells where Redis is. Resolves when something may be written there: whenever this process ends from then on, there is
    * somebody who removes it.
    */
-  async start(link: RedisLink, eager: EagerSpec | undefined): Promise<void> {
+  async start(link: Pick<RedisLink, 'descriptor' | 'isEmbedded'>, eager: EagerSpec | undefined): Promise<void> {
     const connection = packDescriptor(link.descriptor)
     this.#orders = { type: 'start', connection, embedded: link.isEmbedded, ...(eager && { eager }) }
     this.#send(this.#orders)

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
-import { Pool, type PoolOptions } from '@poolmq/client'
 import { setBackend } from '../engine/backend.js'
+import { Pool } from '../pool.js'
+import type { PoolOptions } from '../pool-options.js'
 import { inlineBackend } from './inline-backend.js'
 
 /** Options of `new InlinePool(…)`: those of `Pool` that need no Redis. */

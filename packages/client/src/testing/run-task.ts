@@ -1,5 +1,4 @@
 /** Runs one task once, by the code of a worker process, for tests of what it asks of `currentTask()`. */
-import type { CallOptions, TaskFunction, TaskRef } from '@poolmq/client'
 import {
   Deferred,
   decodeError,
@@ -9,12 +8,14 @@ import {
   knownOptions,
   type OutcomeEntry,
   randomId,
+  type TaskFunction,
+  type TaskRef,
   TaskTimeoutError,
   taskInfo,
   wholeNumber,
 } from '@poolmq/shared'
 import { Deadline, LoopClock, lateGrace, RunningChunk, runInline, type SentChunk } from '@poolmq/worker/inline'
-import { callHeader, parseCallOptions } from '../call-options.js'
+import { type CallOptions, callHeader, parseCallOptions } from '../call-options.js'
 import { encodeCall } from '../calls/chunker.js'
 
 /** What a task that is run alone is told of itself, and how it is run. */

@@ -126,7 +126,7 @@ test('as many items that wait overlap as there are processes', async () => {
 test('a task that does not end at its time limit fails, and its neighbours and the pool go on', async () => {
   const pool = inlinePool(1)
   ran.length = 0
-  const results = pool.imap(tasks.hangOn, [0, 1, 2], { chunkSize: 3, timeout: 20 })
+  const results = pool.imap(tasks.hangOn, [0, 1, 2], { chunkSize: 3, timeout: 400 })
   expect((await results.next()).value).toBe(0)
   await expect(results.next()).rejects.toThrow(TaskTimeoutError)
   expect((await results.next()).value).toBe(2)
