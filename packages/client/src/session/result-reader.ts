@@ -13,11 +13,13 @@ import {
 } from '@poolmq/shared'
 import type { ReadingPace } from './reading-pace.js'
 
+/** Entries read at once, as long as the last ones were small. */
+const batch = 512
 /**
- * Entries read at once. An entry has half a MiB at most (what is larger travels beside it), so that a reply stays well below
- * the 64 MiB at which some servers cut a client off (`client-output-buffer-limit`).
+ * The same when nothing is known of them. An entry has half a MiB at most (what is larger travels beside it), so that a reply
+ * stays well below the 64 MiB at which some servers cut a client off (`client-output-buffer-limit`).
  */
-const batch = 64
+const safeBatch = 64
 /** Bytes read at once, as far as the last entries tell. */
 const batchBytes = 4 * 1024 * 1024
 /** Characters read after which the stream is trimmed. */
@@ -50,9 +52,12 @@ export class ResultReader {
   #cursor = '0'
   #untrimmed = 0
   /** Entries that are asked for next. */
-  #count = batch
+  #count = safeBatch
+  readonly #most: number
   #closed = false
   readonly #keeps: boolean
+  /** Gives up the read that is under way. */
+  #abandon: (error: Error) => void = () => undefined
 
   /** @param keeps - what was read stays, for others */
   constructor(link: RedisLink, stream: string, pace: ReadingPace, listener: ResultListener, keeps = false) {
@@ -61,7 +66,10 @@ export class ResultReader {
     this.#link = link
     this.#stream = stream
     this.#listener = listener
-    this.#client = link.duplicate()
+    // A read that has lost its connection is not sent again as it was: it may have been cut off for the size of its reply.
+    this.#client = link.duplicate({ resends: false })
+    this.#client.on('close', () => this.#abandon(new Error('the connection was closed')))
+    this.#most = link.client.isCluster ? safeBatch : batch
   }
 
   /** The id of the last entry that was handed on. */
@@ -73,18 +81,8 @@ export class ResultReader {
   async run(): Promise<void> {
     while (!this.#closed) {
       try {
-        const reply = await this.#client.xreadBuffer(
-          'COUNT',
-          this.#count,
-          'BLOCK',
-          block,
-          'STREAMS',
-          this.#stream,
-          this.#cursor,
-        )
-        // One stream, if it has something new.
-        const entries = (reply as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? []
         const asked = this.#count
+        const entries = await this.#read(asked)
         this.#handOn(entries)
         if (entries.length < asked) this.#listener.onEnd?.()
         if (entries.length === 0) this.#trim()
@@ -95,12 +93,23 @@ export class ResultReader {
         }
       } catch (error) {
         if (this.#closed) return
+        this.#count = Math.min(this.#count, safeBatch)
         // The link reconnects by itself; what cannot be answered now is asked again.
         if (error instanceof Error && /^NOPERM\b/.test(error.message)) return this.#listener.onRefused(error)
         if (isWrongType(error)) this.#listener.onWrongType()
         await delay(isWrongType(error) ? 500 : 50)
       }
     }
+  }
+
+  #read(count: number): Promise<[Buffer, Buffer[]][]> {
+    return new Promise((resolve, reject) => {
+      this.#abandon = reject
+      this.#client
+        .xreadBuffer('COUNT', count, 'BLOCK', block, 'STREAMS', this.#stream, this.#cursor)
+        // One stream, if it has something new.
+        .then((reply) => resolve((reply as [Buffer, [Buffer, Buffer[]][]][] | null)?.[0]?.[1] ?? []), reject)
+    })
   }
 
   /** Reads on from the beginning of the stream: it was made anew. */
@@ -125,7 +134,7 @@ export class ResultReader {
     }
     if (entries.length > 0) {
       const fitting = Math.floor((batchBytes * entries.length) / (this.#untrimmed - before))
-      this.#count = Math.max(1, Math.min(batch, fitting))
+      this.#count = Math.max(1, Math.min(this.#most, fitting))
     }
     if (this.#untrimmed > trimAfter) this.#trim()
   }

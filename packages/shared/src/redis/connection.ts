@@ -77,12 +77,21 @@ async function tryClient(
   }
 }
 
-/** Another connection to where `client` leads, whose commands wait for ever; it connects by itself. */
-export function duplicateClient(client: Redis | Cluster, settings: ConnectionSettings): Redis | Cluster {
+/**
+ * Another connection to where `client` leads, whose commands wait for ever; it connects by itself.
+ *
+ * @param resends - false: a command that has lost its connection is not sent again, and never settles; its sender listens for
+ *   `close`. A Cluster sends it again all the same.
+ */
+export function duplicateClient(
+  client: Redis | Cluster,
+  settings: ConnectionSettings,
+  resends: boolean,
+): Redis | Cluster {
   const phase: Phase = { first: false }
   const copy = isCluster(client)
     ? client.duplicate([], clusterOptions(client.options, settings, phase))
-    : client.duplicate(serverOptions(client.options, settings, phase))
+    : client.duplicate({ ...serverOptions(client.options, settings, phase), autoResendUnfulfilledCommands: resends })
   copy.connect().catch(() => {})
   return copy
 }

@@ -145,9 +145,9 @@ export class RedisLink extends EventEmitter<RedisLinkEvents> {
   }
 
   /** Another connection to the same target, for commands that block. It ends with the link, or when it is quit. */
-  duplicate(): Redis | Cluster {
+  duplicate({ resends = true }: { readonly resends?: boolean } = {}): Redis | Cluster {
     if (this.#closing !== undefined) throw new ConnectionError('The connection to Redis is closed')
-    const copy = duplicateClient(this.client, this.#settings)
+    const copy = duplicateClient(this.client, this.#settings, resends)
     this.#own(copy)
     return copy
   }

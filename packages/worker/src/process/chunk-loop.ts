@@ -41,6 +41,8 @@ interface EndedLane {
   readonly entry: readonly (string | Buffer)[]
 }
 
+/** Of a chunk that was never taken before. */
+const unharmed = new LossLedger(new Map())
 /** Characters of outcomes that are sent at once, but for one that is longer. */
 const mostSent = 4 * 1024 * 1024
 /** Milliseconds for which others may be kept waiting for a chunk that has to run alone. */
@@ -142,8 +144,14 @@ export class ChunkLoop {
     const inherited = heir && (await this.#insist(() => queue.takeOver(heir, token)))
     if (inherited !== undefined) await this.#assign([inherited])
     while (this.#chunks.size > 0 || !this.#draining) {
-      if (this.#ended.length > 0 || (this.#looks && this.#want(0) > 0)) await this.#exchange()
-      else await this.#wait()
+      if (this.#ended.length > 0 || (this.#looks && this.#want(0) > 0)) {
+        await this.#exchange()
+      } else {
+        // Something changes: a lane ends, a chunk may be there, an order comes.
+        if (!this.#waits && this.#want(0) > 0) this.#listen()
+        await this.#news.promise
+        this.#news = new Deferred()
+      }
       if (this.#failure !== undefined) throw this.#failure.error
     }
     clock.stop()
@@ -167,13 +175,6 @@ export class ChunkLoop {
     this.#news.resolve()
   }
 
-  /** Waits until something has changed: a lane has ended, a chunk may be there, an order has come. */
-  async #wait(): Promise<void> {
-    if (!this.#waits && this.#want(0) > 0) this.#listen()
-    await this.#news.promise
-    this.#news = new Deferred()
-  }
-
   /** Waits for a chunk, while lanes run. */
   #listen(): void {
     const { queue, store, longestWait } = this.#parts
@@ -193,16 +194,17 @@ export class ChunkLoop {
     const batch = this.#nextBatch()
     const want = this.#want(batch.length)
     this.#taking = want > 0
-    const exchanged = this.#deliver(batch, want)
+    const exchanged = this.#ask(batch, want)
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
     if (this.#chunks.size === 0) hand.write(0, undefined)
-    const { taken, rest } = await exchanged
+    const { taken, rest } = await exchanged.catch((error: unknown) => this.#deliverEach(batch, want, error))
     // The lanes that were freed last are filled first; they tell what is in them then.
     for (const [i, { chunk }] of batch.entries()) this.#free(chunk, i < batch.length - taken.length)
     if (batch.length > 0) this.#askForSuccessor()
     // What is to be shared is taken when the others have had the chance.
     if (want > 0) this.#looks = rest === 'more' && taken.length < want && sharers === 1
-    await this.#assign(taken)
+    const assigned = this.#assign(taken)
+    if (assigned !== undefined) await assigned
     if (rest === 'bullmq' && this.#want(0) > 0) await this.#takeWithBullMQ()
   }
 
@@ -227,35 +229,43 @@ export class ChunkLoop {
   }
 
   /**
-   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk. A
-   * chunk that cannot be completed (its hash is somebody else's making) is removed: it must not hold this process, nor what
-   * else is delivered.
+   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk.
+   * Rejects when Redis refuses one of them for good.
    */
-  async #deliver(batch: readonly EndedLane[], want: number): Promise<Pick<Exchange, 'taken' | 'rest'>> {
-    const { queue, store, token, log } = this.#parts
+  #ask(batch: readonly EndedLane[], want: number): Promise<Pick<Exchange, 'taken' | 'rest'>> {
+    const { queue, token } = this.#parts
     const ended = batch.map(({ chunk, entry }) => [chunk.taken.jobId, entry] as const)
     const isFinal = (error: unknown) => batch.length > 0 && isRefusal(error)
-    try {
-      return await this.#insist(() => queue.exchange(token, ended, want), isFinal)
-    } catch (error) {
-      if (batch.length > 1 || want > 0) {
-        for (const one of batch) await this.#deliver([one], 0)
-        return { taken: [], rest: 'more' }
-      }
-      log(error)
-      for (const { chunk } of batch) {
-        await this.#insist(() => store.dropHeld(chunk.taken.jobId, token), isRefusal).catch(log)
-      }
-      return { taken: [], rest: 'none' }
+    return this.#insist(() => queue.exchange(token, ended, want), isFinal)
+  }
+
+  /**
+   * Delivers them one by one. A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not
+   * hold this process, nor what else is delivered.
+   */
+  async #deliverEach(
+    batch: readonly EndedLane[],
+    want: number,
+    refusal: unknown,
+  ): Promise<Pick<Exchange, 'taken' | 'rest'>> {
+    const { store, token, log } = this.#parts
+    if (batch.length > 1 || want > 0) {
+      for (const one of batch) await this.#ask([one], 0).catch((error: unknown) => this.#deliverEach([one], 0, error))
+      return { taken: [], rest: 'more' }
     }
+    log(refusal)
+    for (const { chunk } of batch) {
+      await this.#insist(() => store.dropHeld(chunk.taken.jobId, token), isRefusal).catch(log)
+    }
+    return { taken: [], rest: 'none' }
   }
 
   /** Starts what was taken. One that has to run alone is kept until it is, and what came after it goes back. */
-  async #assign(taken: readonly TakenChunk[], isSwapped = false): Promise<void> {
+  #assign(taken: readonly TakenChunk[], isSwapped = false): Promise<void> | undefined {
     const { lanes, pool } = this.#parts
     let others: readonly TakenChunk[] = []
     for (const [i, one] of taken.entries()) {
-      const losses = new LossLedger(one.fields, lanes)
+      const losses = one.fields.size === 0 ? unharmed : new LossLedger(one.fields, lanes)
       const running = new RunningChunk(pool, one.taskId, one.jobId)
       const chunk: LaneChunk = { lane: this.#freeLanes.pop() ?? 0, taken: one, losses, running, isSwapped }
       this.#chunks.add(chunk)
@@ -270,7 +280,12 @@ export class ChunkLoop {
     }
     this.#taking = false
     if (this.#draining) this.#tellLast()
-    for (const other of others.toReversed()) await this.#starter.giveBack(other)
+    return others.length === 0 ? undefined : this.#giveBack(others)
+  }
+
+  /** To be taken next, in this order. */
+  async #giveBack(taken: readonly TakenChunk[]): Promise<void> {
+    for (const one of taken.toReversed()) await this.#starter.giveBack(one)
   }
 
   #keep(chunk: LaneChunk): void {

@@ -55,9 +55,10 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   run.running.attempt = run.losses.unknown + run.losses.shared + 1
   run.running.place = run.chunk.place
   const start = performance.now()
-  const work = () => taskContext.run(run.running, runItems, run, items)
-  const { observer } = run
-  const { values, failures } = await apart(observer === undefined ? work : () => observer.run(work))
+  const { observer, running } = run
+  const enclose = <T>(work: () => T): T =>
+    observer === undefined ? taskContext.run(running, work) : observer.run(() => taskContext.run(running, work))
+  const { values, failures } = await apart(() => enclose(() => runItems(run, items, new ItemScope(enclose))))
   const duration = performance.now() - start
   const outcome = { ...encodeOutcome(values, failures, run), duration }
   const [last] = run.chunk.mode === 'first' ? failures : []
@@ -65,12 +66,15 @@ export async function runChunk(run: ChunkRun): Promise<Outcome> {
   return outcome
 }
 
-async function runItems(run: ChunkRun, items: ArrayLike<unknown>): Promise<{ values: unknown[]; failures: Failure[] }> {
+async function runItems(
+  run: ChunkRun,
+  items: ArrayLike<unknown>,
+  scope: ItemScope,
+): Promise<{ values: unknown[]; failures: Failure[] }> {
   const { chunk, losses, running, clock, observer } = run
   const tellLimit = (limit: number) => run.tellItem(running.offset, limit)
   const runItem = itemRunner(run.task, chunk, running, tellLimit, () => clock.now())
   const runApart: typeof runItem = (item) => taskContext.run(new CarefulItem(running), runItem, item)
-  const scope = new ItemScope()
   const values: unknown[] = new Array(items.length)
   const failures: Failure[] = []
   /** Items until the observer is told again. */

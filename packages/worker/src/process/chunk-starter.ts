@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import {
   type BlobsPayload,
   type CallHeader,
+  type Chunk,
   InitializerError,
   type Outcome,
   outcomeApart,
@@ -54,7 +55,11 @@ export interface ChunkStarterParts {
   readonly misfits: Misfits
   readonly insist: Insist
   /** The task of a client's chunk, when this worker has it. @throws ModuleError when the module meant does not load. */
-  readonly findTask: (taskId: string, clientId: string, meant: CallHeader) => Promise<TaskFunction | undefined>
+  readonly findTask: (
+    taskId: string,
+    clientId: string,
+    meant: CallHeader,
+  ) => TaskFunction | Promise<TaskFunction | undefined>
   /** The pool of this chunk has limits for the process. */
   readonly onSpec: (limits: Limits) => void
   /** The chunk cannot run here, and is in hand until another has it. */
@@ -88,24 +93,17 @@ export class ChunkStarter {
    *
    * @throws InitializerFailure when the initializer of its pool throws.
    */
-  async run(chunk: LaneChunk): Promise<LaneEnd> {
-    const end = await this.#run(chunk)
-    const { aborted, disowned } = chunk.running
-    if (end === undefined || !('outcome' in end) || disowned) return end
-    if (aborted !== undefined) return await this.#leave(chunk.taken, aborted.then)
-    const large = outcomeApart(end.outcome)
-    return large === undefined ? end : { outcome: await this.#setApart(chunk.taken.jobId, end.outcome, large) }
-  }
-
-  async #run(inLane: LaneChunk): Promise<LaneEnd> {
+  async run(inLane: LaneChunk): Promise<LaneEnd> {
     const { lane, taken, losses, running } = inLane
     const { store, initializer, insist, channel, clock, misfits } = this.#parts
+    let outcome: Outcome
     try {
       const id = parseChunkId(taken.jobId)
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
       if (taken.data === undefined) return await this.#dropLost(taken)
       const work = parseChunk(taken.data)
-      const task = await this.#parts.findTask(taken.taskId, id.clientId, work)
+      const found = this.#parts.findTask(taken.taskId, id.clientId, work)
+      const task = typeof found === 'function' ? found : await found
       if (task === undefined) return await this.#passOn(taken, taken.taskId, work.version)
       if (work.spec) {
         const fitness = await insist(() => initializer.ensure(id.clientId), isOfThePool)
@@ -129,17 +127,19 @@ export class ChunkStarter {
         if (losses.persistent) await insist(() => store.noteFields(taken.jobId, new Map([['at', String(index)]])))
         tellItem(index, 0)
       }
-      const payload = work.payload.encoding === 'apart' ? await this.#fetch(taken.jobId) : work.payload
-      if (payload === undefined) return await this.#dropLost(taken)
-      const whole = { ...work, payload }
-      const observer = this.#parts.observer.of(taken, whole)
-      return {
-        outcome: await runChunk({ task, chunk: whole, losses, beforeItem, tellItem, running, clock, observer }),
-      }
+      const chunk = work.payload.encoding === 'apart' ? await this.#whole(work, taken.jobId) : work
+      if (chunk === undefined) return await this.#dropLost(taken)
+      const observer = this.#parts.observer.of(taken, chunk)
+      outcome = await runChunk({ task, chunk, losses, beforeItem, tellItem, running, clock, observer })
     } catch (error) {
       if (error instanceof InitializerFailure) throw error
-      return { outcome: failedOutcome(error) }
+      outcome = failedOutcome(error)
     }
+    const { aborted, disowned } = running
+    if (disowned) return { outcome }
+    if (aborted !== undefined) return await this.#leave(taken, aborted.then)
+    const large = outcomeApart(outcome)
+    return { outcome: large === undefined ? outcome : await this.#setApart(taken.jobId, outcome, large) }
   }
 
   /** Gives a chunk back that was not started, to be taken next. */
@@ -194,13 +194,14 @@ export class ChunkStarter {
     await this.#drop(taken)
   }
 
-  /** A payload that is beside its chunk; undefined when a part of it is missing. */
-  #fetch(jobId: string): Promise<BlobsPayload | undefined> {
+  /** A chunk whose payload is beside it, with that; undefined when a part of it is missing. */
+  async #whole(chunk: Chunk, jobId: string): Promise<Chunk | undefined> {
     const { pieces, insist } = this.#parts
-    return insist(
+    const payload = await insist(
       () => pieces.getPayload(jobId),
       (error) => error instanceof ProtocolError,
     )
+    return payload && { ...chunk, payload }
   }
 
   /** The outcome, with what is large in it stored beside it. */

@@ -9,15 +9,23 @@ export type Insist = <T>(action: () => Promise<T>, isFinal?: (error: unknown) =>
 
 /** @param log - is told of the first failure in a row, and of each tenth after it */
 export function insistence(log: (error: unknown) => void): Insist {
-  return async (action, isFinal = () => false) => {
+  const again = async <T>(
+    error: unknown,
+    action: () => Promise<T>,
+    isFinal: (error: unknown) => boolean,
+  ): Promise<T> => {
+    let failure = error
     for (let tries = 0; ; tries++) {
+      if (isFinal(failure)) throw failure
+      if (tries % 10 === 0) log(failure)
+      await delay(Math.min(50 * 2 ** tries, 1000))
       try {
         return await action()
       } catch (error) {
-        if (isFinal(error)) throw error
-        if (tries % 10 === 0) log(error)
-        await delay(Math.min(50 * 2 ** tries, 1000))
+        failure = error
       }
     }
   }
+  // What succeeds at once, as nearly all does, costs one promise.
+  return (action, isFinal = () => false) => action().catch((error: unknown) => again(error, action, isFinal))
 }

@@ -12,19 +12,26 @@ AsyncLocalStorage.prototype.enterWith = function (store) {
   enterWith.call(this, store)
 }
 
+/** As it was when the process began, before any user's code. */
+const clean = new AsyncResource('PoolMQ')
+
 /** Runs what ends with what was entered in its course. */
 export function apart<R>(run: () => R): R {
   return new AsyncResource('PoolMQ chunk').runInAsyncScope(run)
 }
 
 export class ItemScope {
-  /** As it was before the first item. */
-  readonly #clean = new AsyncResource('PoolMQ chunk')
+  readonly #enclose: (work: () => unknown) => unknown
   #seen = entered
+
+  /** @param enclose - runs an item in the contexts that are ours */
+  constructor(enclose: (work: () => unknown) => unknown) {
+    this.#enclose = enclose
+  }
 
   run(run: (item: unknown) => unknown, item: unknown): unknown {
     if (this.#seen === entered) return run(item)
-    const fresh = this.#clean.runInAsyncScope(() => new AsyncResource('PoolMQ item'))
-    return fresh.runInAsyncScope(run, undefined, item)
+    const fresh = clean.runInAsyncScope(() => new AsyncResource('PoolMQ item'))
+    return fresh.runInAsyncScope(this.#enclose, undefined, () => run(item))
   }
 }

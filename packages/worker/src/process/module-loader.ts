@@ -24,7 +24,10 @@ export function moduleUrl(name: string): string {
 export class TaskModules {
   /** What is wrong with each, by its mark; settled when it is loaded, or is not. */
   readonly #failures = new Map<string, Promise<unknown>>()
+  /** The marks of those that are loaded. */
+  readonly #loaded = new Set<string>()
   readonly #started = new Deferred()
+  #loading = 0
   #last: Promise<unknown> = this.#started.promise
   readonly #onLoading: (url: string | undefined) => void
 
@@ -39,6 +42,7 @@ export class TaskModules {
     for (const url of urls) {
       await this.#load(url)
       this.#failures.set(moduleMark(url), Promise.resolve(undefined))
+      this.#loaded.add(moduleMark(url))
     }
     this.#started.resolve()
   }
@@ -48,12 +52,14 @@ export class TaskModules {
     for (const url of urls) {
       const mark = moduleMark(url)
       if (this.#failures.has(mark)) continue
+      this.#loading++
       const failure = this.#last
         .then(() => this.#load(url))
         .then(
-          () => undefined,
+          () => void this.#loaded.add(mark),
           (error: unknown) => error,
         )
+        .finally(() => this.#loading--)
       this.#failures.set(mark, failure)
       this.#last = failure
     }
@@ -66,6 +72,11 @@ export class TaskModules {
     } finally {
       this.#onLoading(undefined)
     }
+  }
+
+  /** Whether nothing is being loaded, and the module of this mark, if one is given, is loaded. */
+  isLoaded(mark?: string): boolean {
+    return this.#loading === 0 && (mark === undefined || this.#loaded.has(mark))
   }
 
   /** Whether the module of this mark is one of them. Waits until those that are being loaded are. @throws ModuleError */

@@ -61,9 +61,8 @@ export class RunObserver {
   #count(taken: TakenChunk, chunk: Chunk): TaskCounts {
     const counts = this.#tally.of(taken.taskId)
     counts.bytesIn += payloadLength(chunk.payload)
-    const waited = taken.fields.get('waited')
-    if (waited !== undefined) {
-      const seconds = Number(waited) / 1000
+    if (taken.waited !== undefined) {
+      const seconds = taken.waited / 1000
       counts.waits++
       counts.waited += seconds
       addTo(counts.waiting, waitBuckets, seconds)

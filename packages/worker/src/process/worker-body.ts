@@ -174,10 +174,13 @@ export class WorkerBody {
       hand,
       observer: this.#observer,
       clock: new LoopClock(lanes > 1 ? () => hand.beat() : undefined),
-      findTask: (taskId, clientId, { module, version }) =>
-        clientId === config.client
-          ? this.#findOwnTask(taskId, module, version)
-          : this.#findTask(taskId, config, version),
+      findTask: (taskId, clientId, { module, version }) => {
+        const isOwn = clientId === config.client
+        const mark = isOwn ? module : undefined
+        // Nearly always it is there, and nothing is waited for.
+        const task = this.#modules.isLoaded(mark) ? findTask(taskId, mark, version) : undefined
+        return task ?? (isOwn ? this.#findOwnTask(taskId, mark, version) : this.#findTask(taskId, config, version))
+      },
       log: (error) => {
         const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
         void named.then((found) => logFailure(config.pool, found ?? error))

@@ -9,7 +9,7 @@
 import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { defineExchange, type ExchangeChunks, rests } from './exchange-script.js'
+import { defineExchange, type ExchangeChunks, type Reply, rests } from './exchange-script.js'
 import { type Holder, swap, takeOver } from './swap-scripts.js'
 import { defineTake, type TakeChunk } from './take-script.js'
 
@@ -19,8 +19,10 @@ export interface TakenChunk {
   readonly taskId: string
   /** What was sent; undefined when the chunk's hash has none: it has expired, or is not ours. */
   readonly data: Buffer | undefined
-  /** The rest of the chunk's hash, as it was when it was taken. */
+  /** The rest of the chunk's hash, as it was when it was taken; nothing when that was for the first time. */
   readonly fields: ReadonlyMap<string, string>
+  /** Milliseconds that it had waited when it was taken for the first time. */
+  readonly waited?: number | undefined
 }
 
 export interface ChunkQueueOptions {
@@ -137,16 +139,20 @@ export class ChunkQueue extends RedisQueueBackend {
    * That a chunk is no longer ours to complete (its lock has lapsed, or another has completed it) does not matter: the
    * outcome is delivered, and the client drops the second one.
    */
-  async exchange(token: string, ended: readonly EndedChunk[], want: number): Promise<Exchange> {
-    const [delivered, rest, due, ...found] = await this.#exchange({
+  exchange(token: string, ended: readonly EndedChunk[], want: number): Promise<Exchange> {
+    const args = {
       token,
-      ended: ended.map(([jobId, outcome]) => [jobId, this.#resultsOf(jobId), outcome]),
+      ended: ended.map(([jobId, outcome]) => [jobId, this.#resultsOf(jobId), outcome] as const),
       want,
-    })
+    }
+    return this.#exchange(args).then((reply) => this.#exchanged(reply, want))
+  }
+
+  #exchanged([delivered, rest, due, now, ...found]: Reply, want: number): Exchange {
     if (want > 0) this.#delayedUntil = due > 0 ? performance.now() + due : undefined
     const taken: TakenChunk[] = []
     for (let i = 0; i + 1 < found.length; i += 2) {
-      const chunk = takenChunk(found[i], found[i + 1])
+      const chunk = freshChunk(now, found[i], found[i + 1]) ?? takenChunk(found[i], found[i + 1])
       if (chunk !== undefined) taken.push(chunk)
     }
     return { delivered: delivered.map(Boolean), taken, rest: rests[rest] ?? 'none' }
@@ -155,6 +161,16 @@ export class ChunkQueue extends RedisQueueBackend {
   #resultsOf(jobId: string): string {
     return this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
   }
+}
+
+const noFields: ReadonlyMap<string, string> = new Map()
+
+/** A chunk that was taken for the first time; undefined when it was not. */
+function freshChunk(now: number, hash: unknown, jobId: unknown): TakenChunk | undefined {
+  if (!Array.isArray(hash) || hash[0] !== null || !Buffer.isBuffer(jobId)) return undefined
+  const [, name, data, added] = hash as [null, Buffer | null, Buffer, Buffer | null]
+  const waited = added === null ? undefined : now - Number(added.toString('latin1'))
+  return { jobId: jobId.toString('latin1'), taskId: name?.toString() ?? '', data, fields: noFields, waited }
 }
 
 function takenChunk(hash?: unknown, jobId?: unknown): TakenChunk | undefined {

@@ -17,13 +17,14 @@ export type Client = Redis | Cluster
  * id, name, data, priority, …
  */
 const addChunksLua = `${serverNow}
+local stamp = tostring(now)
 local wait, prioritized, counter, marker, meta, jobs, delayed, elders = unpack(KEYS)
 local call, prefix, life, added, plain, urgent = redis.call, ARGV[1], ARGV[2], 0, false, false
 for i = 3, #ARGV, 4 do
   local id, priority = ARGV[i], ARGV[i + 3]
   local job = prefix .. id
   if call('EXISTS', job) == 0 then
-    call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', now, 'delay', '0', 'priority', priority)
+    call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', stamp, 'delay', '0', 'priority', priority)
     call('PEXPIRE', job, life)
     if priority == '0' then
       call('LPUSH', wait, id)
