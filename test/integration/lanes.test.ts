@@ -161,7 +161,7 @@ test.concurrent('a suspect that runs for long runs alone, and keeps nobody waiti
   const keys = new PoolKeys(name)
   const waiting = () => link.client.lrange(keys.chunk('wait'), 0, -1)
   const [jobId] = await until('it is in the queue', waiting, (ids) => ids.length === 1)
-  await link.client.hset(keys.chunk(jobId as string), 'shared', '2')
+  await link.client.hset(keys.chunk(jobId as string), 'processedOn', '1', 'shared', '2')
   await link.close()
   const others = pool.mapAsync(lanes.pid, new Array(20).fill(0), 1)
   await using _host = await WorkerHost.start({

@@ -41,6 +41,9 @@ const ending = (call: AsyncResult<number>) =>
 
 const header = (fields: object) => JSON.stringify({ v: 1, m: 'e', x: 1, e: 'j', ...fields })
 
+/** Losses are read of a chunk that was taken before. */
+const taken = { processedOn: '1' }
+
 /** What stands in a chunk's hash, and how its call ends; 'right': as if nothing were. */
 const chunks: Record<string, readonly [fields: Record<string, string>, ends: string | RegExp]> = {
   'no data': [{ data: '' }, 'ERR_POOL_PROTOCOL'],
@@ -78,12 +81,12 @@ const chunks: Record<string, readonly [fields: Record<string, string>, ends: str
   'options that are no JSON': [{ opts: '{"attempts' }, /right|ERR_POOL_/],
   'a parent that is no JSON': [{ parent: '{', parentKey: 'x' }, /right|ERR_POOL_/],
   'losses that are no numbers': [
-    { lost: 'many', 'lost:x': '-', stc: 'NaN', seen: '{}', 'late:0': 'z' },
+    { ...taken, lost: 'many', 'lost:x': '-', stc: 'NaN', seen: '{}', 'late:0': 'z' },
     /right|ERR_POOL_/,
   ],
-  'details that are no JSON': [{ loss: '{"pid":' }, 'right'],
-  'details that are null': [{ loss: 'null', lost: '3' }, 'ERR_POOL_WORKER_LOST'],
-  'more losses than any': [{ lost: '999999999999999999999' }, 'ERR_POOL_WORKER_LOST'],
+  'details that are no JSON': [{ ...taken, loss: '{"pid":' }, 'right'],
+  'details that are null': [{ ...taken, loss: 'null', lost: '3' }, 'ERR_POOL_WORKER_LOST'],
+  'more losses than any': [{ ...taken, lost: '999999999999999999999' }, 'ERR_POOL_WORKER_LOST'],
 }
 
 describe.skipIf(redisProgram === '')('malformed', () => {
