@@ -172,7 +172,7 @@ const Calls = ({ calls }) => html`
     <thead><tr><th>call</th><th>task</th><th>method</th><th>progress</th><th class="number">failed</th><th>age</th><th>producer</th><th></th></tr></thead>
     <tbody>${calls.map(
       (call) => html`<tr key=${call.id}>
-      <td>${call.id}</td><td>${call.task}</td><td>${call.method}</td>
+      <td>${call.id}</td><td>${call.task}</td><td>${call.method}${call.durable === undefined ? null : `, durable ${call.durable}`}</td>
       <td>${call.total === null ? null : html`<progress max=${Math.max(1, call.total)} value=${call.done}></progress>`} ${number(call.done)} / ${call.total === null ? '?' : number(call.total)}</td>
       <td class="number">${number(Object.values(call.failures).reduce((sum, count) => sum + count, 0))}</td>
       <td>${time(call.age)}</td><td>${call.host}:${call.pid}</td>

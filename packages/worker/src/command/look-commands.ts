@@ -91,7 +91,7 @@ function callTable(calls: readonly CallInfo[]): string {
     calls.map((call) => [
       call.id,
       call.task,
-      call.method,
+      call.durable === undefined ? call.method : `${call.method}, durable ${call.durable}`,
       `${call.done}/${call.total ?? '?'}`,
       Object.values(call.failures).reduce((sum, count) => sum + count, 0),
       duration(call.age),

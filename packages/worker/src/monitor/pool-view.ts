@@ -16,6 +16,7 @@ import {
   type RedisLink,
 } from '@poolmq/shared'
 import { liveHosts } from '../queue/presence.js'
+import { cancelDurable, durableCalls } from './durable-view.js'
 import { askForReports, oldestWaiting, pauseQueue, resumeQueue } from './view-scripts.js'
 
 /** The work of a pool, in chunks, and who does it. */
@@ -71,9 +72,11 @@ export interface CallInfo extends CallReport {
   /** `CLIENT.NUMBER`: what `cancel` takes. */
   readonly id: string
   readonly client: string
-  /** The producer's host name and process id. */
+  /** The producer's host name and process id; of a durable call, of the one that began it, which may be gone. */
   readonly host: string
   readonly pid: number
+  /** The key of a durable call: it is open with nobody attached too. Its `failures` are known to those who attach only. */
+  readonly durable?: string
 }
 
 /** Milliseconds that a client has to answer an onlooker; one whose event loop is blocked does not. */
@@ -143,31 +146,32 @@ export class PoolView {
   }
 
   /**
-   * The open calls of all producers, oldest first. A producer whose event loop is blocked for longer than a second is
+   * The open calls of all producers and the durable ones, oldest first. A producer whose event loop is blocked for longer than a second is
    * left out, and named in `silent`.
    */
   async calls(): Promise<{ readonly calls: CallInfo[]; readonly silent: string[] }> {
-    const clients = await this.#clients()
+    const [clients, durable] = await Promise.all([this.#clients(), durableCalls(this.#link, this.#keys)])
     const answers = await this.#ask(clients)
-    const calls = [...answers].flatMap(([client, { host, pid, calls }]) =>
+    const asked = [...answers].flatMap(([client, { host, pid, calls }]) =>
       calls.map((call) => ({ id: `${client}.${call.number}`, client, host, pid, ...call })),
     )
     return {
-      calls: calls.sort((a, b) => b.age - a.age),
+      calls: [...asked, ...durable].sort((a, b) => b.age - a.age),
       silent: clients.filter((client) => !answers.has(client)),
     }
   }
 
   /**
    * Has a call cancelled by its producer: its handle rejects with CancelledError, what waits of it is removed and what
-   * runs is stopped. False when its producer is gone.
+   * runs is stopped. False when its producer is gone. A durable call needs none.
    *
    * @param id - `CLIENT.NUMBER`, from {@link PoolView.calls}
    */
   async cancel(id: string): Promise<boolean> {
     const [, client, number] = /^([\w-]+)\.(\d+)$/.exec(id) ?? []
     if (client === undefined) throw new TypeError(`a call is named CLIENT.NUMBER, got ${JSON.stringify(id)}`)
-    return await this.#order(client, formatOrder({ type: 'cancel', call: Number(number) }))
+    const cancelled = await cancelDurable(this.#link, this.#keys, client, Number(number))
+    return cancelled ?? (await this.#order(client, formatOrder({ type: 'cancel', call: Number(number) })))
   }
 
   /**

@@ -138,7 +138,7 @@ return added`
 /**
  * Looks after a call: reads on what has been heard, ends it when that is all, renews what it consists of. ARGV: '1' when who looks
  * has its items, and gives again what is lost. Returns state, run, whether all was read, chunks that have ended, whether chunks are to be
- * renewed, milliseconds since somebody looked who has the items, head, when it was begun.
+ * renewed, milliseconds since somebody looked who has the items, head, when it was begun, the time.
  */
 const lookDurableLua = `${first}
 if not state then
@@ -157,7 +157,7 @@ if state == 'open' and now - tonumber(renewed) > life / 4 then
   due = 1
 end
 if ARGV[4] == '1' and (state == 'open' or state == 'opening') then call('HSET', record, 'tended', time) end
-return { state, run, caught and 1 or 0, call('BITCOUNT', done), due, tostring(now - tonumber(tended)), call('HGET', record, 'head'), call('HGET', record, 'began') }`
+return { state, run, caught and 1 or 0, call('BITCOUNT', done), due, tostring(now - tonumber(tended)), call('HGET', record, 'head'), call('HGET', record, 'began'), time }`
 
 /** Of the chunks from ARGV 4 up to 5, those that have neither an outcome nor a hash; -1 first when what has been heard is to be read on first. */
 const lostOfDurableLua = `${first}

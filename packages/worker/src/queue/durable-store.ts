@@ -48,6 +48,8 @@ export interface DurableView {
   readonly untended: number
   /** Milliseconds since 1970, by Redis's clock, at which it was begun. */
   readonly began: number
+  /** Milliseconds since then. */
+  readonly age: number
 }
 
 /** What is left of a call that was ended or removed: the chunks of this run, up to this number. */
@@ -126,7 +128,7 @@ export class DurableStore {
     for (;;) {
       const reply = await this.#run(lookDurable, [tends ? '1' : '0'])
       if (reply === null) return undefined
-      const [state, run, caught, done, due, untended, head, began] = reply
+      const [state, run, caught, done, due, untended, head, began, now] = reply
       if (due === 1) await this.#renew(parseDurableHead(String(head)))
       if (caught !== 1) continue
       return {
@@ -136,6 +138,7 @@ export class DurableStore {
         done: Number(done),
         untended: Number(untended),
         began: Number(began),
+        age: Number(now) - Number(began),
       }
     }
   }

@@ -20,6 +20,9 @@ const samples: readonly [errors.PoolError, string][] = [
   [new errors.NestedPoolError('nested'), 'ERR_POOL_NESTED'],
   [new errors.ModuleError('module', { module: '../tasks.js' }), 'ERR_POOL_MODULE'],
   [new errors.ProtocolError('bytes'), 'ERR_POOL_PROTOCOL'],
+  [new errors.DurableConflictError('other', { key: 'k', what: 'items', index: 3 }), 'ERR_POOL_DURABLE_CONFLICT'],
+  [new errors.DurableLostError('lost', { key: 'k', items: [[0, 2]] }), 'ERR_POOL_DURABLE_LOST'],
+  [new errors.NoDurableCallError('none', { key: 'k' }), 'ERR_POOL_NO_DURABLE_CALL'],
 ]
 
 describe('errors', () => {
