@@ -1,4 +1,4 @@
-// The three most usual set-ups, from packed tarballs; `npm run consumers` runs all of them.
+// The most usual set-ups, from packed tarballs; `npm run consumers` runs all of them.
 import { afterAll, expect, inject, test } from 'vitest'
 import { consume } from './consumer.js'
 import { NoRegistry, Projects } from './project.js'

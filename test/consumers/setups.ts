@@ -1,7 +1,18 @@
 /** Every set-up that must work, and those whose one error must say what to do. */
 
 import type { Setup } from './setup.js'
-import { commonjs, commonjsTypeScript, esm, example, exampleSays, guarded, squares, withTsEndings } from './sources.js'
+import {
+  commonjs,
+  commonjsTypeScript,
+  esm,
+  example,
+  exampleSays,
+  guarded,
+  kitOfCommonJs,
+  kitOfModules,
+  squares,
+  withTsEndings,
+} from './sources.js'
 
 const everyNode = ['20.19.0', '22', '24']
 const typescript = { typescript: '~7.0.2', '@types/node': '^20.19.0' }
@@ -22,7 +33,7 @@ const tsconfig = (compilerOptions: object) =>
     include: ['*.ts'],
   })
 
-/** The three that most people have; these run with every `npm test`. */
+/** Those that most people have; they run with every `npm test`. */
 export const commonest: readonly Setup[] = [
   { name: 'ES modules, JavaScript', files: esm, steps: ['node main.js'], says: squares },
   {
@@ -33,6 +44,7 @@ export const commonest: readonly Setup[] = [
     says: exampleSays,
   },
   { name: 'CommonJS, JavaScript', type: 'commonjs', files: commonjs, steps: ['node main.js'], says: squares },
+  { name: 'node:test and the test kit', files: kitOfModules, steps: ['node --test'], says: /pass 1\b/ },
 ]
 
 const installed: readonly Setup[] = [
@@ -182,7 +194,22 @@ const uncompiled: readonly Setup[] = [
 const vitest = 'vitest run --testTimeout=120000'
 const jest = 'jest --testTimeout=120000'
 
+/** The test kit, in vitest and jest alike. */
+const kit = `test('the test kit', async () => {
+  const inline = new InlinePool(2)
+  expect(await inline.map(math.square, [1, 2, 3])).toEqual([1, 4, 9])
+  await inline.terminate()
+  expect(await runTask(math.square, [3])).toBe(9)
+  const pool = await testPool({ connection: process.env.REDIS_URL })
+  const killed = pool.faults.killAtItem(1)
+  expect(await pool.map(math.square, [1, 2, 3], 1)).toEqual([1, 4, 9])
+  expect(await killed).toBeGreaterThan(0)
+  await pool.terminate()
+})
+`
+
 const vitestFile = `import { Pool } from '@poolmq/client'
+import { InlinePool, runTask, testPool } from '@poolmq/client/testing'
 import { expect, test } from 'vitest'
 import { math } from './tasks.js'
 test('squares', async () => {
@@ -191,7 +218,7 @@ test('squares', async () => {
   pool.close()
   await pool.join()
 })
-`
+${kit}`
 
 const jestFile = `test('squares', async () => {
   const pool = new Pool(2)
@@ -200,10 +227,18 @@ const jestFile = `test('squares', async () => {
   pool.close()
   await pool.join()
 })
-`
+${kit}`
 const failing = ", fail: () => { throw new Error('no such thing') } })"
 
 const testRunners: readonly Setup[] = [
+  {
+    name: 'node:test and the test kit, CommonJS',
+    node: everyNode,
+    type: 'commonjs',
+    files: kitOfCommonJs,
+    steps: ['node --test'],
+    says: /pass 1\b/,
+  },
   {
     name: 'vitest, tasks in TypeScript, tsx for the workers',
     node: ['20.19.0'],
@@ -214,7 +249,7 @@ const testRunners: readonly Setup[] = [
       'vitest.config.js': "export default { test: { execArgv: ['--import', 'tsx'] } }\n",
     },
     steps: [vitest],
-    says: /1 passed/,
+    says: /2 passed/,
   },
   {
     name: 'vitest, tasks in TypeScript, without tsx: the error',
@@ -231,7 +266,7 @@ const testRunners: readonly Setup[] = [
     dependencies: { vitest: '^4', tsx: '^4' },
     files: { 'tasks.ts': example['tasks.ts'], 'squares.test.ts': vitestFile },
     steps: [vitest],
-    says: /1 passed/,
+    says: /2 passed/,
   },
   {
     name: 'jest, CommonJS',
@@ -240,10 +275,10 @@ const testRunners: readonly Setup[] = [
     dependencies: { jest: '^30' },
     files: {
       'tasks.js': commonjs['tasks.js'].replace(' })', failing),
-      'squares.test.js': `const { Pool } = require('@poolmq/client')\nconst { math } = require('./tasks.js')\n${jestFile}`,
+      'squares.test.js': `const { Pool } = require('@poolmq/client')\nconst { InlinePool, runTask, testPool } = require('@poolmq/client/testing')\nconst { math } = require('./tasks.js')\n${jestFile}`,
     },
     steps: [jest],
-    says: /1 passed/,
+    says: /2 passed/,
   },
   {
     name: 'jest, ES modules',
@@ -251,11 +286,11 @@ const testRunners: readonly Setup[] = [
     dependencies: { jest: '^30' },
     files: {
       'tasks.js': esm['tasks.js'].replace(' })', failing),
-      'squares.test.js': `import { Pool } from '@poolmq/client'\nimport { math } from './tasks.js'\n${jestFile}`,
+      'squares.test.js': `import { Pool } from '@poolmq/client'\nimport { InlinePool, runTask, testPool } from '@poolmq/client/testing'\nimport { math } from './tasks.js'\n${jestFile}`,
     },
     env: { NODE_OPTIONS: '--experimental-vm-modules' },
     steps: [jest],
-    says: /1 passed/,
+    says: /2 passed/,
   },
 ]
 

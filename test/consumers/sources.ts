@@ -84,4 +84,36 @@ if (!isWorker()) void main()
 `,
 }
 
+/** The test kit, with the runner that Node.js has. */
+const kit = `test('the test kit', async () => {
+  const inline = new InlinePool(2)
+  assert.deepEqual(await inline.map(math.square, [1, 2, 3]), [1, 4, 9])
+  await inline.terminate()
+  assert.equal(await runTask(math.square, [3]), 9)
+  const pool = await testPool({ connection: process.env.REDIS_URL })
+  const killed = pool.faults.killAtItem(1)
+  assert.deepEqual(await pool.map(math.square, [1, 2, 3], 1), [1, 4, 9])
+  assert.ok((await killed) > 0)
+  await pool.terminate()
+})
+`
+
+export const kitOfModules = {
+  'tasks.js': esm['tasks.js'],
+  'kit.test.js': `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { InlinePool, runTask, testPool } from '@poolmq/client/testing'
+import { math } from './tasks.js'
+${kit}`,
+}
+
+export const kitOfCommonJs = {
+  'tasks.js': commonjs['tasks.js'],
+  'kit.test.js': `const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { InlinePool, runTask, testPool } = require('@poolmq/client/testing')
+const { math } = require('./tasks.js')
+${kit}`,
+}
+
 export const squares = /\[ 1, 4, 9 \]/
