@@ -258,6 +258,18 @@ const steps: Record<string, Step> = {
     scripts: ['noteLoss', 'noteFields'],
     leaves: [id(0)],
   },
+  'asking how long chunks have been running': {
+    given: () => held(chunk(0)),
+    run: async () => {
+      const found = await store.runTimes([id(0), id(1)])
+      expect(found).toEqual({ running: 1, times: [expect.any(Number), -1] })
+      expect(found?.times[0]).toBeGreaterThanOrEqual(0)
+      await store.add([chunk(1, 5)])
+      expect(await store.runTimes([id(0)])).toBeUndefined()
+    },
+    scripts: ['runTimes'],
+    leaves: [id(0)],
+  },
   'dropping one’s waiting chunks from among others': {
     given: async () => {
       await held(chunk(0), chunk(1))

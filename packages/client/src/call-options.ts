@@ -63,8 +63,24 @@ export type ApplyOptions = CallOptions
 /** Options of `applyAsync`. */
 export interface ApplyAsyncOptions<T> extends CallOptions, Callbacks<T> {}
 
+/** What a call can do about a chunk that is held up on one host. */
+export interface BackupOptions {
+  /**
+   * Runs a chunk a second time, in another worker process, on another host where there is one, when it has run for more than
+   * twice the median of the call's chunks that have ended, and for a second at least, while worker processes have nothing to
+   * do. The first outcome counts; the other copy is stopped, and its task told through its AbortSignal. So one slow host does
+   * not hold the end of a call up.
+   *
+   * For tasks that may run twice: what they do beside their result (write a file, send a mail) is done twice then, at
+   * the same time.
+   *
+   * @defaultValue false
+   */
+  readonly backup?: boolean | undefined
+}
+
 /** Options of `map` and `starmap`. */
-export interface MapOptions extends CallOptions {
+export interface MapOptions extends CallOptions, BackupOptions {
   /**
    * Items in a chunk, the unit that a worker process takes: a whole number of at least 1. Larger chunks cost less per
    * item, smaller ones spread the work better.
@@ -98,7 +114,7 @@ export interface DurableOptions {
 }
 
 /** Options of `imap`, `imapUnordered` and their `istarmap` forms. */
-export interface ImapOptions extends CallOptions {
+export interface ImapOptions extends CallOptions, BackupOptions {
   /**
    * Items in a chunk: a whole number of at least 1, or `'auto'`: single items at first, then as many as run for about
    * 20 ms. Outcomes are per item whatever the size. Give 1, Python's default, where `maxTasksPerChild` is to count items
@@ -117,7 +133,7 @@ export interface ImapOptions extends CallOptions {
 }
 
 /** All options, as they are after the checks. */
-export interface ParsedOptions extends CallOptions, Callbacks<never>, Partial<DurableOptions> {
+export interface ParsedOptions extends CallOptions, BackupOptions, Callbacks<never>, Partial<DurableOptions> {
   readonly chunkSize?: number | 'auto' | undefined
   readonly bufferSize?: number | undefined
 }
@@ -131,11 +147,11 @@ const ifDone: readonly unknown[] = ['return', 'rerun-failed', 'rerun']
 const known: Record<string, readonly string[]> = {
   apply: everyCall,
   applyAsync: [...everyCall, ...callbackNames, ...durableNames],
-  map: [...everyCall, 'chunkSize'],
-  mapAsync: [...everyCall, 'chunkSize', ...callbackNames, ...durableNames],
-  starmap: [...everyCall, 'chunkSize'],
-  starmapAsync: [...everyCall, 'chunkSize', ...callbackNames, ...durableNames],
-  imap: [...everyCall, 'chunkSize', 'bufferSize'],
+  map: [...everyCall, 'chunkSize', 'backup'],
+  mapAsync: [...everyCall, 'chunkSize', 'backup', ...callbackNames, ...durableNames],
+  starmap: [...everyCall, 'chunkSize', 'backup'],
+  starmapAsync: [...everyCall, 'chunkSize', 'backup', ...callbackNames, ...durableNames],
+  imap: [...everyCall, 'chunkSize', 'bufferSize', 'backup'],
 }
 
 export const optionsOf = (method: string): readonly string[] => known[method] ?? (known.imap as readonly string[])
@@ -189,7 +205,7 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
     throw new TypeError(`${method} cannot be durable; use ${other}, whose handle can be found again`)
   }
   knownOptions(method, options, optionsOf(method))
-  const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize } = options
+  const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize, backup } = options
   // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
   const isAuto = chunkSize === 'auto' && method.startsWith('i')
   if (!isAuto && (chunkSize !== undefined || typeof given !== 'object')) wholeNumber('chunkSize', chunkSize, 1)
@@ -211,6 +227,9 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   if (retryIf !== undefined && (retryIf.length > mostNames || retryIf.some((name) => name.length > longestName))) {
     throw new RangeError(`retryIf must be at most ${mostNames} names of at most ${longestName} characters`)
   }
+  if (backup !== undefined && typeof backup !== 'boolean') {
+    throw new TypeError(`backup must be true or false, got ${describe(backup)}`)
+  }
   if (signal !== undefined && !isAbortSignal(signal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
   }
@@ -224,7 +243,7 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   return options
 }
 
-function parseDurable({ durable, keep, ifDone: again }: ParsedOptions): void {
+function parseDurable({ durable, keep, ifDone: again, backup }: ParsedOptions): void {
   if (durable === undefined) {
     if (keep !== undefined || again !== undefined) {
       throw new TypeError('keep and ifDone are of a durable call; give durable, its key, as well')
@@ -232,6 +251,11 @@ function parseDurable({ durable, keep, ifDone: again }: ParsedOptions): void {
     return
   }
   durableKey(durable)
+  if (backup === true) {
+    throw new TypeError(
+      'a durable call cannot have backup: what looks for chunks that are held up ends with its producer',
+    )
+  }
   if (keep !== undefined && wholeNumber('keep', keep, 1) > longestKeep) {
     throw new RangeError(`keep must be at most ${longestKeep} milliseconds, got ${keep}`)
   }

@@ -58,6 +58,7 @@ export {
 export type {
   ApplyAsyncOptions,
   ApplyOptions,
+  BackupOptions,
   CallOptions,
   DurableOptions,
   ImapOptions,

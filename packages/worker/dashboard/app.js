@@ -173,7 +173,7 @@ const Calls = ({ calls }) => html`
     <tbody>${calls.map(
       (call) => html`<tr key=${call.id}>
       <td>${call.id}</td><td>${call.task}</td><td>${call.method}${call.durable === undefined ? null : `, durable ${call.durable}`}</td>
-      <td>${call.total === null ? null : html`<progress max=${Math.max(1, call.total)} value=${call.done}></progress>`} ${number(call.done)} / ${call.total === null ? '?' : number(call.total)}</td>
+      <td>${call.total === null ? null : html`<progress max=${Math.max(1, call.total)} value=${call.done}></progress>`} ${number(call.done)} / ${call.total === null ? '?' : number(call.total)}${call.backups === undefined ? null : html`, <span title="second copies of chunks that ran for long">${number(call.backups)} backups</span>`}</td>
       <td class="number">${number(Object.values(call.failures).reduce((sum, count) => sum + count, 0))}</td>
       <td>${time(call.age)}</td><td>${call.host}:${call.pid}</td>
       <td><${Control} order="cancel" subject=${call.id}>cancel<//></td>

@@ -7,6 +7,7 @@ import {
   type BlobsPayload,
   type CallHeader,
   type CallReport,
+  type ChunkId,
   decodeError,
   type Outcome,
   ProtocolError,
@@ -48,11 +49,15 @@ export interface PendingChunk {
   readonly priority: number
   readonly call: Call
   readonly index: number
+  /** 1: the second copy of a chunk that has run for long. */
+  readonly copy: ChunkId['copy']
   readonly chunk: EncodedChunk
   /** Redis has confirmed it. */
   sent: boolean
   /** Its outcome has been heard of, and what is large in it is being read. */
   arriving: boolean
+  /** Its second copy: whichever is heard of first counts (see open-calls). */
+  backup: PendingChunk | undefined
 }
 
 /** Names of errors that are counted apart. */
@@ -74,6 +79,8 @@ export class Call {
   readonly failures = new Map<string, number>()
   /** Items of the whole call; undefined while its input is still being read. */
   total: number | undefined
+  /** Second copies of its chunks that have been started. */
+  backups = 0
   readonly opened = performance.now()
   /** What ended it as a whole, if something did. */
   failure: unknown
@@ -103,6 +110,14 @@ export class Call {
     }
   }
 
+  /** The ids of all chunks, and copies of them, that nothing has been heard of. */
+  *pendingIds(): Iterable<string> {
+    for (const { jobId, backup } of this.pending.values()) {
+      yield jobId
+      if (backup !== undefined) yield backup.jobId
+    }
+  }
+
   /** How far it is. */
   get report(): CallReport {
     return {
@@ -113,6 +128,7 @@ export class Call {
       failures: Object.fromEntries(this.failures),
       total: this.total ?? null,
       pending: this.pending.size + (this.usage.backlog?.length ?? 0),
+      ...(this.backups > 0 && { backups: this.backups }),
       age: Math.round(performance.now() - this.opened),
     }
   }

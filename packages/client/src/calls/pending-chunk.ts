@@ -17,8 +17,10 @@ export function pendingChunk(clientId: string, call: Call, index: number, chunk:
     priority: call.priority,
     call,
     index,
+    copy: 0,
     chunk: { length, first, failures, payload: undefined },
     sent: false,
     arriving: false,
+    backup: undefined,
   }
 }

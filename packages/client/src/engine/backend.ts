@@ -8,7 +8,10 @@ import { LocalWorkers } from './local-workers.js'
 
 /** The part of its side of Redis that an engine uses. */
 export interface EngineSession
-  extends Pick<PoolSession, 'isLost' | 'report' | 'add' | 'withdraw' | 'durable' | 'release' | 'close'> {
+  extends Pick<
+    PoolSession,
+    'isLost' | 'report' | 'add' | 'withdraw' | 'withdrawCopy' | 'runTimes' | 'durable' | 'release' | 'close'
+  > {
   readonly view: PoolLook
 }
 

@@ -2,26 +2,46 @@
  * The calls of a client that are not over. What is heard of a chunk finds its call here, once; a call that ends is
  * forgotten, with what nobody waits for any more. The process is kept alive by open calls and by nothing else.
  */
-import { type CallReport, decodeList, type OutcomeEntry, type ProcessAnchor, parseChunkId } from '@poolmq/shared'
+import {
+  type CallReport,
+  type ChunkId,
+  decodeList,
+  type OutcomeEntry,
+  type ProcessAnchor,
+  parseChunkId,
+} from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
 import type { ByteBudget } from '../session/byte-budget.js'
 
 /** Chunks that a map waits for at least when it is far from its end. */
 const farFromEnd = 32
+/** What WorkerLostError is called where it travels. */
+const workerLost = 'poolmq:WorkerLostError'
 
 export class OpenCalls {
   readonly #clientId: string
   readonly #anchor: ProcessAnchor
   readonly #budget: ByteBudget
   readonly #onUnwanted: (call: Call) => void
+  readonly #onOutrun: (jobId: string) => void
   readonly #calls = new Map<number, Call>()
   /** Resolved and renewed as the last call ends. */
   #idle: (() => void)[] = []
   #underWay = 0
   #heard = 0
 
-  /** @param onUnwanted - told of a call that ended while chunks of it were still pending */
-  constructor(clientId: string, anchor: ProcessAnchor, budget: ByteBudget, onUnwanted: (call: Call) => void) {
+  /**
+   * @param onUnwanted - told of a call that ended while chunks of it were still pending
+   * @param onOutrun - told of a copy of a chunk when the other one's outcome is there
+   */
+  constructor(
+    clientId: string,
+    anchor: ProcessAnchor,
+    budget: ByteBudget,
+    onUnwanted: (call: Call) => void,
+    onOutrun: (jobId: string) => void,
+  ) {
+    this.#onOutrun = onOutrun
     this.#clientId = clientId
     this.#anchor = anchor
     this.#budget = budget
@@ -69,19 +89,25 @@ export class OpenCalls {
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   *sent(): Iterable<PendingChunk> {
     for (const call of this.#calls.values()) {
-      for (const chunk of call.pending.values()) if (chunk.sent && !chunk.arriving) yield chunk
+      for (const chunk of call.pending.values()) {
+        if (chunk.sent && !chunk.arriving) yield chunk
+        const { backup } = chunk
+        if (backup?.sent && !backup.arriving) yield backup
+      }
     }
   }
 
   /** The chunk of this id, while nothing has been heard of it. */
   awaited(jobId: string): PendingChunk | undefined {
     const id = parseChunkId(jobId)
-    return id?.clientId === this.#clientId ? this.#calls.get(id.call)?.pending.get(id.index) : undefined
+    if (id?.clientId !== this.#clientId) return undefined
+    const chunk = this.#calls.get(id.call)?.pending.get(id.index)
+    return chunk === undefined || chunk.copy === id.copy ? chunk : chunk.backup
   }
 
   /** The ids of all chunks that nothing has been heard of. */
   *pendingIds(): Iterable<string> {
-    for (const call of this.#calls.values()) for (const chunk of call.pending.values()) yield chunk.jobId
+    for (const call of this.#calls.values()) yield* call.pendingIds()
   }
 
   /** Hands an outcome to its call. A chunk can run twice (its host was lost after it had delivered): one counts. */
@@ -91,12 +117,34 @@ export class OpenCalls {
     const call = this.#calls.get(id.call)
     const pending = call?.pending.get(id.index)
     if (call === undefined || pending === undefined) return
+    const isOnly = pending.copy === id.copy && pending.backup === undefined
+    if (!isOnly && !this.#decides(pending, id.copy, entry.outcome)) return
     call.pending.delete(id.index)
     this.#underWay--
     this.#heard++
     const result = resultOf(pending, entry.outcome)
     this.#budget.heard(pending, result.characters)
     this.deliver(call, id.index, result)
+  }
+
+  /**
+   * Of a chunk of which two copies run, the first outcome counts, and the other is stopped. But what befell one of them only
+   * (its worker processes died, its host has no such task) leaves the chunk to the other, which is then the only one, as long
+   * as that is known to be there.
+   */
+  #decides(chunk: PendingChunk, copy: ChunkId['copy'], outcome: OutcomeEntry['outcome']): boolean {
+    const { backup } = chunk
+    const heard = chunk.copy === copy ? chunk : backup
+    const other = heard === chunk ? backup : chunk
+    if (heard?.copy !== copy) return false // of one that was given up
+    if (other === undefined) return true
+    if (other.sent && isOfThePlace(outcome)) {
+      other.backup = undefined
+      chunk.call.pending.set(chunk.index, other)
+      return false
+    }
+    this.#onOutrun(other.jobId)
+    return true
   }
 
   deliver(call: Call, index: number, result: ChunkResult): void {
@@ -162,6 +210,12 @@ export class OpenCalls {
     while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#anchor.release(holder)
   }
+}
+
+/** Whether this says more of where a chunk ran than of its task. */
+function isOfThePlace(outcome: OutcomeEntry['outcome']): boolean {
+  if (outcome instanceof Error) return true
+  return outcome.failures.some(([offset, { classes }]) => offset === -1 || classes.includes(workerLost))
 }
 
 function resultOf(pending: PendingChunk, outcome: OutcomeEntry['outcome']): ChunkResult {

@@ -41,6 +41,7 @@ import { Breakdown } from './breakdown.js'
 import { tellOfCall } from './call-telemetry.js'
 import { Census } from './census.js'
 import { OpenCalls } from './open-calls.js'
+import { Stragglers } from './stragglers.js'
 
 export interface PoolEngineOptions {
   /** The pool's name; undefined for a private pool. */
@@ -76,6 +77,7 @@ export class PoolEngine {
   readonly #session: Promise<EngineSession>
   readonly #breakdown = new Breakdown()
   readonly #pace: ReadingPace
+  readonly #stragglers: Stragglers
   #nextCall = 0
   /** Chunks of calls that have ended without them, until they are withdrawn. */
   readonly #unwanted: string[] = []
@@ -86,7 +88,13 @@ export class PoolEngine {
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.#budget = new ByteBudget(options.maxBytes, () => this.#submitter.wake())
-    this.calls = new OpenCalls(this.clientId, this.#anchor, this.#budget, (call) => this.#removeChunks(call))
+    this.calls = new OpenCalls(
+      this.clientId,
+      this.#anchor,
+      this.#budget,
+      (call) => this.#removeChunks(call),
+      (jobId) => this.#withdrawCopy(jobId),
+    )
     this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)
     this.#submitter = new Submitter({
@@ -116,6 +124,16 @@ export class PoolEngine {
       )
     }
     this.#census = new Census(options, this.#keys, this.#log)
+    const isAlone = options.name === undefined && options.processes < 2
+    this.#stragglers = new Stragglers({
+      clientId: this.clientId,
+      // A copy runs in another process than the chunk itself.
+      lanes: () => (isAlone ? 0 : this.#census.seen),
+      underWay: () => this.calls.underWay,
+      look: async (jobIds) => await (await this.#session).runTimes(jobIds),
+      add: async (chunk) => await (await this.#session).add([chunk]),
+      withdraw: (jobId) => this.#withdrawCopy(jobId),
+    })
     this.#session = this.#open(backend)
     this.#session.catch((error: unknown) => this.#break(error))
   }
@@ -141,7 +159,10 @@ export class PoolEngine {
     const span = startCallSpan(this.#keys.pool, kind.method, task.id)
     const hasSpec = this.#options.spec !== undefined
     const header = callHeader(options, kind.mode, kind.spread, hasSpec, module, span?.carrier, task.version)
-    const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, collector)
+    const watched = options.backup === true ? this.#stragglers.stopwatch(collector) : undefined
+    const taker = watched ?? collector
+    const call = new Call(owner, this.#nextCall++, kind.method, task.id, header, options.priority ?? 0, taker)
+    if (watched !== undefined) this.#stragglers.watch(call, watched)
     tellOfCall(call, this.#keys.pool, this.clientId, span, this.#log)
     this.calls.add(call)
     if (kind.mode === 'each') this.#pace.hurry()
@@ -313,10 +334,16 @@ export class PoolEngine {
   #removeChunks(call: Call): void {
     this.#submitter.drop(call.pending.size)
     const isFirst = this.#unwanted.length === 0
-    for (const { jobId } of call.pending.values()) this.#unwanted.push(jobId)
+    for (const jobId of call.pendingIds()) this.#unwanted.push(jobId)
     if (!isFirst || this.#shutdown !== undefined) return
     // Without a session there is nothing in Redis.
     this.#session.then((session) => session.withdraw(this.#unwanted.splice(0))).catch(() => this.#unwanted.splice(0))
+  }
+
+  /** Of a chunk that ran twice, the copy that came last. */
+  #withdrawCopy(jobId: string): void {
+    if (this.#shutdown !== undefined) this.#unwanted.push(jobId)
+    else this.#session.then((session) => session.withdrawCopy(jobId)).catch(() => undefined) // nothing is in Redis
   }
 
   /** Open calls, and those that are made meanwhile, fail while Redis is away for long; then the pool goes on. */

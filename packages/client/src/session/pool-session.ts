@@ -24,7 +24,7 @@ import {
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, findForeignKey, PieceStore, PoolView, sweepPool } from '@poolmq/worker'
+import { ChunkStore, findForeignKey, PieceStore, PoolView, type RunTimes, sweepPool } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import type { PoolLog } from '../pool-logger.js'
 import { Arrivals } from './arrivals.js'
@@ -226,6 +226,16 @@ export class PoolSession {
   /** Removes chunks that wait, and has those that run stopped on every host. */
   withdraw(jobIds: Iterable<string>): void {
     this.#withdrawal.add(jobIds)
+  }
+
+  /** The same for one copy of a chunk, of a call that goes on. */
+  withdrawCopy(jobId: string): void {
+    this.#withdrawal.addCopy(jobId)
+  }
+
+  /** How long these chunks have been running, and how many run; undefined when others wait for a worker process. */
+  runTimes(jobIds: readonly string[]): Promise<RunTimes | undefined> {
+    return this.#store.runTimes(jobIds)
   }
 
   /**

@@ -79,7 +79,10 @@ export class Reconciler {
     }
     await look()
     if (missing.length > 0 && !(await this.#heardAllUntilNow())) return
-    const waitsStill = (chunk: PendingChunk) => chunk.call.pending.get(chunk.index) === chunk
+    const waitsStill = (chunk: PendingChunk) => {
+      const known = chunk.call.pending.get(chunk.index)
+      return known === chunk || known?.backup === chunk
+    }
     const still = missing.filter(waitsStill)
     // Twice in a row: a chunk that is on its way into the queue is not lost.
     const lost = still.filter((chunk) => this.#suspects.has(chunk))

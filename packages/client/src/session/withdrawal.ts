@@ -3,8 +3,8 @@
  * What many calls leave at one moment goes together: the work is that of the chunks, however many calls they were and
  * whatever else waits.
  */
-import { type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
-import { type ChunkStore, orderLife, orderStop } from '@poolmq/worker'
+import { callIdOf, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
+import { type ChunkStore, copyOrders, orderLife, orderStop } from '@poolmq/worker'
 
 /** Chunks that are withdrawn at once. */
 const batch = 5000
@@ -14,6 +14,8 @@ export class Withdrawal {
   readonly #keys: PoolKeys
   readonly #store: ChunkStore
   #unwanted: string[] = []
+  /** Copies of chunks whose other copy has come first: their calls go on. */
+  #outrun: string[] = []
   #running: Promise<void> | undefined
   /** Chunks that ran when they were withdrawn, and when the order to stop them ends. */
   readonly #left = new Map<string, number>()
@@ -24,8 +26,19 @@ export class Withdrawal {
     this.#store = store
   }
 
+  /** Chunks of calls that nobody waits for any more. */
   add(jobIds: Iterable<string>): void {
     for (const jobId of jobIds) this.#unwanted.push(jobId)
+    this.#start()
+  }
+
+  /** One copy of a chunk, of a call that goes on. */
+  addCopy(jobId: string): void {
+    this.#outrun.push(jobId)
+    this.#start()
+  }
+
+  #start(): void {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
     })
@@ -46,16 +59,21 @@ export class Withdrawal {
     await Promise.resolve()
     const now = performance.now()
     for (const [jobId, end] of this.#left) if (end < now) this.#left.delete(jobId)
-    while (this.#unwanted.length > 0) {
-      await this.#withdraw(this.#unwanted.splice(0, batch)).catch(() => undefined)
+    while (this.#unwanted.length + this.#outrun.length > 0) {
+      const wholeCalls = (running: readonly string[]) => running.map(callIdOf)
+      await this.#withdraw(this.#unwanted.splice(0, batch), wholeCalls).catch(() => undefined)
+      const alone = (running: readonly string[]) => [...running, copyOrders]
+      await this.#withdraw(this.#outrun.splice(0, batch), alone).catch(() => undefined)
     }
   }
 
-  async #withdraw(jobIds: readonly string[]): Promise<void> {
+  /** @param orders - what hosts are to stop, where these chunks run */
+  async #withdraw(jobIds: readonly string[], orders: (running: readonly string[]) => string[]): Promise<void> {
+    if (jobIds.length === 0) return
     const running = await untilAnswered(() => this.#store.drop(jobIds))
     if (running.length === 0) return
-    const calls = [...new Set(running.map((jobId) => jobId.slice(0, jobId.lastIndexOf('.'))))]
-    await untilAnswered(() => orderStop(this.#link.client, [this.#keys.stops], calls))
+    const stopped = [...new Set(orders(running))]
+    await untilAnswered(() => orderStop(this.#link.client, [this.#keys.stops], stopped))
     for (const jobId of running) this.#left.set(jobId, performance.now() + orderLife)
   }
 }

@@ -73,6 +73,15 @@ class InlineSession implements EngineSession {
     this.#host.withdraw(jobIds)
   }
 
+  withdrawCopy(jobId: string): void {
+    this.#host.withdraw([jobId])
+  }
+
+  /** There is one process: none in which a second copy of a chunk could run. */
+  async runTimes(): Promise<undefined> {
+    return undefined
+  }
+
   durable(): never {
     throw new PoolStateError(
       'an InlinePool has no durable calls: nothing of it outlives the process; test them with a pool and a Redis',

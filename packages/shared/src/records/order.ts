@@ -24,6 +24,8 @@ export interface CallReport {
   readonly total: number | null
   /** Chunks under way. */
   readonly pending: number
+  /** Second copies of chunks that have been started (the option `backup`); absent where there are none. */
+  readonly backups?: number
   /** Milliseconds since it was called. */
   readonly age: number
 }
@@ -68,6 +70,7 @@ function isCallReport(value: unknown): boolean {
     isCount(call.done) &&
     (call.total === null || isCount(call.total)) &&
     isCount(call.pending) &&
+    (call.backups === undefined || isCount(call.backups)) &&
     isSize(call.age) &&
     Object.values(call.failures ?? {}).every(isCount)
   )

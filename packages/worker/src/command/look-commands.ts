@@ -86,14 +86,16 @@ function hostTable(hosts: readonly HostInfo[]): string {
 const withVersion = (host: HostInfo) => (task: string) => [task, ...versionsOf(host, task)].join('@')
 
 function callTable(calls: readonly CallInfo[]): string {
+  const hasBackups = calls.some(({ backups }) => backups !== undefined)
   return table(
-    ['call', 'task', 'method', 'done', 'failed', 'age', 'producer'],
+    ['call', 'task', 'method', 'done', 'failed', ...(hasBackups ? ['backups'] : []), 'age', 'producer'],
     calls.map((call) => [
       call.id,
       call.task,
       call.durable === undefined ? call.method : `${call.method}, durable ${call.durable}`,
       `${call.done}/${call.total ?? '?'}`,
       Object.values(call.failures).reduce((sum, count) => sum + count, 0),
+      ...(hasBackups ? [call.backups ?? 0] : []),
       duration(call.age),
       `${call.host}:${call.pid}`,
     ]),

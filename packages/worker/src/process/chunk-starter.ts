@@ -8,6 +8,7 @@ import {
   type BlobsPayload,
   type CallHeader,
   type Chunk,
+  type ChunkId,
   InitializerError,
   type Outcome,
   outcomeApart,
@@ -28,6 +29,7 @@ import type { LossLedger } from '../queue/loss-ledger.js'
 import type { PieceStore } from '../queue/piece-store.js'
 import { liveHosts } from '../queue/presence.js'
 import { failedOutcome, runChunk } from './chunk-runner.js'
+import { mayRunCopy } from './copy-place.js'
 import { type Initializer, InitializerFailure, type Limits } from './initializer.js'
 import type { Insist } from './insistence.js'
 import type { LoopClock } from './loop-clock.js'
@@ -105,6 +107,7 @@ export class ChunkStarter {
       const found = this.#parts.findTask(taken.taskId, id.clientId, work)
       const task = typeof found === 'function' ? found : await found
       if (task === undefined) return await this.#passOn(taken, taken.taskId, work.version)
+      if (id.copy > 0 && !(await this.#mayRunCopy(id, taken, work))) return await this.#putOff(taken)
       if (work.spec) {
         const fitness = await insist(() => initializer.ensure(id.clientId), isOfThePool)
         if (fitness === undefined) return await this.#putOff(taken)
@@ -140,6 +143,11 @@ export class ChunkStarter {
     if (aborted !== undefined) return await this.#leave(taken, aborted.then)
     const large = outcomeApart(outcome)
     return { outcome: large === undefined ? outcome : await this.#setApart(taken.jobId, outcome, large) }
+  }
+
+  #mayRunCopy(id: ChunkId, { taskId }: TakenChunk, { version }: CallHeader): Promise<boolean> {
+    const { link, keys, token, insist } = this.#parts
+    return insist(() => mayRunCopy(link, keys, token, id, { taskId, version }))
   }
 
   /** Gives a chunk back that was not started, to be taken next. */

@@ -166,6 +166,23 @@ for _, key in ipairs(KEYS) do
 end
 return missing`
 
+/**
+ * For how long chunks have been running, by Redis's clock, while no chunk waits; it changes nothing. KEYS: wait, prioritized,
+ * active, meta. ARGV: prefix, ids. Returns how many chunks run, then the milliseconds of each of these, -1 of one that nobody
+ * holds; nothing when others wait, or none may be taken.
+ */
+const runTimesLua = `
+local call = redis.call
+if call('LLEN', KEYS[1]) + call('ZCARD', KEYS[2]) > 0 or call('HEXISTS', KEYS[4], 'paused') == 1 then return {} end
+${serverNow}
+local reply = { call('LLEN', KEYS[3]) }
+for i = 2, #ARGV do
+  local job = ARGV[1] .. ARGV[i]
+  local since = call('EXISTS', job .. ':lock') == 1 and tonumber(redis.pcall('HGET', job, 'processedOn'))
+  reply[i] = since and math.max(0, now - since) or -1
+end
+return reply`
+
 type Run = (keyCount: number, ...keysAndArguments: readonly (string | number | Buffer)[]) => Promise<unknown>
 
 /** A script as a function of its keys and arguments. Redis is sent its text once, and then only what stands for it. */
@@ -176,6 +193,14 @@ export function script<T>(lua: string, read: (reply: unknown) => T) {
     const run = (client as unknown as Record<string, Run>)[command] as Run
     return read(await run.call(client, keys.length, ...keys, ...args))
   }
+}
+
+/** Chunks that run. */
+export interface RunTimes {
+  /** How many there are in the pool. */
+  readonly running: number
+  /** Milliseconds for which those have been running that were asked for, in their order; -1 of one that does not. */
+  readonly times: readonly number[]
 }
 
 /** A list of names. */
@@ -194,3 +219,7 @@ export const giveBackLapsed = script(giveBackLapsedLua, (reply) => {
   return { chunks, hasDurables: durables === 1 }
 })
 export const expireKeys = script(expireKeysLua, ids)
+export const runTimes = script(runTimesLua, (reply): RunTimes | undefined => {
+  const [running, ...times] = reply as number[]
+  return running === undefined ? undefined : { running, times }
+})

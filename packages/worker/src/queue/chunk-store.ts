@@ -12,7 +12,9 @@ import {
   noteFields,
   noteLoss,
   putOff,
+  type RunTimes,
   renewLocks,
+  runTimes,
   wake,
 } from './chunk-scripts.js'
 import { dropChunks, dropSlice, thin } from './drop-scripts.js'
@@ -120,6 +122,12 @@ export class ChunkStore {
   /** What woke a worker process is not for it, as it can take nothing now: another that waits is woken. */
   async wakeAnother(): Promise<void> {
     await wake(this.#link.client, [this.#pool.chunk('marker')], [])
+  }
+
+  /** For how long these chunks have been running; undefined while others wait for a worker process, or none is to be taken. */
+  runTimes(jobIds: readonly string[]): Promise<RunTimes | undefined> {
+    const keys = ['wait', 'prioritized', 'active', 'meta'].map((suffix) => this.#pool.chunk(suffix))
+    return runTimes(this.#link.client, keys, [this.#pool.chunk(''), ...jobIds])
   }
 
   /** Whether a chunk is held under this token. */

@@ -35,9 +35,12 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
 /** Milliseconds that an order to stop stands: hosts look every second. */
 export const orderLife = 60_000
 
+/** Stands among the orders while there are some for single copies of chunks, which hosts look for only then. */
+export const copyOrders = 'copies'
+
 /**
- * Orders hosts to stop what runs of calls that were cancelled, or of clients that have left. KEYS: stops. ARGV: `CLIENT.CALL`,
- * or the client, of each.
+ * Orders hosts to stop what runs of calls that were cancelled, or of clients that have left, or single copies of chunks.
+ * KEYS: stops. ARGV: `CLIENT.CALL`, or the client, of each; ids of copies, and `copies`.
  */
 const orderStopLua = `${serverNow}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

@@ -1,5 +1,5 @@
 /** A worker process in a seat, with all that its supervisor knows of it. */
-import { Deferred, randomId, type WireError } from '@poolmq/shared'
+import { Deferred, type WireError } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
 import type { Crash, RecyclingLimits } from '../line/messages.js'
 import { Deadline } from './deadline.js'
@@ -85,10 +85,10 @@ const mostStandstills = 5
 /** Looks, five of which a lease has, at which a process may have been stopped. */
 const mostStops = 5
 
-export function newOccupant(handle: WorkerHandle, leaveGate: () => void): Occupant {
+export function newOccupant(handle: WorkerHandle, token: string, leaveGate: () => void): Occupant {
   return {
     handle,
-    token: randomId(),
+    token,
     leaveGate,
     gone: new Deferred(),
     began: performance.now(),

@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ChunkId,
+  callIdOf,
   isWrongType,
   type PoolKeys,
   type Presence,
@@ -20,7 +21,7 @@ import type { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
 import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
-import { orderStop, sweepPool } from '../queue/pool-scripts.js'
+import { copyOrders, orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { liveHosts, showHost } from '../queue/presence.js'
 import { DurableKeeper } from './durable-keeper.js'
 import type { HostRecord } from './host-record.js'
@@ -195,7 +196,7 @@ export class SupervisorDuties {
     const tasks = await this.tasksOf(held)
     const because = crash && `${crash.error.name}: ${crash.error.message}`
     const [chunk = ''] = held
-    const about = { chunk, call: chunk.slice(0, chunk.lastIndexOf('.')), task: tasks[0], loss, because }
+    const about = { chunk, call: callIdOf(chunk), task: tasks[0], loss, because }
     const { log } = this.#options
     if (held.length === 1) log.warn(about, 'a worker process died with a chunk in hand; it is given back')
     else
@@ -242,24 +243,25 @@ export class SupervisorDuties {
         if (id !== undefined) running.set(jobId, id)
       }
     }
-    const { clients, calls } = await this.#unwanted(running)
+    const { clients, calls, copies } = await this.#unwanted(running)
     for (const clientId of clients) await store.dropWaiting(`${clientId}.`)
     for (const [jobId, id] of running) {
-      if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`)) continue
+      if (!clients.has(id.clientId) && !calls.has(`${id.clientId}.${id.call}`) && !copies.has(jobId)) continue
       for (const slot of slots) slot.cancel(jobId)
     }
   }
 
-  async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<{ clients: Set<string>; calls: Set<string> }> {
+  async #unwanted(running: ReadonlyMap<string, ChunkId>): Promise<Record<'clients' | 'calls' | 'copies', Set<string>>> {
     const { link, keys } = this.#options
     const clients = [...new Set([...running.values()].map((id) => id.clientId))]
     const calls = [...new Set([...running.values()].map((id) => `${id.clientId}.${id.call}`))]
-    if (clients.length === 0) return { clients: new Set(), calls: new Set() }
+    if (clients.length === 0) return { clients: new Set(), calls: new Set(), copies: new Set() }
     const pipeline = link.client.pipeline()
     for (const clientId of clients) pipeline.exists(keys.results(clientId)).zscore(keys.stops, clientId)
     for (const call of calls) pipeline.zscore(keys.stops, call)
-    const replies = (await pipeline.exec()) ?? []
+    const replies = (await pipeline.zscore(keys.stops, copyOrders).exec()) ?? []
     const isOrder = (reply: (typeof replies)[number] | undefined) => typeof reply?.[1] === 'string'
+    const copies = isOrder(replies.at(-1)) ? await this.#outrun([...running.keys()]) : []
     // A Redis that was emptied has neither streams nor orders: that a stream is missing now says little.
     const missing = clients.filter((_, i) => replies[2 * i]?.[0] === null && replies[2 * i]?.[1] === 0)
     this.#missing = new Map(missing.map((clientId) => [clientId, (this.#missing.get(clientId) ?? 0) + 1]))
@@ -268,7 +270,17 @@ export class SupervisorDuties {
     return {
       clients: new Set([...left, ...gone]),
       calls: new Set(calls.filter((_, i) => isOrder(replies[2 * clients.length + i]))),
+      copies: new Set(copies),
     }
+  }
+
+  /** Those of these chunks whose other copy has come first. */
+  async #outrun(jobIds: readonly string[]): Promise<string[]> {
+    const { link, keys } = this.#options
+    const pipeline = link.client.pipeline()
+    for (const jobId of jobIds) pipeline.zscore(keys.stops, jobId)
+    const replies = (await pipeline.exec()) ?? []
+    return jobIds.filter((_, i) => typeof replies[i]?.[1] === 'string')
   }
 
   /** Whether some host has a worker process in which the initializer of this key has run. */

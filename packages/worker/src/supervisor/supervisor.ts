@@ -28,6 +28,7 @@ import {
 import { hostNow } from '../line/host-clock.js'
 import type { EagerSpec, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
+import { processToken } from '../line/process-token.js'
 import { createLogger, type Log } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
@@ -327,6 +328,7 @@ export class Supervisor implements HealthSource {
 
   #startSlot(seat: number, leaveGate: () => void): void {
     const slot: WorkerSlot = new WorkerSlot({
+      token: () => processToken(this.id),
       lanes: lanesOf(seat, this.#options.processes, this.#lanes),
       started: this.#options.started?.[seat],
       threads: this.#options.threads === true,

@@ -59,6 +59,8 @@ export interface WorkerLoss {
 }
 
 export interface WorkerSlotOptions {
+  /** A token for the locks of another worker process. */
+  readonly token: () => string
   /** Chunks that may be in hand here at a time. */
   readonly lanes: number
   /** A worker process that was started already, with as many lanes. */
@@ -318,7 +320,7 @@ export class WorkerSlot {
       },
     }
     const handle = threads ? startThread(listener, lanes) : startProcess(listener, lanes, started)
-    const occupant: Occupant = newOccupant(handle, leaveGate)
+    const occupant: Occupant = newOccupant(handle, this.#options.token(), leaveGate)
     config(occupant.token, fresh).then(
       (known) => handle.send({ type: 'config', config: { ...known, lanes, hand: handle.handDescriptor } }),
       () => undefined, // the supervisor could not connect and is giving up
