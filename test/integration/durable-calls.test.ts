@@ -72,6 +72,68 @@ describe.skipIf(redisProgram === '')('durable calls', () => {
     expect(await pool.attach(`${of}-e`)).toEqual([])
   })
 
+  test('what cannot be durable is refused, and says why', async () => {
+    const key = uniqueName('refused')
+    const items = noted(2)
+    await using own = new Pool({ processes: 1, connection: redis.url })
+    expect(() => own.mapAsync(durables.double, items, { durable: key })).toThrow('needs a pool with a name')
+    expect(() => own.attach(key)).toThrow('needs a pool with a name')
+    const given = (options: object) => () => pool.mapAsync(durables.double, items, options)
+    expect(given({ durable: '' })).toThrow('1 to 200 characters')
+    expect(given({ durable: 5 })).toThrow(TypeError)
+    expect(given({ durable: key, keep: 0 })).toThrow(RangeError)
+    expect(given({ durable: key, keep: Number.POSITIVE_INFINITY })).toThrow(RangeError)
+    expect(given({ durable: key, ifDone: 'again' })).toThrow("'return', 'rerun-failed' or 'rerun'")
+    expect(given({ keep: 5 })).toThrow('give durable')
+    await expect(pool.map(durables.double, items, { durable: key } as object)).rejects.toThrow('use mapAsync')
+    expect(() => pool.imap(durables.double, items, { durable: key } as object)).toThrow('cannot be durable')
+    expect(() => pool.attach(key).from(-1)).toThrow(RangeError)
+    const odd = pool.mapAsync(durables.who, [1, (() => 5) as never], { durable: key })
+    await expect(odd.get()).rejects.toMatchObject({ code: 'ERR_POOL_ENCODING', index: 1 })
+    await expect(pool.attach(key).get()).rejects.toBeInstanceOf(NoDurableCallError)
+  })
+
+  test('callbacks and progress; a signal cancels; a pool that is joined or terminated leaves it', async () => {
+    const key = uniqueName('told')
+    const told: unknown[] = []
+    const call = pool.mapAsync(durables.double, noted(4), {
+      durable: key,
+      chunkSize: 2,
+      callback: (values) => told.push(values),
+      onProgress: ({ done, total }) => told.push(`${done}/${total}`),
+    })
+    await call
+    expect(told).toEqual(['2/4', '4/4', doubles(4)])
+    const abort = new AbortController()
+    const held = noted(3, { go: go.path })
+    const stopped = pool.mapAsync(durables.double, held, { durable: `${key}-a`, signal: abort.signal })
+    await stopped.info()
+    abort.abort('enough')
+    await expect(stopped.get()).rejects.toMatchObject({ code: 'ERR_POOL_CANCELLED', cause: 'enough' })
+    await until(
+      'it is cancelled',
+      () => pool.attach(`${key}-a`).info(),
+      ({ state }) => state === 'cancelled',
+    )
+    const leaving = open()
+    const left = leaving.mapAsync(durables.double, held, { durable: `${key}-b` })
+    leaving.close()
+    await leaving.join()
+    await expect(left.get()).rejects.toMatchObject({ code: 'ERR_POOL_STATE' })
+    const ending = open()
+    const ended = ending.attach(`${key}-b`)
+    await ended.info()
+    await ending.terminate()
+    await expect(ended.get()).rejects.toMatchObject({ code: 'ERR_POOL_TERMINATED' })
+    go.open()
+    expect(await pool.attach(`${key}-b`)).toEqual(doubles(3))
+    const waited = open()
+    const last = waited.attach<number[]>(`${key}-b`).get()
+    waited.close()
+    await waited.join()
+    expect(await last).toEqual(doubles(3))
+  })
+
   test('a running call is joined, by its key or by its items', async () => {
     const key = uniqueName('joined')
     const first = pool.mapAsync(durables.double, noted(6, { go: go.path }), { durable: key, chunkSize: 1 })

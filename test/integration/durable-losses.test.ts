@@ -198,6 +198,13 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     await using _host = await start()
     await using pool = open()
     expect(await pool.attach(key)).toEqual(['somebody 1', 'somebody 2', 'somebody 3'])
+    await using other = open({ initializer: durables.become, initArgs: ['another'] })
+    const again = other.mapAsync(durables.who, [1, 2, 3], { durable: key, ifDone: 'rerun' })
+    expect(await again).toEqual(['another 1', 'another 2', 'another 3'])
+    await redis.ask('HSET', record(), 'state', 'open')
+    await redis.ask('SADD', `poolmq:{${name}}:durables`, durableId(key))
+    await redis.ask('DEL', ...(await its()).filter((one) => one.includes(':spec:')))
+    await until('what Redis has lost of it is written again', its, (keys) => keys.some((one) => one.includes(':spec:')))
   })
 
   test('forgotten, or cancelled, while it waits and runs: nothing runs on', async () => {

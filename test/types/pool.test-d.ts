@@ -1,5 +1,5 @@
 // What the compiler knows of a pool: the types of results, and the mistakes that it finds.
-import { type AsyncResult, type ImapResults, Pool, ThreadPool, taskRefs } from '@poolmq/client'
+import { type AsyncResult, type DurableResult, type ImapResults, Pool, ThreadPool, taskRefs } from '@poolmq/client'
 import { defineTasks } from '@poolmq/shared'
 import { describe, expectTypeOf, test } from 'vitest'
 
@@ -51,6 +51,24 @@ describe('results', () => {
     expectTypeOf(result.wait()).toEqualTypeOf<Promise<void>>()
     expectTypeOf(result.successful()).toEqualTypeOf<boolean>()
     expectTypeOf<Awaited<typeof result>>().toEqualTypeOf<number[]>()
+  })
+
+  test('of a durable call', () => {
+    const square = pool.mapAsync(tasks.square, [1], { durable: 'key', keep: 5 })
+    expectTypeOf(square).toEqualTypeOf<DurableResult<number[], number>>()
+    expectTypeOf(square.from(3).next()).toEqualTypeOf<Promise<IteratorResult<number>>>()
+    expectTypeOf(pool.starmapAsync(tasks.hypot, [[3, 4]], { durable: 'key' }).get()).toEqualTypeOf<Promise<number[]>>()
+    expectTypeOf(pool.applyAsync(tasks.later, [2], undefined, { durable: 'key' })).toEqualTypeOf<
+      DurableResult<string>
+    >()
+    expectTypeOf(pool.attach<string[]>('key')).toEqualTypeOf<DurableResult<string[], string>>()
+    expectTypeOf(pool.attach('key').get()).toEqualTypeOf<Promise<unknown>>()
+    // @ts-expect-error map has no handle that could be found again
+    void pool.map(tasks.square, [1], { durable: 'key' })
+    // @ts-expect-error keep is of a durable call
+    void pool.mapAsync(tasks.square, [1], { keep: 5 })
+    // @ts-expect-error the items are numbers
+    void pool.mapAsync(tasks.square, ['1'], { durable: 'key' })
   })
 
   test('with kwds as a last argument', () => {

@@ -61,6 +61,7 @@ export class DurableCall implements DurableSource {
   #store: DurableStore | undefined
   #pieces: PieceStore | undefined
   #close: () => void = () => undefined
+  #rewind: () => void = () => undefined
   #timer: NodeJS.Timeout | undefined
   /** The run that the call is in. */
   #run = -1
@@ -253,7 +254,7 @@ export class DurableCall implements DurableSource {
     chunks: readonly number[],
     finished?: (chunk: number) => readonly number[],
   ): Promise<void> {
-    const run = await session.store.rerun(view.run, how, chunks, this.#options.keep)
+    const run = await session.store.rerun(view.run, how, chunks, this.#options.keep, session.spec)
     // Who was first runs it: this is the second, and joins.
     if (run === undefined) return await this.#begin(input)
     if (this.#outcomes === undefined) this.#follow(session, { ...view, run })
@@ -290,12 +291,14 @@ export class DurableCall implements DurableSource {
     this.#run = view.run
     this.#outcomes = outcomes
     this.#change()
-    this.#close = session.read({
+    const reader = session.read({
       onEntry: (entry) => this.#hear(() => this.#take(entry)),
       onMark: (fields) => this.#hear(() => this.#mark(fields)),
       onEnd: () => this.#hear(() => this.#renewEnd()),
       onFailed: (error) => this.fail(error),
     })
+    this.#close = () => reader.close()
+    this.#rewind = () => reader.rewind()
     this.#timer = setInterval(() => void this.#look(), lookInterval).unref()
     return outcomes
   }
@@ -329,13 +332,24 @@ export class DurableCall implements DurableSource {
     this.#change()
   }
 
-  #mark(fields: readonly Buffer[]): void {
+  async #mark(fields: readonly Buffer[]): Promise<void> {
     const mark = parseDurableMark(fields)
     if (mark === undefined) return
+    if (mark.what === 'all' && mark.run !== this.#run) await this.#checkSame()
+    if (this.#isOver) return
     this.#outcomes?.begin(mark)
     if (mark.run > this.#run) this.#run = mark.run
     if (mark.what === 'cancelled' && mark.run === this.#run) this.fail(this.#cancelled())
     this.#endIfComplete()
+  }
+
+  /** What begins anew under this key may be another call: this one was forgotten then. */
+  async #checkSame(): Promise<void> {
+    const [store, head] = [this.#store, this.#head]
+    const view = store && (await untilAnswered(() => store.look()))
+    const isSame =
+      view?.head.digest === head?.digest && view?.head.task === head?.task && view?.head.form === head?.form
+    if (!isSame || view?.head.chunkSize !== head?.chunkSize) this.fail(this.#unknown())
   }
 
   #take({ jobId, outcome }: OutcomeEntry): Promise<void> | void {
@@ -416,7 +430,11 @@ export class DurableCall implements DurableSource {
       return [...new Set([...lost, ...this.#unreadable])].sort((a, b) => a - b)
     }
     await this.#caughtUp()
-    return outcomes.awaited
+    if (outcomes.isComplete || this.#isOver) return []
+    // The clock of a Redis that has taken over may be behind: what it has added stands before what was read.
+    this.#rewind()
+    await this.#caughtUp()
+    return this.#isOver ? [] : outcomes.awaited
   }
 
   /** What Redis has lost is added again: it is here. */

@@ -30,6 +30,11 @@ export class DurableCalls {
     return call
   }
 
+  /** Whether there are some that have not ended. */
+  get areOpen(): boolean {
+    return this.#calls.size > 0
+  }
+
   failAll(error: unknown): void {
     for (const call of [...this.#calls]) call.fail(error)
   }

@@ -182,6 +182,7 @@ export class PoolEngine {
   durableHeader(task: TaskInfo, spread: boolean, options: ParsedOptions): CallHeader {
     this.#refuseNesting()
     this.#local?.load(task)
+    this.#census.callOpened(() => this.durables.areOpen)
     return callHeader(options, 'each', spread, this.#options.spec !== undefined, undefined, undefined, task.version)
   }
 

@@ -32,8 +32,8 @@ export class DurableSession {
     this.store = DurableStore.ofKey(link, keys, key)
   }
 
-  /** Reads the call's stream from its beginning, over a connection of its own, until the function that it gives is called. */
-  read({ onEntry, onMark, onEnd, onFailed }: DurableListener): () => void {
+  /** Reads the call's stream from its beginning, over a connection of its own, until it is closed. */
+  read({ onEntry, onMark, onEnd, onFailed }: DurableListener): Pick<ResultReader, 'close' | 'rewind'> {
     const stream = this.#keys.results(this.store.id)
     const refused = (error: unknown) => onFailed(explainFailure(error, this.#link.descriptor))
     const listener = {
@@ -46,6 +46,6 @@ export class DurableSession {
     }
     const reader = new ResultReader(this.#link, stream, new ReadingPace(atOnce), listener, true)
     void reader.run()
-    return () => reader.close()
+    return reader
   }
 }

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { ProtocolError } from '../errors/errors.js'
+import type { ChunkId } from './job-id.js'
 import { checkVersion, excerpt, isCount, parseRecord, protocolVersion } from './record.js'
 
 /** What was frozen when a durable call was begun. */
@@ -45,6 +46,10 @@ export function durableId(key: string): string {
 export function isDurableId(clientId: string): boolean {
   return clientId.length === 32 && pattern.test(clientId)
 }
+
+/** The name of the spec of a chunk: its client's; of a durable call, each run has one. */
+export const specIdOf = ({ clientId, call }: Pick<ChunkId, 'clientId' | 'call'>): string =>
+  isDurableId(clientId) ? `${clientId}.${call}` : clientId
 
 export function formatDurableHead(head: DurableHead): string {
   return JSON.stringify({ v: protocolVersion, ...head })

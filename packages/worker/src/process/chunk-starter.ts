@@ -17,6 +17,7 @@ import {
   parseChunk,
   parseChunkId,
   type RedisLink,
+  specIdOf,
   type TaskFunction,
   taskIds,
   taskVersions,
@@ -109,7 +110,7 @@ export class ChunkStarter {
       if (task === undefined) return await this.#passOn(taken, taken.taskId, work.version)
       if (id.copy > 0 && !(await this.#mayRunCopy(id, taken, work))) return await this.#putOff(taken)
       if (work.spec) {
-        const fitness = await insist(() => initializer.ensure(id.clientId), isOfThePool)
+        const fitness = await insist(() => initializer.ensure(specIdOf(id)), isOfThePool)
         if (fitness === undefined) return await this.#putOff(taken)
         if (fitness.fit === 'later') return await this.#putOff(taken, Math.min(fitness.milliseconds, longestPutOff))
         if (fitness.fit === 'elsewhere') return await this.#passOn(taken, fitness.task, fitness.version)

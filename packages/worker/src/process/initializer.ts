@@ -91,7 +91,8 @@ export class Initializer {
   /** The clients that are known to be served by this process as it is. */
   get suited(): string[] {
     const key = this.#run?.key
-    return key === undefined ? [] : this.#specs.keysOf((spec) => spec.key === key)
+    // A durable call has a spec for each run.
+    return key === undefined ? [] : this.#specs.keysOf((spec) => spec.key === key).map((id) => id.split('.')[0] ?? id)
   }
 
   /**

@@ -3,8 +3,8 @@
  * trimmed: it is read on, in slices, by whoever looks after the call, and each chunk that has an outcome gets a bit. So the
  * scripts of the workers' way know nothing of durable calls, and whoever else adds a chunk knows whether it has ended.
  *
- * KEYS of all: record, done, prints, results, spec, outcomes, durables. ARGV of all: id, prefix of the pool's keys, prefix of its
- * chunks'. The time to live is the record's: it is given to all keys whenever a quarter of it has passed, and at the end of the call
+ * KEYS of all: record, done, prints, results, outcomes, durables. ARGV of all: id, prefix of the pool's keys, prefix of its
+ * chunks'. Each run has a spec of its own, whose name is made here: worker processes remember what they know of a spec by its name. The time to live is the record's: it is given to all keys whenever a quarter of it has passed, and at the end of the call
  * they are given what is to be kept.
  */
 import { partsSuffix } from '@poolmq/shared'
@@ -19,14 +19,17 @@ const entriesAtOnce = 32
 const openingPatience = 15_000
 
 const first = `${serverNow}
-local record, done, prints, results, spec, outcomes, durables = unpack(KEYS)
+local record, done, prints, results, outcomes, durables = unpack(KEYS)
 local call, id, prefix, chunk = redis.call, ARGV[1], ARGV[2], ARGV[3]
 local time = string.format('%.0f', now)
 local state, run, cursor, chunks, life, keep, renewed, tended =
   unpack(call('HMGET', record, 'state', 'run', 'cursor', 'chunks', 'life', 'keep', 'renewed', 'tended'))
 chunks = tonumber(chunks) or 0
+local function specOf(one) return prefix .. 'spec:' .. id .. '.' .. one end
 local function live(milliseconds)
-  for i = 1, 6 do call('PEXPIRE', KEYS[i], milliseconds) end
+  local spec = call('HGET', record, 'spec')
+  if spec then call('SET', specOf(run), spec, 'PX', milliseconds) end
+  for i = 1, 5 do call('PEXPIRE', KEYS[i], milliseconds) end
   for _, name in ipairs(call('SMEMBERS', outcomes)) do call('PEXPIRE', prefix .. 'outcome:' .. name, milliseconds) end
 end
 local function list()
@@ -69,7 +72,7 @@ end
  */
 const openDurableLua = `${first}
 if state and (state ~= 'opening' or now - (tonumber(tended) or 0) < ${openingPatience}) then return nil end
-call('UNLINK', record, done, prints, results, spec)
+call('UNLINK', record, done, prints, results)
 call('HSET', record, 'head', ARGV[4], 'state', 'opening', 'run', time, 'cursor', '0-0', 'chunks', ARGV[5], 'life', ARGV[6],
   'keep', ARGV[7], 'renewed', time, 'tended', time, 'began', time)
 call('PEXPIRE', record, ARGV[6])
@@ -89,7 +92,7 @@ if state ~= 'opening' or run ~= ARGV[4] then return 0 end
 call('HSET', record, 'state', 'open', 'tended', time, 'renewed', time)
 call('XADD', results, '*', 'd', run, 'from', 'all')
 call('SETBIT', done, chunks, 0)
-if ARGV[5] ~= '' then call('SET', spec, ARGV[5]) end
+if ARGV[5] ~= '' then call('HSET', record, 'spec', ARGV[5]) end
 live(life)
 list()
 return 1`
@@ -102,7 +105,7 @@ return 1`
 const submitDurableLua = `${first}
 if state ~= 'open' or run ~= ARGV[4] then return -2 end
 if not index() then return -1 end
-local wait, prioritized, counter, marker, meta, jobs, elders = unpack(KEYS, 8)
+local wait, prioritized, counter, marker, meta, jobs, elders = unpack(KEYS, 7)
 local keyLife, added, plain, urgent = ARGV[5], 0, false, false
 for i = 6, #ARGV, 4 do
   local of, priority = ARGV[i], ARGV[i + 3]
@@ -150,7 +153,8 @@ if state == 'open' then
   caught = index()
   if caught and call('BITCOUNT', done) >= chunks then ended('done') end
 end
-if state == 'open' and now - tonumber(renewed) > life / 4 then
+local isWhole = call('HEXISTS', record, 'spec') == 0 or call('EXISTS', specOf(run)) == 1
+if state == 'open' and (not isWhole or now - tonumber(renewed) > life / 4) then
   call('HSET', record, 'renewed', time)
   live(life)
   list()
@@ -186,7 +190,7 @@ return 1`
  * marker, elders. ARGV: milliseconds that the queue's keys live, ids. Returns those that have no chunk.
  */
 const placeDurableLua = `${first}
-local wait, active, prioritized, counter, marker, elders = unpack(KEYS, 8)
+local wait, active, prioritized, counter, marker, elders = unpack(KEYS, 7)
 local gone, placed = {}, false
 for i = 5, #ARGV do
   local of = ARGV[i]
@@ -204,11 +208,11 @@ for i = 5, #ARGV do
   end
 end
 if placed then call('ZADD', marker, 0, '0') end
-for i = 8, 13 do call('PEXPIRE', KEYS[i], ARGV[4]) end
+for i = 7, 12 do call('PEXPIRE', KEYS[i], ARGV[4]) end
 return gone`
 
 /**
- * Lets chunks run again. ARGV: the run that is known, 'all', 'failed' or 'lost', milliseconds to live, to be kept, then chunks. Those that were lost run in
+ * Lets chunks run again. ARGV: the run that is known, 'all', 'failed' or 'lost', milliseconds to live, to be kept, spec or '', then chunks. Those that were lost run in
  * the same run; else another one begins, and with 'all' what was heard is removed. Returns the run; -1 when what has been heard is to be read on first, nothing
  * when the call is not as it is known.
  */
@@ -224,8 +228,11 @@ if how == 'all' then
   call('UNLINK', outcomes, done)
   call('XTRIM', results, 'MAXLEN', 0)
 end
-for i = 8, #ARGV do call('SETBIT', done, ARGV[i], 0) end
+for i = 9, #ARGV do call('SETBIT', done, ARGV[i], 0) end
 if how ~= 'lost' then
+  call('UNLINK', specOf(run))
+  call('HDEL', record, 'spec')
+  if ARGV[8] ~= '' then call('HSET', record, 'spec', ARGV[8]) end
   run = string.format('%.0f', math.max(now, tonumber(run) + 1))
   local mark = call('XADD', results, '*', 'd', run, 'from', how)
   call('HSET', record, 'run', run, 'cursor', mark)
@@ -248,7 +255,8 @@ return { run, chunks }`
 const forgetDurableLua = `${first}
 call('SREM', durables, id)
 for _, name in ipairs(call('SMEMBERS', outcomes)) do call('UNLINK', prefix .. 'outcome:' .. name) end
-call('UNLINK', record, done, prints, results, spec, outcomes)
+if state then call('UNLINK', specOf(run)) end
+call('UNLINK', record, done, prints, results, outcomes)
 return state and { run, chunks } or {}`
 
 /** A run, and the chunks that it has at most; undefined when there is nothing to do. */

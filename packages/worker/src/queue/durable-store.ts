@@ -165,8 +165,10 @@ export class DurableStore {
     how: 'all' | 'failed' | 'lost',
     chunks: readonly number[],
     keep: number,
+    spec?: PoolSpec,
   ): Promise<number | undefined> {
-    return await this.#heard(() => this.#run(rerunDurable, [run, how, lifeOf(keep), keep, ...chunks]))
+    const args = [run, how, lifeOf(keep), keep, spec === undefined ? '' : formatSpec(spec), ...chunks]
+    return await this.#heard(() => this.#run(rerunDurable, args))
   }
 
   /** Ends the call before its end: what waits is removed, what runs is stopped. False when it is not open. */
@@ -244,7 +246,6 @@ export class DurableStore {
       pool.durable(id, 'done'),
       pool.durable(id, 'prints'),
       pool.results(id),
-      pool.spec(id),
       pool.outcomes(id),
       pool.durables,
     ]

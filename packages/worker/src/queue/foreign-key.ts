@@ -29,7 +29,12 @@ export async function findForeignKey(
   clientId?: string,
 ): Promise<ProtocolError | undefined> {
   const types = new Map(Object.entries(queueTypes).map(([suffix, type]) => [keys.chunk(suffix), type]))
-  types.set(keys.clients, 'zset').set(keys.stops, 'zset').set(keys.hosts, 'hash').set(keys.orders, 'hash')
+  types
+    .set(keys.clients, 'zset')
+    .set(keys.stops, 'zset')
+    .set(keys.hosts, 'hash')
+    .set(keys.orders, 'hash')
+    .set(keys.durables, 'set')
   if (clientId !== undefined) {
     types.set(keys.results(clientId), 'stream').set(keys.spec(clientId), 'string').set(keys.outcomes(clientId), 'set')
   }

@@ -3,7 +3,7 @@
  * renewed, and chunks that have lost their place in the queue, as its lists live for a minute when nobody is there, are put back.
  * One host at a time does it. It never gives inputs again that Redis has lost: those who attach are told.
  */
-import { keyLife, type PoolKeys, type RedisLink } from '@poolmq/shared'
+import { keyLife, type PoolKeys, ProtocolError, type RedisLink } from '@poolmq/shared'
 import type { Log } from '../logger.js'
 import { type DurableStore, type DurableView, openDurables } from '../queue/durable-store.js'
 
@@ -22,6 +22,9 @@ export class DurableKeeper {
   #suspects = new Set<string>()
   /** Chunks that are not there: they are lost, or not added yet, and are not looked for again soon. */
   #gone = new Set<string>()
+  /** Calls whose record is of a newer version, or not ours. */
+  readonly #unreadable = new Set<string>()
+  #looking: Promise<void> | undefined
   #looked = Number.NEGATIVE_INFINITY
 
   constructor(link: RedisLink, keys: PoolKeys, log: Log) {
@@ -30,14 +33,35 @@ export class DurableKeeper {
     this.#log = log
   }
 
-  async look(): Promise<void> {
+  /** Looks after them, unless it is still about it. Never rejects: what cannot be done now is done the next time. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look()
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'durable calls could not be looked after'))
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
     const open: [store: DurableStore, view: DurableView][] = []
     for (const store of await openDurables(this.#link, this.#keys)) {
-      const view = await store.look()
+      const view = await this.#viewOf(store)
       if (view?.state === 'open') open.push([store, view])
     }
     if (open.length === 0) this.#gone.clear()
     else if (await this.#isDue()) await this.#findPlaces(open)
+  }
+
+  async #viewOf(store: DurableStore): Promise<DurableView | undefined> {
+    try {
+      return await store.look()
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      if (!this.#unreadable.has(store.id)) this.#log.warn({ err: error }, 'a durable call cannot be looked after')
+      this.#unreadable.add(store.id)
+      return undefined
+    }
   }
 
   /** Whether chunks may have lost their place: cheap to see, or not seen for long. */

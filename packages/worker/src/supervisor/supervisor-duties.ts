@@ -91,7 +91,7 @@ export class SupervisorDuties {
     this.#every(Math.max(100, lockDuration / 10), 'looking for lapsed leases', async () => {
       const { chunks: lapsed, hasDurables } = await store.giveBackLapsed()
       if (lapsed.length > 0) this.#options.log.info({ chunks: lapsed.length }, 'gave back chunks of lost hosts')
-      if (hasDurables) await this.#durables.look()
+      if (hasDurables) void this.#durables.look()
     })
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
     this.#every(lockDuration, 'listening for deaf worker processes', async () => {
