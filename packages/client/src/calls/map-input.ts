@@ -23,7 +23,8 @@ export interface MapInput {
 
 export function mapInput(items: readonly unknown[], size: number, mayEncode: MayEncode): MapInput {
   const encoded: EncodedChunk[] = []
-  const chunks = Math.ceil(items.length / size)
+  // Python's default size of no items is 0.
+  const chunks = items.length === 0 ? 0 : Math.ceil(items.length / size)
   let bytes = 0
   for (let at = 0; at < items.length; at += size) {
     const some = items.slice(at, at + size)
