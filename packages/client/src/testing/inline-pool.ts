@@ -26,7 +26,7 @@ const nowhere = 'redis://inline.invalid'
  * What needs processes is not kept: a task that exits, crashes or never leaves the processor does so to the test; no process
  * is replaced (`maxTasksPerChild`, `maxMemoryPerChild` and `maxAgePerChild` are checked, and have no effect), so that the
  * initializer runs once, and what modules hold is shared by tasks, callers and all such pools; a task that does not end when
- * it is told to is left alone, and may go on; `isWorker()` is false.
+ * it is told to is left alone, and may go on; there are no durable calls and no copies (`backup`); `isWorker()` is false.
  */
 export class InlinePool extends Pool {
   /**

@@ -41,6 +41,7 @@ export class InlineHost {
   readonly #clock = new LoopClock(() => undefined)
   readonly #observer: RunObserver
   readonly #prepare: () => Promise<void>
+  readonly #stopped = new Deferred()
   #ending = false
 
   constructor(options: InlineHostOptions) {
@@ -71,16 +72,20 @@ export class InlineHost {
   /** Nothing is taken any more; what is in hand may end, with `stop` for half a second. */
   async end(how: 'drain' | 'stop'): Promise<void> {
     this.#ending = true
-    const all = Promise.all([...this.#held].map(({ freed }) => freed.promise))
-    if (how === 'stop') {
-      this.#waiting.clear()
-      const reason = new CancelledError('the worker process is being stopped')
-      for (const held of [...this.#held]) if (!held.running.abort(reason, 'give back')) this.#leave(held, reason)
-      await within(stopGrace, all)
-      for (const held of [...this.#held]) this.#leave(held, reason)
-    }
-    await all
-    await this.#prepare().catch(() => undefined) // the calls are told
+    const begun = this.#prepare().catch(() => undefined) // the calls are told
+    const all = Promise.all([begun, ...[...this.#held].map(({ freed }) => freed.promise)])
+    if (how === 'stop') await this.#stop(all)
+    // A stop overtakes a drain.
+    await Promise.race([all, this.#stopped.promise])
+  }
+
+  async #stop(all: Promise<unknown>): Promise<void> {
+    this.#waiting.clear()
+    const reason = new CancelledError('the worker process is being stopped')
+    for (const held of [...this.#held]) if (!held.running.abort(reason, 'give back')) this.#leave(held, reason)
+    await within(stopGrace, all)
+    for (const held of [...this.#held]) this.#leave(held, reason)
+    this.#stopped.resolve()
   }
 
   #fill(): void {

@@ -12,6 +12,7 @@ import {
   InitializerError,
   NestedPoolError,
   Pool,
+  PoolTerminatedError,
   TaskTimeoutError,
   TaskVersionError,
   taskRefs,
@@ -19,7 +20,7 @@ import {
 } from '@poolmq/client'
 import { InlinePool } from '@poolmq/client/testing'
 import { Deferred } from '@poolmq/shared'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 const place = new AsyncLocalStorage<string>()
 const never = new Promise<never>(() => undefined)
@@ -160,6 +161,16 @@ test('terminate aborts what runs, drops what waits, and waits for neither for lo
   expect(all.map((result) => result.ready())).toEqual([true, true, true])
 })
 
+test('terminate overtakes a join, and an initializer that does not end', async () => {
+  const pool = new InlinePool({ processes: 1, initializer: tasks.hang })
+  const waiting = pool.applyAsync(tasks.identity, [1])
+  pool.close()
+  const joined = pool.join()
+  await pool.terminate()
+  await joined
+  await expect(waiting.get()).rejects.toThrow(PoolTerminatedError)
+})
+
 test('the initializer runs once, at once; one that throws is tried three times', async () => {
   initialized = 0
   const pool = inlinePool({ processes: 3, initializer: tasks.begin })
@@ -218,6 +229,23 @@ test('those who observe this process hear of what runs', async () => {
   onTestFinished(() => void unsubscribe('poolmq:chunk:take', hear))
   await inlinePool({ processes: 1, name: 'named' }).apply(tasks.identity, [1])
   expect(taken).toMatchObject([{ pool: 'named', task: 'inline.identity' }])
+})
+
+test('clocks that a test has stopped do not stop it', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const pool = new InlinePool(2)
+  expect(await pool.map(tasks.identity, [1, 2, 3], 1)).toEqual([1, 2, 3])
+  const results = pool.imap(tasks.identity, [1, 2, 3])
+  expect([await results.next(), await results.next()].map(({ value }) => value)).toEqual([1, 2])
+  // The time limit is by the test's clock.
+  const late = pool.apply(tasks.hang, [], undefined, { timeout: 60_000 })
+  await vi.advanceTimersByTimeAsync(100)
+  const failed = expect(late).rejects.toThrow(TaskTimeoutError)
+  await vi.advanceTimersByTimeAsync(62_000)
+  await failed
+  pool.close()
+  await pool.join()
 })
 
 test('options that only a Redis gives a meaning to are refused', () => {
