@@ -302,6 +302,8 @@ const steps: Record<string, Step> = {
     run: async () => {
       const [, next] = await swap(link, keys, { jobId: id(0), token }, [other], 10_000)
       expect(String(next)).toBe(id(1, other))
+      // Since when it runs is known of it as of any other.
+      expect(await link.client.hexists(keys.chunk(id(1, other)), 'processedOn')).toBe(1)
       const [, same] = await takeOver(link, keys, { jobId: id(1, other), token }, 'another', 10_000)
       expect(String(same)).toBe(id(1, other))
     },

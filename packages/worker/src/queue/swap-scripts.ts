@@ -4,6 +4,7 @@
  */
 import { keyLife, type PoolKeys, type RedisLink } from '@poolmq/shared'
 import type { Cluster, Redis } from 'ioredis'
+import { serverNow } from './server-clock.js'
 
 /** Chunks at the front of the queue that are looked through. */
 const depth = 100
@@ -14,7 +15,7 @@ const depth = 100
  * several clients with many priorities would cost a process for each chunk. None is taken from a queue that is paused.
  * KEYS: wait, active, marker, job, lock, prioritized. ARGV: id, token, prefix, milliseconds of a lock, then clients.
  */
-const swapLua = `
+const swapLua = `${serverNow}
 local wait, active, marker, job, lock, prioritized = unpack(KEYS)
 local id, token, prefix, call = ARGV[1], ARGV[2], ARGV[3], redis.call
 if call('GET', lock) ~= token or call('HEXISTS', prefix .. 'meta', 'paused') == 1 then return {} end
@@ -37,7 +38,9 @@ call('LPUSH', active, found)
 call('SET', prefix .. found .. ':lock', token, 'PX', ARGV[4])
 call('ZADD', marker, 0, '0')
 for i = 1, 3 do call('PEXPIRE', KEYS[i], ${keyLife}) end
-return { call('HGETALL', prefix .. found), found }`
+local fields = call('HGETALL', prefix .. found)
+if fields[1] then call('HSET', prefix .. found, 'processedOn', now) end
+return { fields, found }`
 
 /** Takes a chunk over from who has it in hand and is ready to leave it. KEYS: job, lock. ARGV: its token, ours, milliseconds, id. */
 const takeOverLua = `
