@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import {
   CancelledError,
@@ -45,7 +45,10 @@ const tasks = defineTasks(import.meta.url, 'inline', {
     running--
     return x
   },
-  hang: () => never,
+  hang: () => {
+    seen.push('hangs')
+    return never
+  },
   hangOn: (x: number) => {
     ran.push(x)
     return x === 1 ? never : x
@@ -233,6 +236,7 @@ test('those who observe this process hear of what runs', async () => {
 
 test('clocks that a test has stopped do not stop it', async () => {
   vi.useFakeTimers()
+  seen.length = 0
   onTestFinished(() => void vi.useRealTimers())
   const pool = new InlinePool(2)
   expect(await pool.map(tasks.identity, [1, 2, 3], 1)).toEqual([1, 2, 3])
@@ -240,8 +244,8 @@ test('clocks that a test has stopped do not stop it', async () => {
   expect([await results.next(), await results.next()].map(({ value }) => value)).toEqual([1, 2])
   // The time limit is by the test's clock.
   const late = pool.apply(tasks.hang, [], undefined, { timeout: 60_000 })
-  await vi.advanceTimersByTimeAsync(100)
   const failed = expect(late).rejects.toThrow(TaskTimeoutError)
+  while (!seen.includes('hangs')) await nextTurn()
   await vi.advanceTimersByTimeAsync(62_000)
   await failed
   pool.close()
