@@ -28,7 +28,7 @@ export {
 export { Monitor, type MonitorOptions } from './monitor/monitor.js'
 export { type CallInfo, type HostDetails, type HostInfo, type PoolStats, PoolView } from './monitor/pool-view.js'
 export { currentTask, type TaskContext } from './process/task-context.js'
-export { type Client, expireKeys, type RunTimes } from './queue/chunk-scripts.js'
+export { expireKeys, type RunTimes } from './queue/chunk-scripts.js'
 export { ChunkStore, type NewChunk } from './queue/chunk-store.js'
 export { DurableStore, type DurableView, openDurables } from './queue/durable-store.js'
 export { findForeignKey } from './queue/foreign-key.js'
@@ -50,3 +50,4 @@ export const localSupervisorProgram = () =>
     './supervisor/local-supervisor.js',
     import.meta.url,
   )
+export type { Client, RunScript, ScriptArgument } from './queue/script.js'

@@ -191,6 +191,7 @@ export class PoolSession {
         throw error
       }
     }
+    if (chunks.every(({ parts }) => parts === undefined)) return await this.#named(this.#store.add(chunks))
     // The call may have ended meanwhile, and what had been added been removed.
     const wanted = chunks.filter((chunk) => chunk.parts === undefined || awaited(chunk.jobId) === chunk)
     const unwanted = chunks.filter((chunk) => !wanted.includes(chunk))

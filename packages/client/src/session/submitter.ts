@@ -4,7 +4,7 @@
  * batch again is harmless, since a chunk's id is its own.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { untilAnswered } from '@poolmq/shared'
+import { Deferred, untilAnswered } from '@poolmq/shared'
 import type { PendingChunk } from '../calls/call.js'
 
 const maxChunks = 500
@@ -30,8 +30,8 @@ export class Submitter {
   /** How many of them are not wanted any more, at most. */
   #dropped = 0
   #sending: Promise<void> | undefined
-  /** Those who wait until there is less to send. */
-  #held: (() => void)[] = []
+  /** Resolves when there is less to send; for all who wait for that, as nobody may. */
+  #shorter: Deferred | undefined
 
   constructor(options: SubmitterOptions) {
     this.#options = options
@@ -41,7 +41,9 @@ export class Submitter {
   submit(chunk: PendingChunk): Promise<void> | undefined {
     this.#waiting.push(chunk)
     this.wake()
-    return this.#waiting.length > maxChunks ? new Promise((resolve) => this.#held.push(resolve)) : undefined
+    if (this.#waiting.length <= maxChunks) return undefined
+    this.#shorter ??= new Deferred()
+    return this.#shorter.promise
   }
 
   /** There may be room for what waits for it. */
@@ -112,6 +114,8 @@ export class Submitter {
   }
 
   #letGo(): void {
-    if (this.#held.length > 0 && this.#waiting.length <= maxChunks) for (const go of this.#held.splice(0)) go()
+    if (this.#shorter === undefined || this.#waiting.length > maxChunks) return
+    this.#shorter.resolve()
+    this.#shorter = undefined
   }
 }

@@ -161,15 +161,16 @@ export function parseChunk(data: Buffer): Chunk {
 
 /** The fields of an outcome's stream entry; of one that travels beside it, what is left. */
 export function formatOutcome(jobId: string, outcome: Outcome): (string | Buffer)[] {
-  const { payload } = outcome
-  const header = {
-    v: protocolVersion,
-    e: encodingMark(payload),
-    f: outcome.failures.length === 0 ? undefined : outcome.failures,
-    d: Math.round(outcome.duration * 1000) / 1000,
+  const { payload, failures } = outcome
+  const duration = Math.round(outcome.duration * 1000) / 1000
+  const rest = {
+    ...(failures.length > 0 && { f: failures }),
     ...(payload.encoding === 'apart' && { k: payload.name }),
   }
-  return ['j', jobId, 'h', JSON.stringify(header), 'p', bodyOf(payload)]
+  // Nearly always that is all.
+  const head = `{"v":${protocolVersion},"e":"${encodingMark(payload)}","d":${duration}`
+  const isPlain = failures.length === 0 && payload.encoding !== 'apart'
+  return ['j', jobId, 'h', isPlain ? `${head}}` : `${head},${JSON.stringify(rest).slice(1)}`, 'p', bodyOf(payload)]
 }
 
 /** What is too large for an outcome's entry, to travel beside it: its values and failures. Undefined when all fits in. */

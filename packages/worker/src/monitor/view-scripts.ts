@@ -1,5 +1,5 @@
 /** The scripts of those who look on: they change nothing but whether chunks are taken. */
-import { script } from '../queue/chunk-scripts.js'
+import { script } from '../queue/script.js'
 import { serverNow } from '../queue/server-clock.js'
 
 /**

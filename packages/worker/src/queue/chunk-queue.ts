@@ -6,7 +6,7 @@
  * (take-script) and read field by field and as bytes (BullMQ would throw on a malformed hash after having taken it). It
  * never runs tasks; what else happens to a chunk is chunk-store's.
  */
-import { PoolKeys as Keys, type PoolKeys, parseChunkId, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type PoolKeys, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
 import { defineExchange, type ExchangeChunks, type Reply, rests } from './exchange-script.js'
@@ -159,7 +159,9 @@ export class ChunkQueue extends RedisQueueBackend {
   }
 
   #resultsOf(jobId: string): string {
-    return this.#pool.results(parseChunkId(jobId)?.clientId ?? 'unknown')
+    // The id is checked before it is run; of one that is not ours nobody hears.
+    const end = jobId.indexOf('.')
+    return this.#pool.results(end < 0 ? 'unknown' : jobId.slice(0, end))
   }
 }
 

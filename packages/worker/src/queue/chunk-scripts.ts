@@ -2,12 +2,9 @@
  * Scripts of ours beside BullMQ's, on the same keys and in its states. Job hashes are named by prefix, as BullMQ's own
  * scripts name them; all keys of a pool share one hash slot.
  */
-import { createHash } from 'node:crypto'
 import { keyLife } from '@poolmq/shared'
-import type { Cluster, Redis } from 'ioredis'
+import { script } from './script.js'
 import { serverNow } from './server-clock.js'
-
-export type Client = Redis | Cluster
 
 /**
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
@@ -182,18 +179,6 @@ for i = 2, #ARGV do
   reply[i] = since and math.max(0, now - since) or -1
 end
 return reply`
-
-type Run = (keyCount: number, ...keysAndArguments: readonly (string | number | Buffer)[]) => Promise<unknown>
-
-/** A script as a function of its keys and arguments. Redis is sent its text once, and then only what stands for it. */
-export function script<T>(lua: string, read: (reply: unknown) => T) {
-  const command = `poolmq${createHash('sha1').update(lua).digest('hex')}`
-  return async (client: Client, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> => {
-    if (!(command in client)) client.defineCommand(command, { lua })
-    const run = (client as unknown as Record<string, Run>)[command] as Run
-    return read(await run.call(client, keys.length, ...keys, ...args))
-  }
-}
 
 /** Chunks that run. */
 export interface RunTimes {

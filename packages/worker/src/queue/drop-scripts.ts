@@ -11,7 +11,7 @@
  * | ids that are more than half of a long list | in a walk through it, in slices: as much work as went before |
  */
 import { partsSuffix } from '@poolmq/shared'
-import { script } from './chunk-scripts.js'
+import { script } from './script.js'
 
 /** Ids in the list of waiting chunks below which it is not long. */
 const longList = 2000

@@ -8,7 +8,7 @@
  * they are given what is to be kept.
  */
 import { partsSuffix } from '@poolmq/shared'
-import { script } from './chunk-scripts.js'
+import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /** Bytes of outcomes, and outcomes, that one script reads at most: others wait for it. */

@@ -9,8 +9,8 @@
  * is taken here, and the worker process asks BullMQ for one.
  */
 import { keyLife, type PoolKeys, partsSuffix } from '@poolmq/shared'
-import type { Cluster, Redis } from 'ioredis'
 import { elderPatience, promoteElder } from './elder-chunks.js'
+import { type Client, type RunScript, script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /**
@@ -143,18 +143,23 @@ end
 if not isKept then call('PEXPIRE', active, '${keyLife}') end
 return reply`
 
-export function defineExchange(client: Redis | Cluster, pool: PoolKeys, terms: ExchangeTerms): ExchangeChunks {
-  const command = `poolmqExchange${terms.lanes}of${terms.sharers}for${terms.lockDuration}`
-  if (!(command in client)) client.defineCommand(command, { lua: lua(terms) })
+/** The script of these terms: made once, for all who have the same. */
+const made = new Map<string, RunScript<Reply>>()
+
+function scriptOf(terms: ExchangeTerms): RunScript<Reply> {
+  const key = `${terms.lanes}.${terms.sharers}.${terms.lockDuration}`
   // Replies as bytes: a payload need not be text.
-  const scripts = client as unknown as Record<string, (...args: unknown[]) => Promise<Reply>>
-  const run = scripts[`${command}Buffer`] as (...args: unknown[]) => Promise<Reply>
+  const run = made.get(key) ?? script(lua(terms), (reply) => reply as Reply, 'bytes')
+  made.set(key, run)
+  return run
+}
+
+export function defineExchange(client: Client, pool: PoolKeys, terms: ExchangeTerms): ExchangeChunks {
+  const run = scriptOf(terms)
   const [prefix, wait] = [pool.chunk(''), pool.chunk('wait')]
   return ({ token, ended, want }) => {
-    const args: unknown[] = ended.length === 0 ? [1, wait] : [ended.length]
-    for (const [, results] of ended) args.push(results)
-    args.push(token, want, prefix, elderPatience())
+    const args: (string | number | Buffer)[] = [token, want, prefix, elderPatience()]
     for (const [jobId, , outcome] of ended) args.push(jobId, ...outcome)
-    return run.apply(client, args)
+    return run(client, ended.length === 0 ? [wait] : ended.map(([, results]) => results), args)
   }
 }

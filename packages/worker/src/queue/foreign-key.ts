@@ -2,7 +2,7 @@
  * Finds the key of a pool that somebody else has made: Redis says only that one of all the keys of a script is of a wrong type.
  */
 import { type PoolKeys, ProtocolError } from '@poolmq/shared'
-import type { Client } from './chunk-scripts.js'
+import type { Client } from './script.js'
 
 const queueTypes: Readonly<Record<string, string>> = {
   wait: 'list',

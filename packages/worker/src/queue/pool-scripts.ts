@@ -3,7 +3,7 @@
  * goes by Redis's clock, and leaves no key without a time to live.
  */
 import { keyLife } from '@poolmq/shared'
-import { script } from './chunk-scripts.js'
+import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /**

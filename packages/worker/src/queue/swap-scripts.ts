@@ -3,7 +3,7 @@
  * it goes to the front of the queue in exchange for one that the process can run, or to a process that was made for it.
  */
 import { keyLife, type PoolKeys, type RedisLink } from '@poolmq/shared'
-import type { Cluster, Redis } from 'ioredis'
+import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /** Chunks at the front of the queue that are looked through. */
@@ -56,17 +56,9 @@ export interface Holder {
   readonly token: string
 }
 
-const commands = {
-  poolmqSwap: { numberOfKeys: 6, lua: swapLua },
-  poolmqTakeOver: { numberOfKeys: 2, lua: takeOverLua },
-}
-
-/** Runs one of them. As bytes: a payload need not be text. */
-async function run(client: Redis | Cluster, command: keyof typeof commands, args: readonly unknown[]): Promise<Taken> {
-  if (!(command in client)) client.defineCommand(command, commands[command])
-  const scripts = client as unknown as Record<`${keyof typeof commands}Buffer`, (...all: unknown[]) => Promise<Taken>>
-  return await scripts[`${command}Buffer`](...args)
-}
+// As bytes: a payload need not be text.
+const runSwap = script(swapLua, (reply) => reply as Taken, 'bytes')
+const runTakeOver = script(takeOverLua, (reply) => reply as Taken, 'bytes')
 
 export function swap(
   { client }: RedisLink,
@@ -76,7 +68,7 @@ export function swap(
   lockDuration: number,
 ): Promise<Taken> {
   const keys = ['wait', 'active', 'marker', jobId, `${jobId}:lock`, 'prioritized'].map((suffix) => pool.chunk(suffix))
-  return run(client, 'poolmqSwap', [...keys, jobId, token, pool.chunk(''), lockDuration, ...clients])
+  return runSwap(client, keys, [jobId, token, pool.chunk(''), lockDuration, ...clients])
 }
 
 export function takeOver(
@@ -87,5 +79,5 @@ export function takeOver(
   lockDuration: number,
 ): Promise<Taken> {
   const keys = [pool.chunk(jobId), pool.chunk(`${jobId}:lock`)]
-  return run(client, 'poolmqTakeOver', [...keys, theirs, token, lockDuration, jobId])
+  return runTakeOver(client, keys, [theirs, token, lockDuration, jobId])
 }

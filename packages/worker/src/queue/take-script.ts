@@ -4,9 +4,9 @@
  * before it does. It also keeps the events short that BullMQ's writes at each chunk, and that nobody reads.
  */
 import { keyLife } from '@poolmq/shared'
-import type { Cluster, Redis } from 'ioredis'
 import { moveToActive } from './bullmq-backend.js'
 import { elderPatience, promoteElder } from './elder-chunks.js'
+import { type Client, type ScriptArgument, script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /**
@@ -15,7 +15,6 @@ import { serverNow } from './server-clock.js'
  */
 export type TakeChunk = (keysAndArguments: readonly unknown[]) => Promise<unknown[]>
 
-const command = 'poolmqTake'
 /** Ids of chunks that were dropped (see drop-scripts), which are removed before one is taken, at most. */
 const mostGone = 500
 
@@ -55,9 +54,13 @@ elseif reply[4] > 0 then
 end
 return reply`
 
-export function defineTake(client: Redis | Cluster): TakeChunk {
-  if (!(command in client)) client.defineCommand(command, { numberOfKeys: moveToActive.keys, lua })
-  // As bytes: a payload need not be text.
-  const run = (client as unknown as { poolmqTakeBuffer: TakeChunk }).poolmqTakeBuffer
-  return (args) => (run as (...all: unknown[]) => Promise<unknown[]>).apply(client, [...args, elderPatience()])
+// Replies as bytes: a payload need not be text.
+const run = script(lua, (reply) => reply as unknown[], 'bytes')
+
+export function defineTake(client: Client): TakeChunk {
+  const keys = moveToActive.keys
+  return (args) => {
+    const all = args as ScriptArgument[]
+    return run(client, all.slice(0, keys) as string[], [...all.slice(keys), elderPatience()])
+  }
 }
