@@ -1,5 +1,13 @@
 // What the compiler knows of a pool: the types of results, and the mistakes that it finds.
-import { type AsyncResult, type DurableResult, type ImapResults, Pool, ThreadPool, taskRefs } from '@poolmq/client'
+import {
+  type AsyncResult,
+  type DurableResult,
+  type ImapResults,
+  Pool,
+  type SharedValue,
+  ThreadPool,
+  taskRefs,
+} from '@poolmq/client'
 import { defineTasks } from '@poolmq/shared'
 import { describe, expectTypeOf, test } from 'vitest'
 
@@ -15,6 +23,44 @@ const tasks = defineTasks('file:///tasks.js', 'tasks', {
 
 // Nothing here runs: the types are all there is to test.
 declare const pool: Pool
+
+describe('shared values', () => {
+  const model = new Float64Array(3)
+  const sharing = defineTasks('file:///sharing.js', 'sharing', {
+    score: (table: Float64Array, row: { readonly x: number; readonly tags: string[] }) => table.length + row.x,
+    nested: ({ table, at }: { readonly table: Float64Array; readonly at: number }) => table[at],
+    any: (value: unknown) => value,
+    many: (...tables: Float64Array[]) => tables.length,
+  })
+  test('are taken where the task takes the value', async () => {
+    const value = await pool.share(model)
+    expectTypeOf(value).toEqualTypeOf<SharedValue<Float64Array<ArrayBuffer>>>()
+    expectTypeOf(pool.apply(sharing.score, [value, { x: 1, tags: [] }])).toEqualTypeOf<Promise<number>>()
+    expectTypeOf(pool.applyAsync(sharing.score, [value, await pool.share({ x: 1, tags: [] })])).toEqualTypeOf<
+      AsyncResult<number>
+    >()
+    expectTypeOf(pool.apply(sharing.score, [value, { x: 1, tags: [] }], undefined, { timeout: 5 })).toEqualTypeOf<
+      Promise<number>
+    >()
+    expectTypeOf(pool.starmap(sharing.score, [[value, { x: 1, tags: await pool.share(['a']) }]])).toEqualTypeOf<
+      Promise<number[]>
+    >()
+    expectTypeOf(pool.map(sharing.nested, [{ table: value, at: 1 }])).toEqualTypeOf<Promise<(number | undefined)[]>>()
+    expectTypeOf(pool.imap(sharing.any, [value, [value]])).toEqualTypeOf<ImapResults<unknown>>()
+    expectTypeOf(pool.starmap(sharing.many, [[value, model, value]])).toEqualTypeOf<Promise<number[]>>()
+    void new Pool({ initializer: sharing.nested, initArgs: [{ table: value, at: 1 }] })
+  })
+
+  test('and nowhere else', async () => {
+    const text = await pool.share('text')
+    // @ts-expect-error a text where a table is taken
+    void pool.apply(sharing.score, [text, { x: 1, tags: [] }])
+    // @ts-expect-error a number is missing
+    void pool.starmap(sharing.score, [[model, { tags: [] }]])
+    // @ts-expect-error a shared value is not the value
+    void text.length
+  })
+})
 
 describe('results', () => {
   test('of a sync and of an async task', () => {

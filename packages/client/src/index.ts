@@ -76,4 +76,5 @@ export { type DurableInfo, DurableResult, type DurableSource } from './durable/d
 export { type ApplyArguments, Pool } from './pool.js'
 export type { PoolLogger } from './pool-logger.js'
 export type { PoolOptions, ThreadPoolOptions } from './pool-options.js'
+export type { Sharable, SharableArguments, SharedValue, WholeValue } from './shared-value.js'
 export { ThreadPool } from './thread-pool.js'

@@ -5,20 +5,25 @@ import {
   ConnectionError,
   type ConnectionOption,
   describe,
-  EncodingError,
   encodeValue,
   knownOptions,
+  largestInline,
   type PoolSpec,
   parseConnectionOption,
   poolName,
+  type SharedContent,
   type TaskFunction,
   type TaskRef,
+  type TextPayload,
   taskInfo,
+  weigh,
   wholeNumber,
 } from '@poolmq/shared'
+import { shareable } from './calls/shared-input.js'
 import type { PoolEngineOptions } from './engine/pool-engine.js'
 import type { PoolLogger } from './pool-logger.js'
 import { smallestBudget } from './session/byte-budget.js'
+import { sharedValue } from './shared-value.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
 export interface PoolOptions {
@@ -45,7 +50,7 @@ export interface PoolOptions {
    * @defaultValue none
    */
   readonly initializer?: TaskRef<TaskFunction> | undefined
-  /** The arguments of the initializer, some 64 MiB as JSON at most. @defaultValue none */
+  /** The arguments of the initializer. Large ones are fetched once by each host; they may hold {@link SharedValue}s. @defaultValue none */
   readonly initArgs?: readonly unknown[] | undefined
   /**
    * Chunks (not items) after which a worker process is replaced by a new one, to free what leaks. A whole number of at
@@ -147,7 +152,7 @@ export function parsePoolOptions(
   ) {
     throw new RangeError(`maxTasksPerChild must be a positive integer or undefined, got ${describe(maxTasksPerChild)}`)
   }
-  const initializer = parseInitializer(options.initializer, options.initArgs)
+  const { initializer, shared } = parseInitializer(options.initializer, options.initArgs)
   const { maxMemoryPerChild, maxAgePerChild } = options
   if (maxMemoryPerChild !== undefined) wholeNumber('maxMemoryPerChild', maxMemoryPerChild, 1)
   if (maxAgePerChild !== undefined) wholeNumber('maxAgePerChild', maxAgePerChild, 1)
@@ -168,6 +173,7 @@ export function parsePoolOptions(
     threads,
     connection,
     spec: Object.keys(spec).length === 0 ? undefined : spec,
+    shared,
     logger: parseLogger(options.logger),
     build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
@@ -254,23 +260,33 @@ function unreachable(name: unknown, isGiven: boolean): string {
   )
 }
 
-/** Characters of the initializer's arguments, which stand in Redis as one value, renewed with the client's lease. */
-const longestInitArgs = 64 * 1024 * 1024
-
-function parseInitializer(initializer: unknown, initArgs: unknown): PoolSpec['initializer'] {
+function parseInitializer(initializer: unknown, initArgs: unknown): ParsedInitializer {
   if (initArgs !== undefined && !Array.isArray(initArgs)) {
     throw new TypeError(`initArgs must be an array of arguments, got ${describe(initArgs)}`)
   }
   if (initializer === undefined) {
     if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
-    return undefined
+    return { shared: [] }
   }
   const { id, version } = taskInfo(initializer, 'initializer')
-  const args = encodeValue(initArgs ?? [], 'initArgs')
-  if (args.text.length <= longestInitArgs) return { task: id, args, ...(version !== undefined && { version }) }
-  const reason = `they take ${args.text.length} characters, and at most ${longestInitArgs} can be kept in Redis for each worker process to read`
-  throw new EncodingError(`initArgs are too large: ${reason}; pass a path, or where else the initializer can read it`, {
-    place: 'initArgs',
-    reason,
-  })
+  const { encoding, text, shared = [] } = encodeInitArgs(initArgs ?? [])
+  const refs = shared.map(({ hash, size }) => ({ hash, size }))
+  const about = { ...(version !== undefined && { version }), ...(refs.length > 0 && { shared: refs }) }
+  return { initializer: { task: id, args: { encoding, text }, ...about }, shared }
+}
+
+/** Large ones are a shared value themselves: a host fetches them once, and nothing large stands in one string. */
+function encodeInitArgs(initArgs: readonly unknown[]): TextPayload {
+  if (weigh(initArgs, largestInline) <= largestInline) {
+    const args = encodeValue(initArgs, 'initArgs')
+    if (args.text.length <= largestInline) return args
+  }
+  const standIn = sharedValue(shareable(initArgs, 'initArgs'), () => undefined)
+  return encodeValue(standIn, 'initArgs')
+}
+
+interface ParsedInitializer {
+  readonly initializer?: NonNullable<PoolSpec['initializer']>
+  /** The shared values that its arguments hold. */
+  readonly shared: readonly SharedContent[]
 }

@@ -39,6 +39,7 @@ import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
 import { startMap } from './calls/map-call.js'
 import { applyInput, mapInput } from './calls/map-input.js'
+import { shareable } from './calls/shared-input.js'
 import { outsideOf } from './calls/user-code.js'
 import type { DurableResult } from './durable/durable-result.js'
 import { attachDurable, startDurable } from './durable/start-durable.js'
@@ -46,9 +47,12 @@ import { backendOf } from './engine/backend.js'
 import { PoolEngine } from './engine/pool-engine.js'
 import { forgetPool, watchPool } from './engine/unclosed-pools.js'
 import { type PoolOptions, parsePoolOptions } from './pool-options.js'
+import { type Sharable, type SharableArguments, type SharedValue, sharedValue } from './shared-value.js'
 
 /** Arguments of a task in `apply`: may be left out when the task needs none. */
-export type ApplyArguments<A extends unknown[]> = [] extends A ? [args?: A] : [args: A]
+export type ApplyArguments<A extends unknown[]> = [] extends A
+  ? [args?: SharableArguments<A>]
+  : [args: SharableArguments<A>]
 
 type State = 'RUN' | 'CLOSE' | 'TERMINATE'
 
@@ -96,18 +100,18 @@ export class Pool {
   apply<A extends unknown[], R>(task: TaskRef<(...args: A) => R>, ...call: ApplyArguments<A>): Promise<Awaited<R>>
   apply<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: undefined,
     options: ApplyOptions,
   ): Promise<Awaited<R>>
   apply<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: K extends Kwds<K> ? K : OptionsInPlaceOfKwds,
   ): Promise<Awaited<R>>
   apply<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: K,
     options: ApplyOptions,
   ): Promise<Awaited<R>>
@@ -123,7 +127,7 @@ export class Pool {
    */
   applyAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: object | undefined,
     options: ApplyAsyncOptions<NoInfer<Awaited<R>>> & DurableOptions,
   ): DurableResult<Awaited<R>>
@@ -133,18 +137,18 @@ export class Pool {
   ): AsyncResult<Awaited<R>>
   applyAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: undefined,
     options: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
   ): AsyncResult<Awaited<R>>
   applyAsync<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: K extends Kwds<K> ? K : OptionsInPlaceOfKwds,
   ): AsyncResult<Awaited<R>>
   applyAsync<A extends unknown[], K extends object, R>(
     task: TaskRef<(...args: [...args: A, kwds: K]) => R>,
-    args: A,
+    args: SharableArguments<A>,
     kwds: K,
     options: ApplyAsyncOptions<NoInfer<Awaited<R>>>,
   ): AsyncResult<Awaited<R>>
@@ -164,7 +168,7 @@ export class Pool {
    */
   map<T, R>(
     task: TaskRef<(item: T) => R>,
-    items: Iterable<NoInfer<T>>,
+    items: Iterable<Sharable<NoInfer<T>>>,
     options?: number | MapOptions,
   ): Promise<Awaited<R>[]>
   async map(task: TaskRef<TaskFunction>, ...call: unknown[]): Promise<unknown[]> {
@@ -179,12 +183,12 @@ export class Pool {
    */
   mapAsync<T, R>(
     task: TaskRef<(item: T) => R>,
-    items: Iterable<NoInfer<T>>,
+    items: Iterable<Sharable<NoInfer<T>>>,
     options: MapAsyncOptions<NoInfer<Awaited<R>>[]> & DurableOptions,
   ): DurableResult<Awaited<R>[], Awaited<R>>
   mapAsync<T, R>(
     task: TaskRef<(item: T) => R>,
-    items: Iterable<NoInfer<T>>,
+    items: Iterable<Sharable<NoInfer<T>>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
   ): AsyncResult<Awaited<R>[]>
   mapAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown[]> {
@@ -194,7 +198,7 @@ export class Pool {
   /** As {@link Pool.map}, with items that are argument lists. Python: `starmap(func, iterable, chunksize)`. */
   starmap<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    items: Iterable<Readonly<NoInfer<A>>>,
+    items: Iterable<NoInfer<Readonly<SharableArguments<A>>>>,
     options?: number | MapOptions,
   ): Promise<Awaited<R>[]>
   async starmap(task: TaskRef<TaskFunction>, ...call: unknown[]): Promise<unknown[]> {
@@ -204,12 +208,12 @@ export class Pool {
   /** As {@link Pool.starmap}, without waiting; throws at the call as `mapAsync` does. Python: `starmap_async(…)`. */
   starmapAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    items: Iterable<Readonly<NoInfer<A>>>,
+    items: Iterable<NoInfer<Readonly<SharableArguments<A>>>>,
     options: MapAsyncOptions<NoInfer<Awaited<R>>[]> & DurableOptions,
   ): DurableResult<Awaited<R>[], Awaited<R>>
   starmapAsync<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    items: Iterable<Readonly<NoInfer<A>>>,
+    items: Iterable<NoInfer<Readonly<SharableArguments<A>>>>,
     options?: number | MapAsyncOptions<NoInfer<Awaited<R>>[]>,
   ): AsyncResult<Awaited<R>[]>
   starmapAsync(task: TaskRef<TaskFunction>, ...call: unknown[]): AsyncResult<unknown[]> {
@@ -226,7 +230,7 @@ export class Pool {
    */
   imap<T, R>(
     task: TaskRef<(item: T) => R>,
-    items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
+    items: Iterable<Sharable<NoInfer<T>>> | AsyncIterable<Sharable<NoInfer<T>>>,
     options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>>
   imap(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
@@ -236,7 +240,7 @@ export class Pool {
   /** As {@link Pool.imap}, in the order of completion. Python: `imap_unordered(func, iterable, chunksize)`. */
   imapUnordered<T, R>(
     task: TaskRef<(item: T) => R>,
-    items: Iterable<NoInfer<T>> | AsyncIterable<NoInfer<T>>,
+    items: Iterable<Sharable<NoInfer<T>>> | AsyncIterable<Sharable<NoInfer<T>>>,
     options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>>
   imapUnordered(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
@@ -261,7 +265,7 @@ export class Pool {
   /** {@link Pool.imap} with items that are argument lists. Python has no such method; it is often asked for. */
   istarmap<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
+    items: Iterable<NoInfer<Readonly<SharableArguments<A>>>> | AsyncIterable<NoInfer<Readonly<SharableArguments<A>>>>,
     options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>>
   istarmap(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
@@ -271,11 +275,35 @@ export class Pool {
   /** {@link Pool.imapUnordered} with items that are argument lists. */
   istarmapUnordered<A extends unknown[], R>(
     task: TaskRef<(...args: A) => R>,
-    items: Iterable<Readonly<NoInfer<A>>> | AsyncIterable<Readonly<NoInfer<A>>>,
+    items: Iterable<NoInfer<Readonly<SharableArguments<A>>>> | AsyncIterable<NoInfer<Readonly<SharableArguments<A>>>>,
     options?: number | 'auto' | ImapOptions,
   ): ImapResults<Awaited<R>>
   istarmapUnordered(task: TaskRef<TaskFunction>, ...call: unknown[]): ImapResults<unknown> {
     return this.#imap('istarmapUnordered', task, call)
+  }
+
+  /**
+   * Sends a value once, for any number of calls: what it gives stands for the value in arguments and items, anywhere in them, and in
+   * `initArgs`. Each host that runs such a call fetches it once, each worker process decodes it once, and every task is given that one
+   * object: it must not be changed. Python has no counterpart; its nearest relative is an initializer that sets a global.
+   *
+   * It is in Redis while this pool, or another that shares the same value under the same name, is there; what Redis loses is sent again,
+   * so it is kept here as it was encoded. {@link SharedValue.release} ends that earlier.
+   *
+   * @param value - whatever an argument may be: it is encoded now.
+   * @returns a promise that rejects with EncodingError for what cannot be encoded, with PoolStateError when the pool is closed or
+   *   terminated, with ConnectionError when Redis is not to be had.
+   * @example
+   * ```ts
+   * const model = await pool.share(await readFile('model.bin'))
+   * const scores = await pool.starmap(tasks.score, rows.map((row) => [model, row]))
+   * ```
+   */
+  async share<T>(value: T): Promise<SharedValue<T>> {
+    this.#checkRunning()
+    const content = shareable(value, 'value')
+    await this.#engine.share(content)
+    return sharedValue<T>(content, () => this.#engine.unshare(content.hash))
   }
 
   /** No more work is taken; what was submitted still runs. Python: `close()`. */
@@ -360,7 +388,7 @@ export class Pool {
       return startDurable(this, this.#engine, call)
     }
     const kind = { method, mode: 'each', spread: true } as const
-    const input = applyInput(args, this.#engine.mayEncode)
+    const input = applyInput(args, this.#engine.watch)
     return startMap(this, this.#engine, info, kind, input, one as ParsedOptions, ([value]) => value)
   }
 
@@ -370,14 +398,14 @@ export class Pool {
     const { items, options: given } = parseMap(method, call)
     const all = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const { workers, room, mayEncode } = this.#engine
+    const { workers, room, watch } = this.#engine
     const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(all, workers, room)
     if (options.durable !== undefined) {
       const form = method === 'mapAsync' ? 'map' : 'starmap'
       const call = { task: info, form, items: all, fittingSize: Math.max(1, size), options } as const
       return startDurable(this, this.#engine, call) as AsyncResult<unknown[]>
     }
-    const input = mapInput(all, size, mayEncode)
+    const input = mapInput(all, size, watch)
     const kind = { method, mode: 'first', spread: method.startsWith('star') } as const
     return startMap(this, this.#engine, info, kind, input, options, (values) => values)
   }

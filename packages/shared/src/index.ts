@@ -11,7 +11,13 @@ export * from './observe/events.js'
 export { type CallSpan, type Carrier, type ChunkSpan, startCallSpan, startChunkSpan } from './observe/tracing.js'
 export { ownProgram, requireOwn } from './own-modules.js'
 export * from './payload/codec.js'
-export { type BlobsPayload, formatDirectory, type Segment } from './payload/payload-blobs.js'
+export {
+  type BlobsPayload,
+  type Directory,
+  formatDirectory,
+  parseDirectory,
+  type Segment,
+} from './payload/payload-blobs.js'
 export { isError } from './payload/payload-kind.js'
 export { joinLists, type PackedNumbers, type Width } from './payload/payload-numbers.js'
 export {
@@ -25,6 +31,14 @@ export {
   piecesHead,
 } from './payload/payload-pieces.js'
 export { weigh } from './payload/payload-weight.js'
+export {
+  contentOf,
+  type SharedContent,
+  type SharedRef,
+  type SharedValues,
+  sharedContent,
+  standFor,
+} from './payload/shared-content.js'
 export { ProcessAnchor } from './process-anchor.js'
 export { oncePerProcess } from './process-registry.js'
 export { Recent } from './recent.js'

@@ -18,6 +18,8 @@ export type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from './line/
 export type { EagerSpec } from './line/messages.js'
 export { packDescriptor } from './line/packed-descriptor.js'
 export type { PrivateLine } from './line/private-line.js'
+export { sharedDirectory } from './line/shared-directory.js'
+export { SharedFiles } from './line/shared-files.js'
 export {
   followProgram,
   type ProgramExit,

@@ -12,6 +12,7 @@ import {
   type Outcome,
   ProtocolError,
   payloadLength,
+  type SharedContent,
 } from '@poolmq/shared'
 import type { EncodedChunk } from './chunker.js'
 import { Usage } from './usage.js'
@@ -44,6 +45,8 @@ export interface PendingChunk {
   readonly data: string | Buffer
   /** Its payload, where that is too large for `data`. */
   readonly parts: BlobsPayload | undefined
+  /** The shared values that its items hold; undefined: none. */
+  readonly shared: readonly SharedContent[] | undefined
   /** Characters, or bytes, of its payload. */
   readonly size: number
   readonly priority: number
@@ -73,6 +76,8 @@ export class Call {
   readonly pending = new Map<number, PendingChunk>()
   /** What of it is in Redis, and what waits until there is room. */
   readonly usage = new Usage()
+  /** The shared values that its chunks hold. */
+  readonly shared = new Map<string, SharedContent>()
   /** Items that have ended. */
   done = 0
   /** Those of them that have failed, by the names of their errors. */

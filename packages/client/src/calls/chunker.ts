@@ -1,5 +1,5 @@
 /** Cuts input into chunks and encodes each once. It owns Python's rule for the default size; it sends nothing. */
-import { EncodingError, encodeValue, encodeValues, type Payload, weigh } from '@poolmq/shared'
+import { EncodingError, encodeValue, encodeValues, type Payload, type SharedContent, weigh } from '@poolmq/shared'
 
 /** Python's default for map and starmap: about four chunks for each worker process. */
 export function defaultChunkSize(items: number, workers: number): number {
@@ -44,6 +44,10 @@ export interface EncodedChunk {
 }
 
 const none: ReadonlyMap<number, EncodingError> = new Map()
+
+/** The shared values that a payload holds; undefined: none. */
+export const sharedIn = (payload: Payload): readonly SharedContent[] | undefined =>
+  payload.encoding === 'numbers' ? undefined : payload.shared
 
 /** A chunk of which something is to be sent. */
 export type SendableChunk = EncodedChunk & { readonly payload: Payload }

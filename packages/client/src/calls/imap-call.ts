@@ -76,7 +76,9 @@ export function startImap<R>(
     bufferSize: options.bufferSize ?? bufferPerWorker * engine.workers,
     liftable: options.bufferSize === undefined,
     submit: (items, index, first) => {
-      const submitted = engine.submit(call, index, encodeChunk(items, 'items', first))
+      const chunk = encodeChunk(items, 'items', first)
+      engine.watch.encoded(items, chunk)
+      const submitted = engine.submit(call, index, chunk)
       keepAwake()
       // It may have waited for room, with nothing under way.
       return submitted?.then(keepAwake)

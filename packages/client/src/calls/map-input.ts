@@ -9,8 +9,13 @@ import { type EncodedChunk, encodeCall, encodeChunk } from './chunker.js'
 /** What is as small is encoded in its call, whatever waits. */
 const small = 64 * 1024
 
-/** Whether a call that has encoded so many bytes may encode more. */
-export type MayEncode = (bytes: number) => boolean
+/** Whom the input of a call concerns beside its call. */
+export interface InputWatch {
+  /** Whether a call that has encoded so many bytes may encode more. */
+  mayEncode(bytes: number): boolean
+  /** Told of each chunk that was encoded. */
+  encoded(items: readonly unknown[], chunk: EncodedChunk): void
+}
 
 export interface MapInput {
   /** How many chunks it is, and items in them. */
@@ -21,36 +26,47 @@ export interface MapInput {
   readonly late: LateChunks | undefined
 }
 
-export function mapInput(items: readonly unknown[], size: number, mayEncode: MayEncode): MapInput {
+export function mapInput(items: readonly unknown[], size: number, watch: InputWatch): MapInput {
   const encoded: EncodedChunk[] = []
   // Python's default size of no items is 0.
   const chunks = items.length === 0 ? 0 : Math.ceil(items.length / size)
   let bytes = 0
   for (let at = 0; at < items.length; at += size) {
     const some = items.slice(at, at + size)
-    if (!mayEncode(bytes) && (bytes > small || weigh(some, small) > small)) {
-      return { chunks, items: items.length, encoded, late: new LateItems(items.slice(at), size, at) }
+    if (!watch.mayEncode(bytes) && (bytes > small || weigh(some, small) > small)) {
+      return { chunks, items: items.length, encoded, late: new LateItems(items.slice(at), size, at, watch) }
     }
     const chunk = encodeChunk(some, 'items', at)
     bytes += sizeOf(chunk)
+    watch.encoded(some, chunk)
     encoded.push(chunk)
   }
   return { chunks, items: items.length, encoded, late: undefined }
 }
 
 /** The one chunk of `apply`: an argument list. */
-export function applyInput(args: readonly unknown[], mayEncode: MayEncode): MapInput {
+export function applyInput(args: readonly unknown[], watch: InputWatch): MapInput {
   const one = { chunks: 1, items: 1 }
-  if (mayEncode(0) || weigh(args, small) <= small) return { ...one, encoded: [encodeCall(args)], late: undefined }
-  return { ...one, encoded: [], late: new LateCall(args) }
+  if (watch.mayEncode(0) || weigh(args, small) <= small) {
+    return { ...one, encoded: [encodeWatched(args, watch)], late: undefined }
+  }
+  return { ...one, encoded: [], late: new LateCall(args, watch) }
+}
+
+function encodeWatched(args: readonly unknown[], watch: InputWatch): EncodedChunk {
+  const chunk = encodeCall(args)
+  watch.encoded([args], chunk)
+  return chunk
 }
 
 class LateCall implements LateChunks {
   readonly #args: readonly unknown[]
+  readonly #watch: InputWatch
   #left = 1
 
-  constructor(args: readonly unknown[]) {
+  constructor(args: readonly unknown[], watch: InputWatch) {
     this.#args = args
+    this.#watch = watch
   }
 
   get left(): number {
@@ -59,7 +75,7 @@ class LateCall implements LateChunks {
 
   encodeNext(): EncodedChunk {
     this.#left = 0
-    return encodeCall(this.#args)
+    return encodeWatched(this.#args, this.#watch)
   }
 }
 
@@ -67,10 +83,12 @@ class LateItems implements LateChunks {
   readonly #items: unknown[]
   readonly #size: number
   readonly #first: number
+  readonly #watch: InputWatch
   #at = 0
 
   /** @param first - the index of the first item in the call's input */
-  constructor(items: unknown[], size: number, first: number) {
+  constructor(items: unknown[], size: number, first: number, watch: InputWatch) {
+    this.#watch = watch
     this.#items = items
     this.#size = size
     this.#first = first
@@ -83,7 +101,9 @@ class LateItems implements LateChunks {
   encodeNext(): EncodedChunk {
     const at = this.#at
     this.#at = Math.min(at + this.#size, this.#items.length)
-    const chunk = encodeChunk(this.#items.slice(at, this.#at), 'items', this.#first + at)
+    const items = this.#items.slice(at, this.#at)
+    const chunk = encodeChunk(items, 'items', this.#first + at)
+    this.#watch.encoded(items, chunk)
     this.#items.fill(undefined, at, this.#at) // what was sent is not held on to
     return chunk
   }

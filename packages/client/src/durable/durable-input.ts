@@ -20,7 +20,7 @@ import {
   untilAnswered,
 } from '@poolmq/shared'
 import type { DurableStore, NewChunk, PieceStore } from '@poolmq/worker'
-import { type EncodedChunk, encodeChunk } from '../calls/chunker.js'
+import { type EncodedChunk, encodeChunk, sharedIn } from '../calls/chunker.js'
 import { firstDifference, ItemPrints } from './item-prints.js'
 
 /** Chunks, and characters of them, that are added at once. */
@@ -198,5 +198,8 @@ function encoded(items: readonly unknown[], first: number): EncodedChunk {
   const chunk = encodeChunk(items, 'items', first)
   const [failure] = chunk.failures.values() as IterableIterator<EncodingError>
   if (failure !== undefined) throw failure
+  if (chunk.payload !== undefined && sharedIn(chunk.payload) !== undefined) {
+    throw new TypeError('a durable call outlives its producer, and a shared value does not: pass the value itself')
+  }
   return chunk
 }

@@ -10,7 +10,17 @@ import { LocalWorkers } from './local-workers.js'
 export interface EngineSession
   extends Pick<
     PoolSession,
-    'isLost' | 'report' | 'add' | 'withdraw' | 'withdrawCopy' | 'runTimes' | 'durable' | 'release' | 'close'
+    | 'isLost'
+    | 'report'
+    | 'add'
+    | 'share'
+    | 'unshare'
+    | 'withdraw'
+    | 'withdrawCopy'
+    | 'runTimes'
+    | 'durable'
+    | 'release'
+    | 'close'
   > {
   readonly view: PoolLook
 }
@@ -19,7 +29,7 @@ export interface EngineSession
 export type PoolLook = Pick<PoolView, 'stats' | 'hosts' | 'calls'>
 
 /** The part of its own worker processes that an engine uses. */
-export type EngineWorkers = Pick<LocalWorkers, 'load' | 'start' | 'end'>
+export type EngineWorkers = Pick<LocalWorkers, 'load' | 'start' | 'place' | 'end'>
 
 export interface Backend {
   /** Starts the pool's own worker processes, at once. */

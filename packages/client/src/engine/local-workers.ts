@@ -10,6 +10,7 @@ import {
   isReloaded,
   moduleMark,
   type RedisLink,
+  type SharedContent,
   type TaskInfo,
   WorkerLostError,
   within,
@@ -23,6 +24,7 @@ import {
   localSupervisorProgram,
   type PrivateLine,
   packDescriptor,
+  SharedFiles,
   StartFailures,
   startProgram,
   type ToLocalSupervisor,
@@ -90,6 +92,11 @@ export class LocalWorkers {
       this.#send({ type: 'load', modules: [url] })
     }
     return isLate || isReloaded(id) ? moduleMark(url) : undefined
+  }
+
+  /** Puts a shared value where the worker processes look for it first. Never rejects: else they fetch it from Redis. */
+  place(content: SharedContent): Promise<void> {
+    return new SharedFiles(this.#start.shared).put(content)
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type OutcomeEntry,
   type ProcessAnchor,
   parseChunkId,
+  type SharedContent,
 } from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
 import type { ByteBudget } from '../session/byte-budget.js'
@@ -103,6 +104,11 @@ export class OpenCalls {
     if (id?.clientId !== this.#clientId) return undefined
     const chunk = this.#calls.get(id.call)?.pending.get(id.index)
     return chunk === undefined || chunk.copy === id.copy ? chunk : chunk.backup
+  }
+
+  /** The shared values that they hold. */
+  *shared(): Iterable<SharedContent> {
+    for (const call of this.#calls.values()) yield* call.shared.values()
   }
 
   /** The ids of all chunks that nothing has been heard of. */

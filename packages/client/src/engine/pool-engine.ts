@@ -17,17 +17,19 @@ import {
   type PoolSpec,
   ProcessAnchor,
   randomId,
+  type SharedContent,
   startCallSpan,
   type TaskInfo,
   taskModules,
 } from '@poolmq/shared'
-import { currentTask } from '@poolmq/worker'
+import { currentTask, sharedDirectory } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
 import type { LateChunks } from '../calls/backlog.js'
 import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
 import { type EncodedChunk, isSendable, type SendableChunk } from '../calls/chunker.js'
-import type { MayEncode } from '../calls/map-input.js'
+import { LargeRepeats } from '../calls/large-repeats.js'
+import type { InputWatch } from '../calls/map-input.js'
 import { pendingChunk } from '../calls/pending-chunk.js'
 import { DurableCalls } from '../durable/durable-calls.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
@@ -54,6 +56,8 @@ export interface PoolEngineOptions {
   readonly connection: ConnectionOption | undefined
   readonly spec: PoolSpec | undefined
   readonly expectedWorkers: number | undefined
+  /** The shared values that the arguments of its initializer hold. */
+  readonly shared: readonly SharedContent[]
   /** Bytes that it may have in Redis; undefined for a part of what Redis has. */
   readonly maxBytes: number | undefined
   readonly logger: PoolLogger | undefined
@@ -71,6 +75,12 @@ export class PoolEngine {
   readonly #anchor = new ProcessAnchor()
   readonly #log: PoolLog
   readonly #budget: ByteBudget
+  readonly #repeats = new LargeRepeats(() =>
+    this.#log.tell(
+      'warn',
+      'the same value of more than 1 MiB is sent with many chunks; pool.share(value) sends it once',
+    ),
+  )
   readonly #submitter: Submitter
   readonly #local: EngineWorkers | undefined
   readonly #census: Census
@@ -116,6 +126,7 @@ export class PoolEngine {
           lanes: options.lanes,
           threads: options.threads,
           modules: taskModules(),
+          shared: sharedDirectory(this.clientId),
           ...(options.build !== undefined && { build: options.build }),
         },
         (error) => this.#break(error),
@@ -123,6 +134,7 @@ export class PoolEngine {
         this.#log,
       )
     }
+    for (const content of options.shared) void this.#local?.place(content)
     this.#census = new Census(options, this.#keys, this.#log)
     const isAlone = options.name === undefined && options.processes < 2
     this.#stragglers = new Stragglers({
@@ -204,7 +216,10 @@ export class PoolEngine {
     return this.#budget.limit
   }
 
-  readonly mayEncode: MayEncode = (bytes) => this.#budget.mayEncode(bytes)
+  readonly watch: InputWatch = {
+    mayEncode: (bytes) => this.#budget.mayEncode(bytes),
+    encoded: (items, chunk) => this.#repeats.look(items, chunk),
+  }
 
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
@@ -262,6 +277,27 @@ export class PoolEngine {
     }
   }
 
+  /** Resolves when a shared value is in Redis. @throws ConnectionError when Redis is not to be had */
+  async share(content: SharedContent): Promise<void> {
+    const holder = {}
+    this.#anchor.hold(holder)
+    try {
+      const session = await this.#session
+      await Promise.all([session.share(content), this.#local?.place(content)])
+    } catch (error) {
+      throw error instanceof PoolError
+        ? error
+        : new ConnectionError('Redis did not take the shared value', { cause: error })
+    } finally {
+      this.#anchor.release(holder)
+    }
+  }
+
+  /** Only open calls keep the shared value in Redis from now on. */
+  unshare(hash: string): void {
+    this.#session.then((session) => session.unshare(hash)).catch(() => undefined) // there is nothing in Redis
+  }
+
   /** Ends the local worker processes and leaves nothing in Redis. */
   shutdown(how: 'drain' | 'stop'): Promise<void> {
     // A stop overtakes a drain that is under way.
@@ -277,6 +313,8 @@ export class PoolEngine {
       keys: this.#keys,
       clientId: this.clientId,
       spec,
+      needed: this.#options.shared,
+      shared: () => this.calls.shared(),
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),
       onMaxMemory: (bytes) => {

@@ -21,6 +21,7 @@ import {
   type ProtocolError,
   queueKeySuffixes,
   RedisLink,
+  type SharedContent,
   untilAnswered,
   within,
 } from '@poolmq/shared'
@@ -33,6 +34,7 @@ import { DurableSession } from './durable-session.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
+import { SharedClaims } from './shared-claims.js'
 import { Withdrawal } from './withdrawal.js'
 
 export interface PoolSessionOptions {
@@ -40,6 +42,10 @@ export interface PoolSessionOptions {
   readonly keys: PoolKeys
   readonly clientId: string
   readonly spec: PoolSpec | undefined
+  /** The shared values that its initializer's arguments hold. */
+  readonly needed: readonly SharedContent[]
+  /** Those that open calls hold. */
+  readonly shared: () => Iterable<SharedContent>
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
   /** The chunk of this id, while its outcome is waited for. */
@@ -71,6 +77,7 @@ export class PoolSession {
   readonly #link: RedisLink
   readonly #store: ChunkStore
   readonly #pieces: PieceStore
+  readonly #claims: SharedClaims
   readonly #arrivals: Arrivals
   readonly #lease: ClientLease
   readonly #withdrawal: Withdrawal
@@ -89,6 +96,7 @@ export class PoolSession {
     this.#link = link
     this.#store = new ChunkStore(link, keys)
     this.#pieces = new PieceStore(link, keys)
+    this.#claims = new SharedClaims(this.#pieces, options.needed, options.shared)
     this.#arrivals = new Arrivals(this.#pieces, awaited, onEntry)
     const refused = (error: unknown) => onFailed(explainFailure(error, link.descriptor))
     this.#reader = new ResultReader(link, keys.results(clientId), pace, {
@@ -98,7 +106,10 @@ export class PoolSession {
       onWrongType: () => void this.#lookForForeignKey(),
     })
     const add = (chunks: readonly PendingChunk[]) => this.add(chunks)
-    const renewOutcomes = () => this.#pieces.renewOutcomes(clientId, (jobId) => awaited(jobId) !== undefined)
+    const renewOutcomes = async () => {
+      await this.#claims.renew()
+      await this.#pieces.renewOutcomes(clientId, (jobId) => awaited(jobId) !== undefined)
+    }
     this.#reconciler = new Reconciler(
       link,
       this.#store,
@@ -147,6 +158,7 @@ export class PoolSession {
       const foreign = await findForeignKey(link.client, options.keys, options.clientId)
       if (foreign !== undefined) throw foreign
       for (const one of begun) if (one.status === 'rejected') throw one.reason
+      await session.#claims.send(options.needed)
       void session.#reader.run()
       session.#reconciler.start()
       return session
@@ -181,6 +193,8 @@ export class PoolSession {
   /** Adds chunks to the queue, in order, after what is large in them. */
   async add(chunks: readonly PendingChunk[]): Promise<void> {
     const { awaited } = this.#options
+    const shared = chunks.filter((chunk) => chunk.shared !== undefined && awaited(chunk.jobId) === chunk)
+    if (shared.length > 0) await this.#claims.send(shared.flatMap((chunk) => chunk.shared ?? []))
     for (const { jobId, parts } of chunks) {
       if (parts === undefined || awaited(jobId) === undefined) continue
       try {
@@ -222,6 +236,16 @@ export class PoolSession {
     } catch {
       return undefined // Redis is away, which is told by others
     }
+  }
+
+  /** Resolves when a shared value is in Redis, to stay there until it is unshared or the pool ends. */
+  async share(content: SharedContent): Promise<void> {
+    await this.#claims.claim(content)
+  }
+
+  /** From now on only open calls keep it there. */
+  unshare(hash: string): void {
+    this.#claims.release(hash)
   }
 
   /** Removes chunks that wait, and has those that run stopped on every host. */
@@ -279,6 +303,7 @@ export class PoolSession {
     const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
     const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops, keys.orders]
     if (isPrivate) {
+      await this.#claims.removeAll()
       await this.#link.client.del(...all)
     } else {
       await sweepPool(this.#link.client, all, [])

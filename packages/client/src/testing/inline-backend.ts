@@ -12,13 +12,14 @@ export function inlineBackend(): Backend {
   return {
     startWorkers: ({ pool, lanes, processes }) => {
       begin = (options) => {
-        const { spec, onEntry } = options
-        host = new InlineHost({ pool, lanes, initializer: spec?.initializer, onEntry })
+        const { spec, needed, onEntry } = options
+        host = new InlineHost({ pool, lanes, initializer: spec?.initializer, shared: needed, onEntry })
         return new InlineSession(options, host, processes)
       }
       return {
         load: () => undefined,
         start: () => Promise.resolve(),
+        place: () => Promise.resolve(),
         end: async (how) => await host?.end(how === 'drain' ? 'drain' : 'stop'),
       }
     },
@@ -67,6 +68,14 @@ class InlineSession implements EngineSession {
 
   async add(chunks: Parameters<EngineSession['add']>[0]): Promise<void> {
     this.#host.add(chunks)
+  }
+
+  async share(): Promise<void> {
+    // It stands in the chunks that hold it.
+  }
+
+  unshare(): void {
+    // Nothing was kept.
   }
 
   withdraw(jobIds: Iterable<string>): void {

@@ -16,7 +16,7 @@ import {
 } from '@poolmq/shared'
 import { Deadline, LoopClock, lateGrace, RunningChunk, runInline, type SentChunk } from '@poolmq/worker/inline'
 import { type CallOptions, callHeader, parseCallOptions } from '../call-options.js'
-import { encodeCall } from '../calls/chunker.js'
+import { encodeCall, sharedIn } from '../calls/chunker.js'
 
 /** What a task that is run alone is told of itself, and how it is run. */
 export interface RunTaskOptions extends Pick<CallOptions, 'timeout' | 'retries' | 'retryDelay' | 'retryIf'> {
@@ -66,10 +66,11 @@ export async function runTask(
   const header = callHeader(parseCallOptions('apply', given), 'each', true, false, undefined, undefined, version)
   const { payload, failures } = encodeCall(args)
   if (payload === undefined) throw failures.get(0)
-  const data = formatChunk(header, payload, { first: index })
+  const shared = sharedIn(payload)
+  const data = formatChunk(header, payload, { first: index }, shared)
   const jobId = `${randomId()}.0.0`
   const item = new TestedItem(pool, id, jobId, signal)
-  return resultOf(await runItem({ jobId, taskId: id, data, parts: undefined }, item, attempt - 1, signal))
+  return resultOf(await runItem({ jobId, taskId: id, data, parts: undefined, shared }, item, attempt - 1, signal))
 }
 
 /** The item, whose signal is there from the beginning. */

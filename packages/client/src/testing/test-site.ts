@@ -51,6 +51,7 @@ export class TestSite {
         const workers = redisBackend.startWorkers({ ...start, modules: [...start.modules, hook.href] }, ...about)
         return {
           load: (task) => workers.load(task),
+          place: (content) => workers.place(content),
           // The way to Redis ends with this process, as an embedded one does: nobody need try to clean up behind it.
           start: ({ descriptor }, eager) => workers.start({ descriptor, isEmbedded: true }, eager),
           end: (how) => workers.end(how),

@@ -8,6 +8,7 @@ import { joinLists, type PackedNumbers, packNumbers, viewNumbers, type Width } f
 import { findUncarried } from './payload-walk.js'
 import { parseRich } from './rich-reader.js'
 import { stringifyRich } from './rich-writer.js'
+import type { SharedContent, SharedValues } from './shared-content.js'
 
 /**
  * Values to what travels and back. What structured clone carries, this carries, with its types, cycles and shared references:
@@ -20,11 +21,17 @@ import { stringifyRich } from './rich-writer.js'
  * whole ArrayBuffer along; a Buffer that is a slice only its own bytes.
  */
 
-/** An encoded value. The text is well-formed Unicode: lone surrogates in strings are escaped. */
-export interface TextPayload {
+/** An encoded value as it stands in a record. The text is well-formed Unicode: lone surrogates in strings are escaped. */
+export interface EncodedText {
   /** `json`: plain JSON. `rich`: JSON, and notes of what it cannot say. */
   readonly encoding: 'json' | 'rich'
   readonly text: string
+}
+
+/** An encoded value. */
+export interface TextPayload extends EncodedText {
+  /** The shared values that it holds, if any. */
+  readonly shared?: readonly SharedContent[]
 }
 
 /** A list of numbers as their bytes. */
@@ -62,7 +69,8 @@ export function encodeValue(value: unknown, place: string): TextPayload {
   const json = tryJson(isPlainJson, value)
   if (json !== undefined) return json
   try {
-    return { encoding: 'rich', text: stringifyRich(value) }
+    const shared = new Map<string, SharedContent>()
+    return { encoding: 'rich', text: stringifyRich(value, undefined, shared), ...sharedOf(shared) }
   } catch (cause) {
     refuseUncarried(value, place)
     throw failedToEncode(value, place, cause)
@@ -92,13 +100,19 @@ export function encodeValues(values: readonly unknown[], place: string, firstInd
 
 function encodeRich(items: readonly unknown[]): Payload {
   const blobs: Uint8Array[] = []
-  const text = stringifyRich(items, blobs)
-  if (blobs.length === 0) return { encoding: 'rich', text }
+  const shared = new Map<string, SharedContent>()
+  const text = stringifyRich(items, blobs, shared)
+  if (blobs.length === 0) return { encoding: 'rich', text, ...sharedOf(shared) }
   return {
     encoding: 'blobs',
     segments: [{ mark: 'r', blobs: blobs.length + 1 }],
     blobs: [Buffer.from(text), ...blobs],
+    ...sharedOf(shared),
   }
+}
+
+function sharedOf(shared: ReadonlyMap<string, SharedContent>): { readonly shared?: readonly SharedContent[] } {
+  return shared.size === 0 ? {} : { shared: [...shared.values()] }
 }
 
 /** Each can be encoded, and all of them are too much for one string. */
@@ -112,6 +126,7 @@ function encodeHalves(items: readonly unknown[], place: string, firstIndex: numb
     encoding: 'blobs',
     segments: halves.flatMap(({ segments }) => segments),
     blobs: halves.flatMap(({ blobs }) => blobs),
+    ...sharedOf(new Map(halves.flatMap(({ shared = [] }) => shared.map((content) => [content.hash, content])))),
   }
 }
 
@@ -119,7 +134,13 @@ function encodeHalves(items: readonly unknown[], place: string, firstIndex: numb
 export function inBlobs(payload: Payload): BlobsPayload {
   if (payload.encoding === 'blobs') return payload
   const blob = payload.encoding === 'numbers' ? payload.bytes : Buffer.from(payload.text)
-  return { encoding: 'blobs', segments: [{ mark: markOf(payload), blobs: 1 }], blobs: [blob] }
+  const shared = payload.encoding === 'numbers' ? undefined : payload.shared
+  return {
+    encoding: 'blobs',
+    segments: [{ mark: markOf(payload), blobs: 1 }],
+    blobs: [blob],
+    ...(shared !== undefined && { shared }),
+  }
 }
 
 const widths = [1, 2, 4, 8] as const
@@ -138,51 +159,60 @@ export function payloadOfMark(mark: unknown, body: Buffer): TextPayload | Number
 }
 
 /** @throws EncodingError on any text that is damaged or was not written by {@link encodeValue}; never anything else. */
-export function decodePayload(payload: TextPayload): unknown {
-  return decoding(() => parseText(payload))
+export function decodePayload(payload: EncodedText, shared?: SharedValues): unknown {
+  return decoding(() => parseText(payload, [], shared))
 }
 
 /**
  * The values of a list, by index; a plain array unless they are numbers.
  *
+ * @param shared - the shared values that it may hold
  * @throws EncodingError on a payload that is damaged, or no list; never anything else.
  */
-export function decodeList(payload: SentPayload): ArrayLike<unknown> {
+export function decodeList(payload: SentPayload, shared?: SharedValues): ArrayLike<unknown> {
   return decoding(() => {
-    if (payload.encoding === 'blobs') return decodeSegments(payload)
+    if (payload.encoding === 'blobs') return decodeSegments(payload, shared)
     if (payload.encoding === 'apart') throw new TypeError('it is not here')
-    return decodeRun(payload)
+    return decodeRun(payload, [], shared)
   })
 }
 
-function decodeRun(payload: TextPayload | NumbersPayload, blobs: readonly Uint8Array[] = []): ArrayLike<unknown> {
+function decodeRun(
+  payload: TextPayload | NumbersPayload,
+  blobs: readonly Uint8Array[],
+  shared: SharedValues | undefined,
+): ArrayLike<unknown> {
   if (payload.encoding === 'numbers') return viewNumbers(payload)
-  const list = parseText(payload, blobs)
+  const list = parseText(payload, blobs, shared)
   if (!Array.isArray(list)) throw new TypeError('it is not a list')
   return list
 }
 
-function decodeSegments({ segments, blobs }: BlobsPayload): ArrayLike<unknown> {
+function decodeSegments({ segments, blobs }: BlobsPayload, shared?: SharedValues): ArrayLike<unknown> {
   let at = 0
   const lists = segments.map((segment) => {
     const own = blobs.slice(at, at + segment.blobs)
     at += segment.blobs
-    return decodeSegment(segment, own)
+    return decodeSegment(segment, own, shared)
   })
   const [only] = lists
   return lists.length === 1 && only !== undefined ? only : joinLists(lists)
 }
 
-function decodeSegment({ mark }: Segment, [body, ...blobs]: readonly Uint8Array[]): ArrayLike<unknown> {
+function decodeSegment(
+  { mark }: Segment,
+  [body, ...blobs]: readonly Uint8Array[],
+  shared: SharedValues | undefined,
+): ArrayLike<unknown> {
   const payload = body && payloadOfMark(mark, Buffer.from(body.buffer, body.byteOffset, body.byteLength))
   if (payload === undefined) throw new TypeError(`its encoding ${describeValue(mark)} is not known to this version`)
-  return decodeRun(payload, blobs)
+  return decodeRun(payload, blobs, shared)
 }
 
-function parseText({ encoding, text }: TextPayload, blobs: readonly Uint8Array[] = []): unknown {
+function parseText({ encoding, text }: EncodedText, blobs: readonly Uint8Array[] = [], shared?: SharedValues): unknown {
   if (typeof text !== 'string') throw new TypeError('it has no text')
   if (encoding === 'json') return JSON.parse(text)
-  if (encoding === 'rich') return parseRich(text, blobs)
+  if (encoding === 'rich') return parseRich(text, blobs, shared)
   throw new TypeError(`its encoding ${describeValue(encoding)} is not known to this version`)
 }
 

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../errors/errors.js'
+import type { SharedContent } from './shared-content.js'
 
 /**
  * A list as several runs of bytes: of any size, as no string is made of the whole, and with bytes among its values as they
@@ -10,6 +11,8 @@ export interface BlobsPayload {
   readonly encoding: 'blobs'
   readonly segments: readonly Segment[]
   readonly blobs: readonly Uint8Array[]
+  /** The shared values that it holds, if any. */
+  readonly shared?: readonly SharedContent[]
 }
 
 export interface Segment {

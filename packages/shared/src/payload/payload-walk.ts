@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { describeValue } from '../value-description.js'
 import { classNameOf, hasExtraKeys, kindOf, MANY_ELEMENTS } from './payload-kind.js'
+import { contentOf } from './shared-content.js'
 
 /** A part of a value that is not carried to another process. */
 export interface Uncarried {
@@ -64,6 +65,7 @@ function whyUncarried(value: unknown): string | undefined {
   if (types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value)) return SHARED_MEMORY
   const kind = kindOf(value)
   if (kind === undefined) {
+    if (contentOf(value) !== undefined) return undefined
     const name = classNameOf(value)
     const what = name === undefined ? 'has a prototype of its own' : `is an instance of ${name}`
     return `${what} and would lose its class: pass plain data and build it again on the other side`

@@ -48,6 +48,8 @@ export const Note = {
   /** The number of a blob, in UTF-8 or UTF-16. */
   utf8: 23,
   utf16: 24,
+  /** The hash of a value that is kept elsewhere. */
+  shared: 25,
 } as const
 
 /** Characters from which on a text is counted as an object is. */

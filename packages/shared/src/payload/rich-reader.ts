@@ -2,6 +2,7 @@ import { createFromParts, type ErrorParts, fillFromParts, setPairs } from '../er
 import { viewClasses } from './payload-kind.js'
 import { joinLists, viewNumbers, type Width } from './payload-numbers.js'
 import { longText, Note } from './rich-notes.js'
+import type { SharedValues } from './shared-content.js'
 
 /**
  * Reads rich text (see rich-notes): native code reads the JSON, and each null in it becomes what is noted. What can hold
@@ -9,14 +10,17 @@ import { longText, Note } from './rich-notes.js'
  * for what is only declared.
  */
 
-/** @param blobs - the bytes that do not stand in the text */
-export function parseRich(text: string, blobs: readonly Uint8Array[] = []): unknown {
+/**
+ * @param blobs - the bytes that do not stand in the text
+ * @param shared - the shared values that it may hold
+ */
+export function parseRich(text: string, blobs: readonly Uint8Array[] = [], shared?: SharedValues): unknown {
   const record: unknown = JSON.parse(text)
   if (!Array.isArray(record) || record.length !== 2) throw new Error('it is no rich text')
   const [trees, notes] = record as unknown[]
   if (!Array.isArray(trees) || !Array.isArray(notes) || trees.length === 0)
     throw new Error('it has no tree or no notes')
-  return new RichReader(trees, notes, blobs).read()
+  return new RichReader(trees, notes, blobs, shared).read()
 }
 
 /** What stands for an element that is not there. */
@@ -26,16 +30,18 @@ class RichReader {
   readonly #trees: unknown[]
   readonly #notes: readonly unknown[]
   readonly #blobs: readonly Uint8Array[]
+  readonly #shared: SharedValues | undefined
   /** All objects and long texts, in the order in which they are met. */
   readonly #met: unknown[] = []
   readonly #fills: (() => void)[] = []
   #at = 0
   #contents = 0
 
-  constructor(trees: unknown[], notes: readonly unknown[], blobs: readonly Uint8Array[]) {
+  constructor(trees: unknown[], notes: readonly unknown[], blobs: readonly Uint8Array[], shared?: SharedValues) {
     this.#trees = trees
     this.#notes = notes
     this.#blobs = blobs
+    this.#shared = shared
   }
 
   read(): unknown {
@@ -176,6 +182,8 @@ class RichReader {
         return this.#meet(this.#blob().toString('utf8'))
       case Note.utf16:
         return this.#meet(this.#blob().toString('utf16le'))
+      case Note.shared:
+        return this.#meet(this.#sharedValue())
       default:
         throw new Error('a note of an unknown kind')
     }
@@ -221,6 +229,12 @@ class RichReader {
     const view = viewOf(kind, memory, offset, length)
     this.#met[place] = view
     return view
+  }
+
+  #sharedValue(): unknown {
+    const hash = this.#nextText()
+    if (this.#shared?.has(hash) !== true) throw new Error(`the shared value ${hash} is not here`)
+    return this.#shared.get(hash)
   }
 
   #bytes(): ArrayBuffer {

@@ -3,6 +3,7 @@ import { readError } from '../errors/error-parts.js'
 import { hasExtraKeys, kindOf, toJsonPolluted } from './payload-kind.js'
 import { packNumbers } from './payload-numbers.js'
 import { longText, Note } from './rich-notes.js'
+import { contentOf, type SharedContent } from './shared-content.js'
 
 /**
  * Writes any value that is carried as rich text (see rich-notes). Objects that are JSON but for some members are copied, one
@@ -20,20 +21,25 @@ const hugeText = 1024 * 1024
 /** Node.js 20 has it; its description in TypeScript comes with a later one. */
 type WellFormable = string & { isWellFormed(): boolean }
 
-/** @param blobs - takes the bytes that do not stand in the text; without it all stand there */
-export function stringifyRich(value: unknown, blobs?: Uint8Array[]): string {
-  return new RichWriter(blobs).write(value)
+/**
+ * @param blobs - takes the bytes that do not stand in the text; without it all stand there
+ * @param shared - takes the shared values that the value holds, by their hash; without it, it may hold none
+ */
+export function stringifyRich(value: unknown, blobs?: Uint8Array[], shared?: Map<string, SharedContent>): string {
+  return new RichWriter(blobs, shared).write(value)
 }
 
 class RichWriter {
   readonly #blobs: Uint8Array[] | undefined
+  readonly #shared: Map<string, SharedContent> | undefined
   readonly #notes: unknown[] = []
   /** Contents of what has been noted, each a tree that is still to be written. */
   readonly #contents: unknown[] = []
   readonly #numbers = new Map<unknown, number>()
 
-  constructor(blobs: Uint8Array[] | undefined) {
+  constructor(blobs: Uint8Array[] | undefined, shared: Map<string, SharedContent> | undefined) {
     this.#blobs = blobs
+    this.#shared = shared
   }
 
   write(value: unknown): string {
@@ -176,9 +182,20 @@ class RichWriter {
       case 'ArrayBuffer':
         return this.#note(Note.arrayBuffer, this.#bytes(new Uint8Array(object as ArrayBuffer)))
       default:
-        if (kind === undefined) throw new TypeError('an instance of a class is not carried')
+        if (kind === undefined) return this.#standIn(object)
         return this.#view(object as ArrayBufferView, kind)
     }
+  }
+
+  #standIn(object: object): null {
+    const content = contentOf(object)
+    if (content === undefined || this.#shared === undefined) {
+      throw new TypeError('an instance of a class is not carried')
+    }
+    // What it holds itself comes first, and is there when it is decoded.
+    for (const inner of content.payload.shared ?? []) this.#shared.set(inner.hash, inner)
+    this.#shared.set(content.hash, content)
+    return this.#note(Note.shared, content.hash)
   }
 
   #view(view: ArrayBufferView, kind: string): null {

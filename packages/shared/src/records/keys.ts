@@ -16,6 +16,7 @@
  * | `poolmq:{name}:orders` | hash | what an operator asks of hosts, by supervisor, and that somebody watches them; lives for a minute |
  * | `poolmq:{name}:report:HOST` | string | what a host tells while it is watched; lives for seconds |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
+ * | `poolmq:{name}:shared:HASH` | hash | a shared value, in pieces; renewed by each client that shares it |
  * | `poolmq:{name}:durables` | set | durable calls that have not ended, by their client id |
  * | `poolmq:{name}:durable:ID` | hash | a durable call: what was frozen, its state; lives until its `keep` is over, as the next two do |
  * | `poolmq:{name}:durable:ID:prints` | hash | what stands for the items of each of its chunks |
@@ -65,6 +66,11 @@ export class PoolKeys {
   /** The pieces of a chunk's payload. */
   payload(jobId: string): string {
     return this.chunk(`${jobId}${partsSuffix}`)
+  }
+
+  /** The pieces of a shared value. */
+  shared(hash: string): string {
+    return `${this.prefix}:shared:${hash}`
   }
 
   /** The pieces of an outcome, by `CHUNK:NAME`. */

@@ -1,13 +1,20 @@
 /** What a pool and its hosts tell of themselves through Redis, as text: a pool's spec and a supervisor's presence. */
 
 import { ProtocolError } from '../errors/errors.js'
-import type { TextPayload } from '../payload/codec.js'
+import type { EncodedText } from '../payload/codec.js'
+import { areSharedRefs, type SharedRef } from '../payload/shared-content.js'
 import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } from './record.js'
 
 /** What a Pool asks of the worker processes that run its chunks. */
 export interface PoolSpec {
   /** Run once in a worker process before its first chunk of this pool. */
-  readonly initializer?: { readonly task: string; readonly args: TextPayload; readonly version?: string }
+  readonly initializer?: {
+    readonly task: string
+    readonly args: EncodedText
+    readonly version?: string
+    /** The shared values that the arguments hold; absent: none. */
+    readonly shared?: readonly SharedRef[]
+  }
   /** Chunks after which a worker process is replaced. */
   readonly maxTasksPerChild?: number
   /** Bytes of resident memory above which a worker process is replaced. */
@@ -59,6 +66,7 @@ export function parseSpec(text: string): PoolSpec {
     initializer === undefined ||
     (typeof initializer?.task === 'string' &&
       (initializer.version === undefined || typeof initializer.version === 'string') &&
+      (initializer.shared === undefined || areSharedRefs(initializer.shared)) &&
       typeof initializer.args?.text === 'string' &&
       (initializer.args.encoding === 'json' || initializer.args.encoding === 'rich'))
   const areLimits = [maxTasksPerChild, maxMemoryPerChild, maxAgePerChild].every(

@@ -20,6 +20,7 @@ import {
 } from '../payload/codec.js'
 import { type BlobsPayload, joinBlobs, splitBlobs } from '../payload/payload-blobs.js'
 import { weigh } from '../payload/payload-weight.js'
+import { areSharedPairs, type SharedRef } from '../payload/shared-content.js'
 import { checkVersion, excerpt, isCount, isSize, parseRecord, protocolVersion } from './record.js'
 
 /** Characters of a payload, or bytes, above which it travels beside its record. */
@@ -28,7 +29,7 @@ export const largestInline = 256 * 1024
 const largestFailures = 64 * 1024
 
 /** Bytes of a chunk's header at most: what is longer is none. */
-const longestHeader = 50_000
+const longestHeader = 500_000
 
 /** Gaps that are told of a chunk: what a header has room for. */
 const mostGaps = 5000
@@ -86,6 +87,8 @@ export function indexInCall({ first, gaps = [] }: ChunkPlace, offset: number): n
 /** A chunk as the worker sees it. */
 export interface Chunk extends CallHeader {
   readonly place: ChunkPlace
+  /** The shared values that its items hold; absent: none. */
+  readonly shared?: readonly SharedRef[]
   readonly payload: SentPayload
 }
 
@@ -107,6 +110,7 @@ export function formatChunk(
   call: CallHeader,
   payload: SentPayload,
   { first, gaps }: ChunkPlace = { first: 0 },
+  shared?: readonly SharedRef[],
 ): string | Buffer {
   const header = JSON.stringify({
     v: protocolVersion,
@@ -120,6 +124,7 @@ export function formatChunk(
     w: call.version,
     i: first === 0 ? undefined : first,
     g: gaps?.length === 0 ? undefined : gaps?.slice(0, mostGaps),
+    h: shared?.map(({ hash, size }) => [hash, size]),
     e: encodingMark(payload),
   })
   const body = bodyOf(payload)
@@ -139,10 +144,10 @@ export function parseChunk(data: Buffer): Chunk {
   const module = header.u
   const version = header.w
   const isMark = [module, version].every((name) => name === undefined || typeof name === 'string')
-  const { i: first = 0, g: gaps, o: trace } = header
+  const { i: first = 0, g: gaps, o: trace, h: shared } = header
   const isPlace = isCount(first) && (gaps === undefined || (Array.isArray(gaps) && gaps.every(isCount)))
   const fits = (header.m === 'f' || header.m === 'e') && isSize(timeout) && isMark && isPlace && isCarrier(trace)
-  if (!fits || (retry !== undefined && !isRetry(retry))) {
+  if (!fits || (retry !== undefined && !isRetry(retry)) || (shared !== undefined && !areSharedPairs(shared))) {
     throw new ProtocolError(`a chunk header that is not ours: ${excerpt(data)}`)
   }
   return {
@@ -155,6 +160,7 @@ export function parseChunk(data: Buffer): Chunk {
     ...(version !== undefined && { version: version as string }),
     place: { first, ...(gaps !== undefined && { gaps }) },
     ...(trace !== undefined && { trace }),
+    ...(shared !== undefined && { shared: shared.map(([hash, size]) => ({ hash, size })) }),
     payload: payloadOf(header, data.subarray(end + 1)),
   }
 }

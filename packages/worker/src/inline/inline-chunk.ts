@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import {
   type BlobsPayload,
   type Chunk,
+  decodeList,
   findTask,
   formatOutcome,
   isDefined,
@@ -17,6 +18,8 @@ import {
   ProtocolError,
   parseChunk,
   parseOutcome,
+  type SharedContent,
+  type SharedValues,
   taskIds,
   taskVersions,
   wholeOutcome,
@@ -32,6 +35,8 @@ export interface SentChunk {
   readonly data: string | Buffer
   /** Its payload, where that is too large for the record. */
   readonly parts: BlobsPayload | undefined
+  /** The shared values that its items hold; undefined: none. */
+  readonly shared?: readonly SharedContent[] | undefined
 }
 
 export interface InlineRun extends Pick<ChunkRun, 'losses' | 'tellItem' | 'running' | 'clock'> {
@@ -68,6 +73,7 @@ async function outcomeOf(run: InlineRun): Promise<Outcome> {
     return await runChunk({
       task,
       chunk: whole,
+      shared: sent.shared && decodedHere(sent.shared),
       losses,
       beforeItem: (index) => tellItem(index, 0),
       tellItem,
@@ -95,6 +101,18 @@ function carried(jobId: string, outcome: Outcome): OutcomeEntry {
   const read = entry?.outcome ?? new ProtocolError('an outcome without its chunk')
   if (large === undefined || read instanceof Error) return { jobId, outcome: read }
   return { jobId, outcome: wholeOutcome(read, copied(large)) }
+}
+
+const decoded = new WeakMap<SharedContent, unknown>()
+
+/** Shared values, decoded once in this process. */
+export function decodedHere(shared: readonly SharedContent[]): SharedValues {
+  const values = new Map<string, unknown>()
+  for (const content of shared) {
+    if (!decoded.has(content)) decoded.set(content, decodeList(copied(content.payload), values)[0])
+    values.set(content.hash, decoded.get(content))
+  }
+  return values
 }
 
 /** What was sent is nobody's to change. */

@@ -4,7 +4,15 @@
  * end is left alone, and its lane goes on without it. It knows nothing of Redis, calls and results.
  */
 import { setImmediate as inNextTurn } from 'node:timers'
-import { CancelledError, Deferred, type OutcomeEntry, type PoolSpec, TaskTimeoutError, within } from '@poolmq/shared'
+import {
+  CancelledError,
+  Deferred,
+  type OutcomeEntry,
+  type PoolSpec,
+  type SharedContent,
+  TaskTimeoutError,
+  within,
+} from '@poolmq/shared'
 import { TallyWriter } from '../line/tally.js'
 import { LoopClock } from '../process/loop-clock.js'
 import { RunObserver } from '../process/run-observer.js'
@@ -20,6 +28,8 @@ export interface InlineHostOptions {
   /** Chunks that are in hand at a time. */
   readonly lanes: number
   readonly initializer: PoolSpec['initializer']
+  /** The shared values that its arguments hold. */
+  readonly shared: readonly SharedContent[]
   /** Told of each outcome, as it would stand in the client's stream. */
   readonly onEntry: (entry: OutcomeEntry) => void
 }
@@ -48,7 +58,7 @@ export class InlineHost {
     this.#options = options
     // Nobody tallies what runs here, so nothing is written.
     this.#observer = new RunObserver(options.pool, new TallyWriter(-1, 0), false)
-    this.#prepare = runInitializer(options.initializer)
+    this.#prepare = runInitializer(options.initializer, options.shared)
   }
 
   /** Chunks that wait, chunks in hand, and when the oldest of those that wait was added. */

@@ -11,6 +11,8 @@ export interface LocalStart {
   readonly lanes: number
   readonly threads: boolean
   readonly modules: readonly string[]
+  /** The directory of shared values, which the Pool's process puts them in as well. */
+  readonly shared: string
   readonly build?: string
 }
 

@@ -40,6 +40,8 @@ export interface WorkerConfig {
   readonly sharers: number
   /** What is run is tallied from the beginning. */
   readonly observed: boolean
+  /** The directory of the shared values that this host has in common; whoever needs it first makes it. */
+  readonly shared: string
   readonly modules: readonly string[]
   /** Modules that the Pool began to use later: what is wrong with one concerns the calls of its tasks only. */
   readonly late: readonly string[]

@@ -9,6 +9,7 @@ import {
   encodeError,
   encodeValues,
   type Outcome,
+  type SharedValues,
   type TaskFunction,
   weigh,
 } from '@poolmq/shared'
@@ -35,6 +36,8 @@ export type TellItem = (index: number, limit: number) => void
 export interface ChunkRun {
   readonly task: TaskFunction
   readonly chunk: Chunk
+  /** The shared values that its items hold, by hash; undefined: none. */
+  readonly shared?: SharedValues | undefined
   readonly losses: Pick<LossLedger, 'unknown' | 'shared' | 'careful' | 'giveUp'>
   readonly beforeItem: BeforeItem
   readonly tellItem: TellItem
@@ -51,7 +54,7 @@ export function failedOutcome(error: unknown): Outcome {
 
 /** @throws EncodingError when the chunk's payload cannot be decoded. */
 export async function runChunk(run: ChunkRun): Promise<Outcome> {
-  const items = decodeList(run.chunk.payload)
+  const items = decodeList(run.chunk.payload, run.shared)
   run.running.attempt = run.losses.unknown + run.losses.shared + 1
   run.running.place = run.chunk.place
   const start = performance.now()

@@ -37,6 +37,7 @@ import type { LoopClock } from './loop-clock.js'
 import type { Misfits } from './misfits.js'
 import type { RunObserver } from './run-observer.js'
 import type { Abort, RunningChunk } from './running-chunk.js'
+import type { SharedValueCache } from './shared-values.js'
 import { type TaskSource, unknownTask, unknownVersion } from './unknown-task.js'
 
 /** Milliseconds that a chunk which cannot be run here and now is put off. */
@@ -49,6 +50,7 @@ export interface ChunkStarterParts {
   readonly queue: ChunkQueue
   readonly store: ChunkStore
   readonly pieces: PieceStore
+  readonly shared: SharedValueCache
   readonly link: RedisLink
   readonly keys: PoolKeys
   readonly initializer: Initializer
@@ -133,8 +135,10 @@ export class ChunkStarter {
       }
       const chunk = work.payload.encoding === 'apart' ? await this.#whole(work, taken.jobId) : work
       if (chunk === undefined) return await this.#dropLost(taken)
+      const shared = work.shared === undefined ? undefined : await this.#parts.shared.have(work.shared)
+      if (work.shared !== undefined && shared === undefined) return await this.#dropLost(taken)
       const observer = this.#parts.observer.of(taken, chunk)
-      outcome = await runChunk({ task, chunk, losses, beforeItem, tellItem, running, clock, observer })
+      outcome = await runChunk({ task, chunk, shared, losses, beforeItem, tellItem, running, clock, observer })
     } catch (error) {
       if (error instanceof InitializerFailure) throw error
       outcome = failedOutcome(error)
@@ -196,7 +200,7 @@ export class ChunkStarter {
   }
 
   /**
-   * Removes a chunk of which something is missing: its hash or its payload has expired, or was lost with Redis. That is no
+   * Removes a chunk of which something is missing: its hash, its payload or a shared value has expired, or was lost with Redis. That is no
    * fault of the call: its client, if it lives, misses the chunk and adds it again.
    */
   async #dropLost(taken: TakenChunk): Promise<undefined> {

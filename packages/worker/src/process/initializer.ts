@@ -15,10 +15,12 @@ import {
   parseSpec,
   Recent,
   type RedisLink,
+  type SharedValues,
   UnknownTaskError,
 } from '@poolmq/shared'
 import { hostNow } from '../line/host-clock.js'
 import type { InitializerState } from '../line/messages.js'
+import type { SharedValueCache } from './shared-values.js'
 
 export class InitializerFailure extends Error {
   constructor(
@@ -51,12 +53,15 @@ export type Fitness =
   /** It is not here in the version that is meant. */
   | { readonly fit: 'elsewhere'; readonly task: string; readonly version: string }
 
+/** Milliseconds before it is looked again for a shared value among the arguments, which its client has not sent yet, or sends again. */
+const sharedPause = 100
 /** Clients that are remembered: a host may see many in its life, and each can be looked up again. */
 const remembered = 100
 
 export class Initializer {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
+  readonly #shared: SharedValueCache
   readonly #onInitialized: (clientId: string, key: string) => void
   readonly #onRunning: (task: string | undefined) => void
   readonly #specs = new Recent<string, KnownSpec>(remembered)
@@ -67,6 +72,7 @@ export class Initializer {
   constructor(
     link: RedisLink,
     keys: PoolKeys,
+    shared: SharedValueCache,
     failed: readonly InitializerState[],
     onInitialized: (clientId: string, key: string) => void,
     onRunning: (task: string | undefined) => void = () => undefined,
@@ -74,6 +80,7 @@ export class Initializer {
     this.#onRunning = onRunning
     this.#onInitialized = onInitialized
     this.#link = link
+    this.#shared = shared
     this.#keys = keys
     for (const state of failed) this.note(state)
   }
@@ -113,8 +120,12 @@ export class Initializer {
         return { fit: 'elsewhere', task: initializer.task, version: initializer.version }
       }
       this.#specs.set(clientId, known)
-      const mayRun = this.#run === undefined && this.#restOf(clientId) === 0
-      if (initializer !== undefined && known.key !== undefined && mayRun) this.#start(clientId, known.key, initializer)
+      const mayRun = () => this.#run === undefined && this.#restOf(clientId) === 0
+      if (initializer !== undefined && known.key !== undefined && mayRun()) {
+        const values = initializer.shared && (await this.#shared.have(initializer.shared))
+        if (initializer.shared !== undefined && values === undefined) return { fit: 'later', milliseconds: sharedPause }
+        if (mayRun()) this.#start(clientId, known.key, initializer, values)
+      }
     }
     const { key, limits } = known
     if (key !== undefined && this.#run?.key !== key) {
@@ -133,10 +144,15 @@ export class Initializer {
     throw givenUp(decodeError(state.broken))
   }
 
-  #start(clientId: string, key: string, initializer: NonNullable<PoolSpec['initializer']>): void {
+  #start(
+    clientId: string,
+    key: string,
+    initializer: NonNullable<PoolSpec['initializer']>,
+    values: SharedValues | undefined,
+  ): void {
     const began = hostNow()
     this.#onRunning(initializer.task)
-    const done = initialize(initializer)
+    const done = initialize(initializer, values)
       .finally(() => this.#onRunning(undefined))
       .then(
         () => this.#onInitialized(clientId, key),
@@ -168,13 +184,21 @@ function keyOf({ task, args, version }: NonNullable<PoolSpec['initializer']>): s
 
 const findOf = ({ task, version }: NonNullable<PoolSpec['initializer']>) => findTask(task, undefined, version)
 
-/** Runs it. @throws what it throws; UnknownTaskError when this process has no such task. */
-export async function initialize(initializer: NonNullable<PoolSpec['initializer']>): Promise<void> {
+/**
+ * Runs it.
+ *
+ * @param values - the shared values that its arguments hold
+ * @throws what it throws; UnknownTaskError when this process has no such task
+ */
+export async function initialize(
+  initializer: NonNullable<PoolSpec['initializer']>,
+  values?: SharedValues,
+): Promise<void> {
   const task = findOf(initializer)
   if (task === undefined) {
     throw new UnknownTaskError(`this worker has no task ${initializer.task}, the initializer of the pool`, {
       taskId: initializer.task,
     })
   }
-  await task(...(decodePayload(initializer.args) as unknown[]))
+  await task(...(decodePayload(initializer.args, values) as unknown[]))
 }

@@ -20,6 +20,7 @@ import {
 import { HandWriter, tallyStart } from '../line/hand.js'
 import type { EagerSpec, Heir, Preparation, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
+import { SharedFiles } from '../line/shared-files.js'
 import { TallyWriter } from '../line/tally.js'
 import { ChunkQueue } from '../queue/chunk-queue.js'
 import { ChunkStore } from '../queue/chunk-store.js'
@@ -27,10 +28,12 @@ import { findForeignKey } from '../queue/foreign-key.js'
 import { PieceStore } from '../queue/piece-store.js'
 import { ChunkLoop } from './chunk-loop.js'
 import { Initializer, InitializerFailure } from './initializer.js'
+import { insistence } from './insistence.js'
 import { LastWords } from './last-words.js'
 import { LoopClock } from './loop-clock.js'
 import { TaskModules } from './module-loader.js'
 import { RunObserver } from './run-observer.js'
+import { SharedValueCache } from './shared-values.js'
 
 /**
  * How often, 50 ms apart, it is looked for a module that a local Pool has just begun to use and that is on its way. Looks
@@ -135,9 +138,17 @@ export class WorkerBody {
     this.#modules.load(config.late)
     const { lanes, lockDuration, sharers } = config
     const queue = new ChunkQueue(link, keys, { lockDuration, blocking: true, lanes, sharers })
+    const pieces = new PieceStore(link, keys)
+    const log = (error: unknown) => {
+      const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
+      void named.then((found) => logFailure(config.pool, found ?? error))
+    }
+    const files = new SharedFiles(config.shared)
+    const shared = new SharedValueCache({ pieces, files, insist: insistence(log), log })
     const initializer = new Initializer(
       link,
       keys,
+      shared,
       config.initializers,
       (clientId, key) => this.#channel.send({ type: 'initialized', clientId, key }),
       (task) => this.#prepare('initializer', task),
@@ -164,7 +175,8 @@ export class WorkerBody {
       longestWait: lockDuration / 2,
       queue,
       store: new ChunkStore(link, keys, lockDuration),
-      pieces: new PieceStore(link, keys),
+      pieces,
+      shared,
       link,
       keys,
       initializer,
@@ -181,10 +193,7 @@ export class WorkerBody {
         const task = this.#modules.isLoaded(mark) ? findTask(taskId, mark, version) : undefined
         return task ?? (isOwn ? this.#findOwnTask(taskId, mark, version) : this.#findTask(taskId, config, version))
       },
-      log: (error) => {
-        const named = isWrongType(error) ? findForeignKey(link.client, keys).catch(() => error) : Promise.resolve(error)
-        void named.then((found) => logFailure(config.pool, found ?? error))
-      },
+      log,
     })
     if (eager !== undefined) this.#loop.limit(eager.spec)
     this.#loop.open(this.#lanes)

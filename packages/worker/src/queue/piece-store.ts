@@ -1,7 +1,7 @@
 /**
  * Payloads of any size beside their chunks and outcomes: in pieces, as fields of a hash with a time to live, so that no
  * command, reply or value is large. A chunk's pieces go with the chunk; an outcome's are its client's, who renews and
- * removes them. That a piece is missing is no error here: whoever reads is told, and the chunk is run again.
+ * removes them; a shared value is renewed by each client that shares it. That a piece is missing is no error here: whoever reads is told, and the chunk is run again.
  */
 import {
   type BlobsPayload,
@@ -21,6 +21,7 @@ import {
   piecesHead,
   type RedisLink,
   randomId,
+  type SharedContent,
 } from '@poolmq/shared'
 
 /** Pieces in one command or reply: bounds what is under way at once. */
@@ -69,6 +70,33 @@ export class PieceStore {
   /** Removes the payload of a chunk that was never added. */
   async dropPayload(jobId: string): Promise<void> {
     await this.#link.client.unlink(this.#pool.payload(jobId))
+  }
+
+  /** Stores a shared value, unless all of it is there. */
+  async putShared({ hash, payload }: SharedContent): Promise<void> {
+    const key = this.#pool.shared(hash)
+    const fields = pieceCount(piecesHead(formatDirectory(payload), payload)) + 1
+    const [there] = await settled(this.#link.client.multi().hlen(key).pexpire(key, keyLife).exec())
+    if (there !== fields) await this.#put({ key, life: keyLife }, payload)
+  }
+
+  /** Undefined when it, or a piece of it, is missing. @throws ProtocolError when it is damaged. */
+  getShared(hash: string): Promise<BlobsPayload | undefined> {
+    return this.#get(this.#pool.shared(hash))
+  }
+
+  /** Renews the time to live of shared values; returns the hashes of those that are gone. */
+  async renewShared(hashes: readonly string[]): Promise<string[]> {
+    if (hashes.length === 0) return []
+    const pipeline = this.#link.client.pipeline()
+    for (const hash of hashes) pipeline.pexpire(this.#pool.shared(hash), keyLife)
+    const replies = await settled(pipeline.exec())
+    return hashes.filter((_, i) => replies[i] === 0)
+  }
+
+  /** Removes shared values of a pool that nobody else can use. */
+  async removeShared(hashes: readonly string[]): Promise<void> {
+    if (hashes.length > 0) await this.#link.client.unlink(...hashes.map((hash) => this.#pool.shared(hash)))
   }
 
   /** Stores what is large in an outcome; returns the name that it is found under, undefined when nobody waits for it. */

@@ -48,6 +48,7 @@ const supervisor = new Supervisor({
   threads: start.threads,
   connection: undefined,
   client: start.clientId,
+  shared: start.shared,
   ...(start.build !== undefined && { build: start.build }),
   onWarning: (text) => line.send({ type: 'warning', text }),
   started: line.isOpen ? started : [],

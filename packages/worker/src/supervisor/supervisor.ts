@@ -29,6 +29,7 @@ import { hostNow } from '../line/host-clock.js'
 import type { EagerSpec, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
 import { processToken } from '../line/process-token.js'
+import { removeSharedDirectory, sharedDirectory, sweepSharedDirectories } from '../line/shared-directory.js'
 import { createLogger, type Log } from '../logger.js'
 import { packageVersion } from '../package-version.js'
 import { ChunkStore } from '../queue/chunk-store.js'
@@ -47,8 +48,9 @@ export type {
   ClusterConnectionOptions,
   ConnectionDescriptor,
   ConnectionOption,
+  EncodedText,
   PoolSpec,
-  TextPayload,
+  SharedRef,
 } from '@poolmq/shared'
 export type { EagerSpec } from '../line/messages.js'
 export type { StartedProgram } from '../line/started-program.js'
@@ -71,6 +73,8 @@ export interface SupervisorOptions {
   readonly connection: ConnectionOption | ConnectionDescriptor | undefined
   /** The client whose Pool's own supervisor this is: more modules may follow. @defaultValue none: a host of its own */
   readonly client?: string
+  /** The directory of the shared values that its worker processes have in common, removed at its end. @defaultValue one of its own */
+  readonly shared?: string
   /** Where warnings go that are for the user of a Pool; else they are logged. */
   readonly onWarning?: (text: string) => void
   /**
@@ -95,6 +99,7 @@ const removeTimeout = 10_000
 export class Supervisor implements HealthSource {
   readonly id = randomId()
   readonly #options: SupervisorOptions
+  readonly #shared: string
   readonly #log: Log
   readonly #slots = new Set<WorkerSlot>()
   readonly #gate = new StartGate()
@@ -127,6 +132,7 @@ export class Supervisor implements HealthSource {
   constructor(options: SupervisorOptions) {
     if (options.build !== undefined) buildId(options.build)
     this.#options = options
+    this.#shared = options.shared ?? sharedDirectory(this.id)
     this.#record = new HostRecord(options.pool)
     this.#log = createLogger('supervisor', { pool: options.pool })
     this.#modules = [...options.modules]
@@ -187,6 +193,7 @@ export class Supervisor implements HealthSource {
         pool,
         connection: packDescriptor(link.descriptor),
         lockDuration,
+        shared: this.#shared,
         // What other hosts may serve the pool is not known here: at least one is reckoned with.
         sharers: client !== undefined ? processes : Math.max(2, processes),
         ...(client !== undefined && { client }),
@@ -199,6 +206,7 @@ export class Supervisor implements HealthSource {
         // It may be deleted, and then all goes on; until then this host says that it is not ready.
         this.#log.warn({ err: (await findForeignKey(link.client, keys)) ?? error }, 'the pool cannot be served yet')
       })
+      void sweepSharedDirectories()
       this.#duties = new SupervisorDuties({
         id: this.id,
         link,
@@ -279,6 +287,7 @@ export class Supervisor implements HealthSource {
     this.#withdrawn = true
     // Redis may be out of reach: what can not be withdrawn in time lapses by itself.
     await within(this.#abandoned ? removeTimeout : withdrawTimeout, this.#withdraw())
+    await removeSharedDirectory(this.#shared)
     this.#over = true
     await this.#link?.close()
     this.#ended.resolve(this.#failure)

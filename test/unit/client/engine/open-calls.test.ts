@@ -33,6 +33,7 @@ function opened() {
     taskId: 'ns.task',
     data: '',
     parts: undefined,
+    shared: undefined,
     size: 0,
     priority: 0,
     call,

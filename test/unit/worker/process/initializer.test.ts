@@ -1,8 +1,17 @@
 // One initializer runs in a process: whose chunks it may run then, and what it remembers of the many that it meets.
-import { defineTasks, encodeValue, formatSpec, InitializerError, PoolKeys, type RedisLink } from '@poolmq/shared'
+import {
+  defineTasks,
+  encodeValue,
+  formatSpec,
+  InitializerError,
+  PoolKeys,
+  type RedisLink,
+  type SharedRef,
+} from '@poolmq/shared'
 import { describe, expect, test } from 'vitest'
 import { hostNow } from '../../../../packages/worker/src/line/host-clock.js'
 import { Initializer, InitializerFailure } from '../../../../packages/worker/src/process/initializer.js'
+import type { SharedValueCache } from '../../../../packages/worker/src/process/shared-values.js'
 
 const ran: unknown[] = []
 defineTasks(import.meta.url, 'initializer-test', {
@@ -13,11 +22,22 @@ defineTasks(import.meta.url, 'initializer-test', {
 })
 
 const keys = new PoolKeys('initializer-test')
+/** Shared values: `there` is, `missing` is not. */
+const values = {
+  have: async ([ref]: readonly SharedRef[]) => (ref?.hash === there ? new Map([[there, ['shared']]]) : undefined),
+} as unknown as SharedValueCache
+const [there, missing] = ['t', 'm'].map((letter) => letter.repeat(43)) as [string, string]
 /** A Redis that has these specs, by client. */
 const linkTo = (specOf: (clientId: string) => string | null) =>
   ({ client: { get: async (key: string) => specOf(key.split(':').at(-1) ?? '') } }) as unknown as RedisLink
 const spec = (task: string, ...args: unknown[]) =>
   formatSpec({ initializer: { task: `initializer-test.${task}`, args: encodeValue(args, 'initArgs') } })
+
+/** Its arguments are a shared value. */
+function sharingSpec(hash: string): string {
+  const args = { encoding: 'rich', text: JSON.stringify([[null], [25, hash]]) } as const
+  return formatSpec({ initializer: { task: 'initializer-test.note', args, shared: [{ hash, size: 9 }] } })
+}
 
 const specs: Record<string, string> = {
   a: spec('note', 'A'),
@@ -25,11 +45,16 @@ const specs: Record<string, string> = {
   b: spec('note', 'B'),
   none: formatSpec({ maxTasksPerChild: 3 }),
   failing: spec('fail'),
+  sharing: sharingSpec(there),
+  early: sharingSpec(missing),
 }
-const make = (failed: ConstructorParameters<typeof Initializer>[2] = []) => {
+const make = (failed: ConstructorParameters<typeof Initializer>[3] = []) => {
   const initialized: string[] = []
   const link = linkTo((clientId) => specs[clientId] ?? null)
-  return { initialized, initializer: new Initializer(link, keys, failed, (clientId) => initialized.push(clientId)) }
+  return {
+    initialized,
+    initializer: new Initializer(link, keys, values, failed, (clientId) => initialized.push(clientId)),
+  }
 }
 const rests = (clientId: string, milliseconds: number) => ({ clientId, restsUntil: hostNow() + milliseconds })
 const broken = (clientId: string) => ({ ...rests(clientId, 0), broken: { name: 'Error', message: 'no' } as never })
@@ -67,6 +92,15 @@ describe('a process', () => {
     expect(initialized).toEqual(['a'])
   })
 
+  test('waits for a shared value among the arguments, which its client has not sent yet', async () => {
+    const { initializer } = make()
+    ran.length = 0
+    expect(await initializer.ensure('early')).toEqual({ fit: 'later', milliseconds: expect.any(Number) })
+    expect(await initializer.ensure('sharing')).toMatchObject({ fit: 'now' })
+    expect(ran).toEqual(['shared'])
+    expect(await initializer.ensure('early')).toMatchObject({ fit: 'never' })
+  })
+
   test('in which it has run serves its client, whatever became of it elsewhere', async () => {
     const { initializer } = make()
     await initializer.ensure('a')
@@ -83,6 +117,7 @@ test('after hundreds of clients, with arguments of a mebibyte, it holds what it 
   const initializer = new Initializer(
     linkTo((id) => texts[id === 'own' ? 0 : 1]),
     keys,
+    values,
     [],
     () => undefined,
   )
