@@ -105,6 +105,15 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     expect(scratch.log('log').lines).toHaveLength(35)
   })
 
+  test('a producer that waits for nothing ends when all is in Redis', async () => {
+    const facts = { key, log: scratch.log('log').path, items: 3000, free: 3000, chunkSize: 1, ends: true }
+    await using producer = new ProgramRun([fixture('durable-producer'), redis.url, name, JSON.stringify(facts)])
+    expect(await producer.exit(), producer.stderr).toBe(0)
+    await using _host = await start()
+    await using pool = open()
+    expect(await pool.attach(key)).toEqual(doubles(3000))
+  })
+
   test('it ends with nobody attached, and is kept from then on', async () => {
     await using _host = await start()
     await leaveBehind((pool) => pool.mapAsync(durables.double, noted(10), { durable: key, keep: 60_000 }))

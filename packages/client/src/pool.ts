@@ -327,7 +327,6 @@ export class Pool {
     const { calls } = this.#engine
     await outsideOf(this.#engine, 'join()', () => calls.areWithUser, calls.idle())
     await this.#engine.durables.idle()
-    this.#engine.durables.leave()
     forgetPool(this.#engine)
     await this.#engine.shutdown('drain')
   }

@@ -33,6 +33,8 @@ export type IfDone = 'return' | 'rerun-failed' | 'rerun'
 const lookInterval = 5000
 /** Milliseconds after which nobody is thought to be there who could give lost items again. */
 const tendingPatience = 20_000
+/** Chunks that are waited for at least when the call is far from its end. */
+const farFromEnd = 32
 /** Milliseconds between two looks at a call whose beginning another process is writing. */
 const openingInterval = 100
 
@@ -75,6 +77,8 @@ export class DurableCall implements DurableSource {
   readonly #unreadable = new Set<number>()
   #looking: Promise<void> | undefined
   #isSubmitting = false
+  /** Those who wait for single items. */
+  #takers = 0
   #started: Promise<void> = Promise.resolve()
   /** It was begun here, or joined. */
   #isKnown = false
@@ -144,18 +148,21 @@ export class DurableCall implements DurableSource {
   }
 
   async item(index: number): Promise<{ readonly value: unknown } | undefined> {
-    return await this.held(async () => {
-      for (;;) {
-        const outcomes = this.#outcomes
-        if (outcomes !== undefined && index >= outcomes.values.length) return undefined
-        if (outcomes?.isKnown(index)) {
-          if (outcomes.errors.has(index)) throw outcomes.errors.get(index)
-          return { value: outcomes.values[index] }
-        }
-        if (this.#failure !== undefined) throw this.#failure.error
-        await this.#changed.promise
+    this.#takers++
+    return await this.held(() => this.#item(index)).finally(() => this.#takers--)
+  }
+
+  async #item(index: number): Promise<{ readonly value: unknown } | undefined> {
+    for (;;) {
+      const outcomes = this.#outcomes
+      if (outcomes !== undefined && index >= outcomes.values.length) return undefined
+      if (outcomes?.isKnown(index)) {
+        if (outcomes.errors.has(index)) throw outcomes.errors.get(index)
+        return { value: outcomes.values[index] }
       }
-    })
+      if (this.#failure !== undefined) throw this.#failure.error
+      await this.#changed.promise
+    }
   }
 
   async info(): Promise<DurableInfo> {
@@ -291,16 +298,30 @@ export class DurableCall implements DurableSource {
     this.#run = view.run
     this.#outcomes = outcomes
     this.#change()
-    const reader = session.read({
-      onEntry: (entry) => this.#hear(() => this.#take(entry)),
-      onMark: (fields) => this.#hear(() => this.#mark(fields)),
+    const listener = {
+      onEntry: (entry: OutcomeEntry) => this.#hear(() => this.#take(entry)),
+      onMark: (fields: readonly Buffer[]) => this.#hear(() => this.#mark(fields)),
       onEnd: () => this.#hear(() => this.#renewEnd()),
-      onFailed: (error) => this.fail(error),
-    })
+      onFailed: (error: unknown) => this.fail(error),
+    }
+    const reader = session.read(listener, this.#awaited(outcomes))
     this.#close = () => reader.close()
     this.#rewind = () => reader.rewind()
     this.#timer = setInterval(() => void this.#look(), lookInterval).unref()
     return outcomes
+  }
+
+  /** Where nobody waits for a single result, many are read at once. */
+  #awaited(outcomes: DurableOutcomes) {
+    const areAllWaitedFor = () => this.#takers === 0 && outcomes.pending >= farFromEnd
+    return {
+      get underWay() {
+        return outcomes.pending
+      },
+      get canGather() {
+        return areAllWaitedFor()
+      },
+    }
   }
 
   /**

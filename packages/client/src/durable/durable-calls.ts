@@ -50,7 +50,7 @@ export class DurableCalls {
   leave(): void {
     this.failAll(
       new PoolStateError(
-        'the pool was joined while a durable call went on; attach to it from another pool of the same name',
+        'the pool has ended while a durable call went on; attach to it from another pool of the same name',
       ),
     )
   }

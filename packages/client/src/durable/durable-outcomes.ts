@@ -47,6 +47,11 @@ export class DurableOutcomes {
     return [...this.#awaited].sort((a, b) => a - b)
   }
 
+  /** How many they are. */
+  get pending(): number {
+    return this.#awaited.size
+  }
+
   awaits(run: number, chunk: number): boolean {
     return run === this.run && !this.#isCancelled && this.#awaited.has(chunk)
   }

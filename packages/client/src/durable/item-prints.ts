@@ -3,7 +3,7 @@
  * as it is encoded, and of these one for each chunk and one for all. Two objects whose properties stand in another order are not
  * the same.
  */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { encodeValues, type Payload } from '@poolmq/shared'
 
 const digestLength = 32
@@ -20,7 +20,7 @@ export class ItemPrints {
   constructor(items: readonly unknown[], first = 0) {
     this.#digests = Buffer.allocUnsafe(items.length * digestLength)
     for (const [i, item] of items.entries()) {
-      digestOf(encodeValues([item], 'items', first + i)).copy(this.#digests, i * digestLength)
+      this.#digests.write(digestOf(encodeValues([item], 'items', first + i)), i * digestLength, 'latin1')
     }
   }
 
@@ -49,12 +49,13 @@ export function firstDifference(kept: Buffer, given: Buffer): number | undefined
   return (at - digestLength) / shortLength
 }
 
-function digestOf(payload: Payload): Buffer {
-  const hash = createHash('sha256').update(payload.encoding)
-  if (payload.encoding === 'numbers') hash.update(payload.bytes)
-  else if (payload.encoding === 'blobs') for (const blob of payload.blobs) hash.update(`${blob.length}.`).update(blob)
-  else hash.update(payload.text)
-  return hash.digest()
+/** The bytes of the digest, as characters: half the time of a Buffer for each. */
+function digestOf(payload: Payload): string {
+  if ('text' in payload) return hash('sha256', `${payload.encoding}${payload.text}`, 'binary')
+  const digest = createHash('sha256').update(payload.encoding)
+  if (payload.encoding === 'numbers') digest.update(payload.bytes)
+  else for (const blob of payload.blobs) digest.update(`${blob.length}.`).update(blob)
+  return digest.digest('binary')
 }
 
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest()

@@ -189,10 +189,16 @@ export class PoolEngine {
   /**
    * What the chunks of a durable call carry: they run wherever the task is known, also when this process is gone.
    *
-   * @throws NestedPoolError inside a task of this very pool
+   * @throws NestedPoolError inside a task of this very pool; TypeError when what its initializer is given ends with this process
    */
   durableHeader(task: TaskInfo, spread: boolean, options: ParsedOptions): CallHeader {
     this.#refuseNesting()
+    if (this.#options.shared.length > 0) {
+      throw new TypeError(
+        'a durable call outlives its producer, and initArgs that are shared, or take more than 256 KiB, do not: pass a path, or ' +
+          'where else the initializer can read them',
+      )
+    }
     this.#local?.load(task)
     this.#census.callOpened(() => this.durables.areOpen)
     return callHeader(options, 'each', spread, this.#options.spec !== undefined, undefined, undefined, task.version)
@@ -402,6 +408,7 @@ export class PoolEngine {
     this.#anchor.hold(holder)
     try {
       this.#submitter.clear()
+      this.durables.leave()
       const session = await this.#session.catch(() => undefined)
       this.#census.stop()
       if (session?.isLost === true) return await this.#local?.end('abandon')

@@ -1,7 +1,7 @@
 /** What a durable call needs of a pool's side of Redis: its store, pieces, and a reader of its stream that leaves what it reads. */
 import { explainFailure, type OutcomeEntry, type PoolKeys, type PoolSpec, type RedisLink } from '@poolmq/shared'
 import { DurableStore, type PieceStore } from '@poolmq/worker'
-import { ReadingPace } from './reading-pace.js'
+import { type Awaited, ReadingPace } from './reading-pace.js'
 import { ResultReader } from './result-reader.js'
 
 export interface DurableListener {
@@ -11,9 +11,6 @@ export interface DurableListener {
   readonly onEnd: () => void
   readonly onFailed: (error: unknown) => void
 }
-
-/** Nobody waits for a single one of many results. */
-const atOnce = { underWay: 0, canGather: false }
 
 export class DurableSession {
   readonly store: DurableStore
@@ -33,7 +30,10 @@ export class DurableSession {
   }
 
   /** Reads the call's stream from its beginning, over a connection of its own, until it is closed. */
-  read({ onEntry, onMark, onEnd, onFailed }: DurableListener): Pick<ResultReader, 'close' | 'rewind'> {
+  read(
+    { onEntry, onMark, onEnd, onFailed }: DurableListener,
+    awaited: Awaited,
+  ): Pick<ResultReader, 'close' | 'rewind'> {
     const stream = this.#keys.results(this.store.id)
     const refused = (error: unknown) => onFailed(explainFailure(error, this.#link.descriptor))
     const listener = {
@@ -44,7 +44,7 @@ export class DurableSession {
       onRefused: refused,
       onWrongType: () => undefined,
     }
-    const reader = new ResultReader(this.#link, stream, new ReadingPace(atOnce), listener, true)
+    const reader = new ResultReader(this.#link, stream, new ReadingPace(awaited), listener, true)
     void reader.run()
     return reader
   }

@@ -4,10 +4,11 @@
  * scripts of the workers' way know nothing of durable calls, and whoever else adds a chunk knows whether it has ended.
  *
  * KEYS of all: record, done, prints, results, outcomes, durables. ARGV of all: id, prefix of the pool's keys, prefix of its
- * chunks'. Each run has a spec of its own, whose name is made here: worker processes remember what they know of a spec by its name. The time to live is the record's: it is given to all keys whenever a quarter of it has passed, and at the end of the call
- * they are given what is to be kept.
+ * chunks'. Each run has a spec of its own, whose name is made here: worker processes remember what they know of a spec by its name.
+ * The time to live is the record's: it is given to all keys whenever a quarter of it has passed, and at the end of the call they
+ * are given what is to be kept.
  */
-import { partsSuffix } from '@poolmq/shared'
+import { keyLife, partsSuffix } from '@poolmq/shared'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -75,15 +76,16 @@ if state and (state ~= 'opening' or now - (tonumber(tended) or 0) < ${openingPat
 call('UNLINK', record, done, prints, results)
 call('HSET', record, 'head', ARGV[4], 'state', 'opening', 'run', time, 'cursor', '0-0', 'chunks', ARGV[5], 'life', ARGV[6],
   'keep', ARGV[7], 'renewed', time, 'tended', time, 'began', time)
-call('PEXPIRE', record, ARGV[6])
+call('PEXPIRE', record, ${keyLife})
 return time`
 
 /** Notes what stands for the items of chunks. ARGV: run, then index, print, … Returns 0 when another has begun it anew. */
 const notePrintsLua = `${first}
 if state ~= 'opening' or run ~= ARGV[4] then return 0 end
 call('HSET', prints, unpack(ARGV, 5))
-call('PEXPIRE', prints, life)
 call('HSET', record, 'tended', time)
+call('PEXPIRE', prints, ${keyLife})
+call('PEXPIRE', record, ${keyLife})
 return 1`
 
 /** From now on chunks may be added. ARGV: run, spec or ''. Returns 0 when another has begun it anew. */
