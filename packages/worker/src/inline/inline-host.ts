@@ -13,7 +13,8 @@ import {
   TaskTimeoutError,
   within,
 } from '@poolmq/shared'
-import { TallyWriter } from '../line/tally.js'
+import { ShownMemory } from '../line/shown-memory.js'
+import { TallyWriter, tallySize } from '../line/tally.js'
 import { LoopClock } from '../process/loop-clock.js'
 import { RunObserver } from '../process/run-observer.js'
 import { RunningChunk } from '../process/running-chunk.js'
@@ -57,7 +58,7 @@ export class InlineHost {
   constructor(options: InlineHostOptions) {
     this.#options = options
     // Nobody tallies what runs here, so nothing is written.
-    this.#observer = new RunObserver(options.pool, new TallyWriter(-1, 0), false)
+    this.#observer = new RunObserver(options.pool, new TallyWriter(new ShownMemory(-1, tallySize), 0), false)
     this.#prepare = runInitializer(options.initializer, options.shared)
   }
 

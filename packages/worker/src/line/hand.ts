@@ -12,6 +12,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ShownMemory } from './shown-memory.js'
 import { readTally, type Tally, tallySize } from './tally.js'
 
 /** Bytes of a lane's place. An id that does not fit is not ours: its chunk fails before it runs. */
@@ -77,28 +78,35 @@ function openAndUnlink(place: string): number {
   return descriptor
 }
 
-export class HandWriter {
-  readonly #descriptor: number
-  readonly #end: number
-  readonly #place = Buffer.alloc(size)
+/** The whole of it, as the worker process of so many lanes sees it. */
+export function shownMemory(descriptor: number, lanes = 1): ShownMemory {
+  return new ShownMemory(descriptor, tallyStart(lanes) + tallySize)
+}
 
-  constructor(descriptor: number, lanes = 1) {
-    this.#descriptor = descriptor
+export class HandWriter {
+  readonly #memory: ShownMemory
+  readonly #end: number
+
+  constructor(memory: ShownMemory, lanes = 1) {
+    this.#memory = memory
     this.#end = lanes * size
   }
 
-  /** This chunk is in hand in this lane from now on; undefined: none. */
+  /** This chunk is in hand in this lane from now on; undefined: none. What has been tallied is shown with it. */
   write(lane: number, jobId: string | undefined, runs = true): void {
-    const place = this.#place
-    const length = jobId === undefined || jobId.length > size - head ? 0 : place.write(jobId, head, 'latin1')
-    place[0] = length
-    place[1] = runs ? 1 : 0
-    writeSync(this.#descriptor, place, 0, head + length, lane * size)
+    const { bytes } = this.#memory
+    const at = lane * size
+    const length = jobId === undefined || jobId.length > size - head ? 0 : bytes.write(jobId, at + head, 'latin1')
+    bytes[at] = length
+    bytes[at + 1] = runs ? 1 : 0
+    this.#memory.touch(at, at + head + length)
+    this.#memory.show()
   }
 
   /** The event loop turns. */
   beat(): void {
-    writeSync(this.#descriptor, this.#place, 0, 1, this.#end)
+    this.#memory.touch(this.#end, this.#end + 1)
+    this.#memory.show()
   }
 }
 

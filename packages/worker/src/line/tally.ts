@@ -1,10 +1,11 @@
 /**
  * What a worker process (or thread) has run, for its supervisor to read: counts by task, and the chunks that it ran last, in
- * memory that both see, behind what it has in hand. It is written when a chunk has ended and its host is observed, and costs
- * some microseconds then; nobody observes: nothing. As with the hand, what was written outlives the process that wrote it, so
+ * memory that both see, behind what it has in hand. It is counted there when a chunk has ended and its host is observed, and written
+ * with what is in hand next, which costs a microsecond; nobody observes: nothing. As with the hand, what was written outlives the process that wrote it, so
  * that no count is lost with a process that is killed.
  */
-import { readSync, writeSync } from 'node:fs'
+import { readSync } from 'node:fs'
+import type { ShownMemory } from './shown-memory.js'
 
 /** Seconds: upper bounds of the buckets in which items are counted by how long they ran. */
 export const itemBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 600] as const
@@ -23,9 +24,10 @@ const recents = 64
 const recentSize = 32
 /** Milliseconds after a chunk that was told of in which others are not, unless an item of theirs failed. */
 const shortest = 5
-const recentAt = slots * slotSize
+/** First those chunks, behind their number; then the tasks. The first task is close to what is in hand: they are shown together. */
+const slotsAt = 8 + recents * recentSize
 /** Bytes of the whole. */
-export const tallySize = recentAt + 8 + recents * recentSize
+export const tallySize = slotsAt + slots * slotSize
 
 /** Counts by bucket. */
 export type Buckets = number[] | Float64Array
@@ -60,6 +62,9 @@ const order = [
   'waits',
   'waited',
 ] as const
+
+type Count = (typeof order)[number]
+const place = Object.fromEntries(order.map((name, i) => [name, i])) as Record<Count, number>
 
 export function newCounts(): TaskCounts {
   return {
@@ -99,67 +104,72 @@ export interface TalliedChunk {
   readonly failed: number
 }
 
-interface Slot {
-  readonly at: number
-  readonly counts: TaskCounts
-  /** As they are written; the buckets of the counts are views of it. */
-  readonly numbers: Float64Array
+/** What has been run of a task, counted where its supervisor reads it. */
+export class TaskCounter {
+  readonly #numbers: Float64Array
+  readonly items: Float64Array
+  readonly waiting: Float64Array
+
+  /** @param at - its number among the tasks */
+  constructor(
+    readonly at: number,
+    numbers: Float64Array,
+  ) {
+    this.#numbers = numbers
+    this.items = numbers.subarray(counts, counts + itemBuckets.length)
+    this.waiting = numbers.subarray(counts + itemBuckets.length)
+  }
+
+  add(what: Count, count: number): void {
+    this.#numbers[place[what]] = (this.#numbers[place[what]] ?? 0) + count
+  }
 }
 
 export class TallyWriter {
-  readonly #descriptor: number
+  readonly #memory: ShownMemory
   readonly #start: number
-  readonly #slots = new Map<string, Slot>()
-  readonly #recent = new Float64Array(recentSize / 8)
+  readonly #slots = new Map<string, TaskCounter>()
+  readonly #recent: Float64Array
   #written = 0
   /** When the chunk ended that was told of last. */
   #told = 0
 
-  /** @param start - where in the file it begins */
-  constructor(descriptor: number, start: number) {
-    this.#descriptor = descriptor
+  /** @param start - where in the memory it begins */
+  constructor(memory: ShownMemory, start: number) {
+    this.#memory = memory
     this.#start = start
+    this.#recent = memory.numbers(start, 1 + (recents * recentSize) / 8)
   }
 
   /** The counts of a task, to be added to; `write` shows them. */
-  of(task: string): TaskCounts {
-    return this.#slot(task).counts
+  of(task: string): TaskCounter {
+    const known = this.#slots.get(task)
+    if (known !== undefined) return known
+    if (this.#slots.size >= slots - 1 && task !== others) return this.of(others)
+    const at = this.#slots.size
+    const start = this.#start + slotsAt + at * slotSize
+    const counter = new TaskCounter(at, this.#memory.numbers(start + 8 + nameLength, numbers))
+    this.#slots.set(task, counter)
+    const name = Buffer.from(task).subarray(0, nameLength)
+    this.#memory.numbers(start, 1).set([name.length])
+    this.#memory.bytes.set(name, start + 8)
+    this.#memory.touch(start, start + 8 + nameLength)
+    return counter
   }
 
-  /** Shows what has been counted of a task, and its last chunk. */
+  /** What has been counted of a task, and its last chunk, is shown with what is in hand next, which is soon. */
   write(chunk: TalliedChunk): void {
-    const { at, counts, numbers } = this.#slot(chunk.task)
-    for (let i = 0; i < order.length; i++) numbers[i] = counts[order[i] as (typeof order)[number]]
-    this.#put(numbers, at * slotSize + 8 + nameLength)
+    const { at } = this.of(chunk.task)
+    const start = this.#start + slotsAt + at * slotSize
+    this.#memory.touch(start + 8 + nameLength, start + slotSize)
     // A picture of the last minute has no room for more.
     const end = chunk.began + chunk.duration
     if (chunk.failed === 0 && end - this.#told < shortest) return
     this.#told = end
-    this.#recent.set([chunk.began, chunk.duration, at, chunk.failed])
-    this.#put(this.#recent, recentAt + 8 + (this.#written % recents) * recentSize)
+    this.#recent.set([chunk.began, chunk.duration, at, chunk.failed], 1 + ((this.#written % recents) * recentSize) / 8)
     this.#written++
-    this.#put(Float64Array.of(this.#written), recentAt)
-  }
-
-  #slot(task: string): Slot {
-    const known = this.#slots.get(task)
-    if (known !== undefined) return known
-    if (this.#slots.size >= slots - 1 && task !== others) return this.#slot(others)
-    const written = new Float64Array(numbers)
-    const [items, waiting] = [
-      written.subarray(counts, counts + itemBuckets.length),
-      written.subarray(counts + itemBuckets.length),
-    ]
-    const slot = { at: this.#slots.size, counts: { ...newCounts(), items, waiting }, numbers: written }
-    this.#slots.set(task, slot)
-    const name = Buffer.from(task).subarray(0, nameLength)
-    this.#put(Float64Array.of(name.length), slot.at * slotSize)
-    writeSync(this.#descriptor, name, 0, name.length, this.#start + slot.at * slotSize + 8)
-    return slot
-  }
-
-  #put(values: Float64Array, at: number): void {
-    writeSync(this.#descriptor, values, 0, values.byteLength, this.#start + at)
+    this.#recent[0] = this.#written
+    this.#memory.touch(this.#start, this.#start + slotsAt)
   }
 }
 
@@ -180,7 +190,7 @@ export function readTally(descriptor: number, start: number): Tally {
   const tasks = new Map<string, TaskCounts>()
   const names: string[] = []
   for (let slot = 0; slot < slots; slot++) {
-    const at = slot * slotSize
+    const at = slotsAt + slot * slotSize
     const length = bytes.readDoubleLE(at)
     if (length === 0) break
     const name = bytes.toString('utf8', at + 8, at + 8 + length)
@@ -192,10 +202,10 @@ export function readTally(descriptor: number, start: number): Tally {
     names.push(name)
     tasks.set(name, read)
   }
-  const written = bytes.readDoubleLE(recentAt)
+  const written = bytes.readDoubleLE(0)
   const recent: TalliedChunk[] = []
   for (let i = Math.max(0, written - recents); i < written; i++) {
-    const at = recentAt + 8 + (i % recents) * recentSize
+    const at = 8 + (i % recents) * recentSize
     const [began = 0, duration = 0, slot = 0, failed = 0] = [0, 8, 16, 24].map((offset) =>
       bytes.readDoubleLE(at + offset),
     )

@@ -11,7 +11,7 @@ import {
   payloadLength,
   startChunkSpan,
 } from '@poolmq/shared'
-import { addTo, itemBuckets, type TallyWriter, type TaskCounts, waitBuckets } from '../line/tally.js'
+import { addTo, itemBuckets, type TallyWriter, type TaskCounter, waitBuckets } from '../line/tally.js'
 import type { TakenChunk } from '../queue/chunk-queue.js'
 
 /** What is told of one chunk. */
@@ -58,13 +58,13 @@ export class RunObserver {
     return { pool: this.#pool, chunk: jobId, task: taskId }
   }
 
-  #count(taken: TakenChunk, chunk: Chunk): TaskCounts {
+  #count(taken: TakenChunk, chunk: Chunk): TaskCounter {
     const counts = this.#tally.of(taken.taskId)
-    counts.bytesIn += payloadLength(chunk.payload)
+    counts.add('bytesIn', payloadLength(chunk.payload))
     if (taken.waited !== undefined) {
       const seconds = taken.waited / 1000
-      counts.waits++
-      counts.waited += seconds
+      counts.add('waits', 1)
+      counts.add('waited', seconds)
       addTo(counts.waiting, waitBuckets, seconds)
     }
     return counts
@@ -73,7 +73,7 @@ export class RunObserver {
 
 class ObservedChunk implements ChunkObserver {
   readonly #tally: TallyWriter
-  readonly #counts: TaskCounts | undefined
+  readonly #counts: TaskCounter | undefined
   readonly #span: ChunkSpan | undefined
   readonly #task: string
   readonly #about: () => ChunkTakeEvent
@@ -84,7 +84,7 @@ class ObservedChunk implements ChunkObserver {
 
   constructor(
     tally: TallyWriter,
-    counts: TaskCounts | undefined,
+    counts: TaskCounter | undefined,
     span: ChunkSpan | undefined,
     task: string,
     about: () => ChunkTakeEvent,
@@ -119,12 +119,11 @@ class ObservedChunk implements ChunkObserver {
     const counts = this.#counts
     if (counts === undefined) return
     const duration = now - this.#began
-    counts.itemsOk += Math.max(0, ok - unseen)
-    counts.itemsFailed += failed
-    if (failed > 0) counts.chunksFailed++
-    else counts.chunksOk++
-    counts.seconds += duration / 1000
-    counts.bytesOut += payloadLength(outcome.payload)
+    counts.add('itemsOk', Math.max(0, ok - unseen))
+    counts.add('itemsFailed', failed)
+    counts.add(failed > 0 ? 'chunksFailed' : 'chunksOk', 1)
+    counts.add('seconds', duration / 1000)
+    counts.add('bytesOut', payloadLength(outcome.payload))
     this.#tally.write({ began: performance.timeOrigin + this.#began, duration, task: this.#task, failed })
   }
 

@@ -17,7 +17,7 @@ import {
   taskVersions,
   within,
 } from '@poolmq/shared'
-import { HandWriter, tallyStart } from '../line/hand.js'
+import { HandWriter, shownMemory, tallyStart } from '../line/hand.js'
 import type { EagerSpec, Heir, Preparation, SupervisorChannel, ToWorker, WorkerConfig } from '../line/messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { SharedFiles } from '../line/shared-files.js'
@@ -163,10 +163,11 @@ export class WorkerBody {
     this.#waiting = false
     if (this.#ending) return
     const { pool, token } = config
-    const hand = new HandWriter(config.hand, lanes)
+    const memory = shownMemory(config.hand, lanes)
+    const hand = new HandWriter(memory, lanes)
     this.#observer = new RunObserver(
       pool,
-      new TallyWriter(config.hand, tallyStart(lanes)),
+      new TallyWriter(memory, tallyStart(lanes)),
       this.#isObserved || config.observed,
     )
     this.#loop = new ChunkLoop({

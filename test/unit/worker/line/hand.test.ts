@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { HandReader, HandWriter, openHand } from '../../../../packages/worker/src/line/hand.js'
+import { HandReader, HandWriter, openHand, shownMemory } from '../../../../packages/worker/src/line/hand.js'
 import { until } from '../../../support/until.js'
 
 const lanes = 3
@@ -22,7 +22,7 @@ describe('what is in hand', () => {
   })
 
   test('the last chunk that was told, whatever stood there before', () => {
-    const writer = new HandWriter(descriptor, lanes)
+    const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
     for (const id of ['p28uiwmbjglcriyv.12345.67890', 'a.0.0', undefined, 'b.1.1']) {
       writer.write(0, id)
       expect(idIn(0)).toBe(id)
@@ -30,7 +30,7 @@ describe('what is in hand', () => {
   })
 
   test('a chunk in each lane, and whether it runs', () => {
-    const writer = new HandWriter(descriptor, lanes)
+    const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
     writer.write(0, 'a.0.0')
     writer.write(2, 'p28uiwmbjglcriyv.12345.67890', false)
     writer.beat()
@@ -44,7 +44,7 @@ describe('what is in hand', () => {
   })
 
   test('a beat tells that the event loop turns, and no more', async () => {
-    const writer = new HandWriter(descriptor, lanes)
+    const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
     writer.write(1, 'a.0.0')
     const told = reader.lastTold()
     const turns = () => {
@@ -56,7 +56,7 @@ describe('what is in hand', () => {
   })
 
   test('nothing, when the id is too long to be ours', () => {
-    const writer = new HandWriter(descriptor, lanes)
+    const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
     writer.write(0, 'x'.repeat(126))
     expect(idIn(0)).toBe('x'.repeat(126))
     writer.write(0, 'x'.repeat(127))
@@ -64,7 +64,7 @@ describe('what is in hand', () => {
   })
 
   test('nothing, once nobody is there any more', () => {
-    new HandWriter(descriptor).write(0, 'a.0.0')
+    new HandWriter(shownMemory(descriptor)).write(0, 'a.0.0')
     reader.close()
     reader.close()
     expect(reader.read()).toEqual([])
