@@ -7,6 +7,6 @@ const seed = 4
 
 test.skipIf(redisProgram === '')(
   `a durable call, its producers killed and the faults in turns, with seed ${seed}`,
-  () => runDurableChaos({ redisProgram, seed, items: 3000, goesOn: (round) => round < 2 }),
+  () => runDurableChaos({ redisProgram, seed, items: 6000, goesOn: (round) => round < 3 }),
   600_000,
 )
