@@ -28,7 +28,9 @@ export {
   type PiecesHead,
   parseHead,
   pieceCount,
+  pieceSize,
   piecesHead,
+  type TakePiece,
 } from './payload/payload-pieces.js'
 export { weigh } from './payload/payload-weight.js'
 export {

@@ -19,7 +19,7 @@ export type { EagerSpec } from './line/messages.js'
 export { packDescriptor } from './line/packed-descriptor.js'
 export type { PrivateLine } from './line/private-line.js'
 export { sharedDirectory } from './line/shared-directory.js'
-export { SharedFiles } from './line/shared-files.js'
+export { type Fetch, SharedFiles } from './line/shared-files.js'
 export {
   followProgram,
   type ProgramExit,

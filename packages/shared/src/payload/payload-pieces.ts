@@ -15,6 +15,9 @@ const sampleSize = 16 * 1024
 /** What a sample must shrink to for the whole to be worth its time. */
 const worthwhile = 0.6
 
+/** Takes the pieces of a payload as they come, as they were cut, each with its place; resolves when the next may follow. */
+export type TakePiece = (piece: Uint8Array, at: number) => Promise<void>
+
 /** What must be known to put the pieces together. */
 export interface PiecesHead {
   /** Bytes of the directory, which comes first. */
@@ -95,13 +98,14 @@ export class PieceJoiner {
     this.#directoryBytes = allocate(head.directory)
   }
 
-  /** The next piece, as it was stored. @throws ProtocolError when it is damaged. */
-  async add(stored: Buffer): Promise<void> {
+  /** The next piece, as it was stored; gives it as it was cut. @throws ProtocolError when it is damaged. */
+  async add(stored: Buffer): Promise<Buffer> {
     const length = Math.min(pieceSize, this.#head.total - this.#come)
     const piece = stored.length < length ? await decompress(stored, length) : stored
     if (piece.length !== length) throw new ProtocolError('a piece of a payload is of another length than it was')
     for (let at = 0; at < length; ) at += this.#fill(piece.subarray(at))
     this.#come += length
+    return piece
   }
 
   /** @throws ProtocolError when something is missing. */

@@ -3,15 +3,8 @@
  * let go of when all take too much memory. It finds them by way of the host's files; one that Redis has lost is told of, and is
  * its client's to send again.
  */
-import {
-  type BlobsPayload,
-  decodeList,
-  EncodingError,
-  ProtocolError,
-  type SharedRef,
-  type SharedValues,
-} from '@poolmq/shared'
-import type { SharedFiles } from '../line/shared-files.js'
+import { decodeList, EncodingError, ProtocolError, type SharedRef, type SharedValues } from '@poolmq/shared'
+import type { Fetch, SharedFiles } from '../line/shared-files.js'
 import type { PieceStore } from '../queue/piece-store.js'
 import type { Insist } from './insistence.js'
 
@@ -70,7 +63,7 @@ export class SharedValueCache {
   async #fetch(ref: SharedRef, values: SharedValues): Promise<Loaded | undefined> {
     const { files, pieces, insist, log } = this.#parts
     const { hash, size } = ref
-    const fetch = (): Promise<BlobsPayload | undefined> => insist(() => pieces.getShared(hash), isDamage)
+    const fetch: Fetch = (take) => insist(() => pieces.getShared(hash, take), isDamage)
     const payload = await files.get(ref, fetch)
     if (payload !== undefined) return { value: decodeList(payload, values)[0], size }
     log(

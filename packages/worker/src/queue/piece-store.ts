@@ -18,10 +18,12 @@ import {
   parseHead,
   partsSuffix,
   pieceCount,
+  pieceSize,
   piecesHead,
   type RedisLink,
   randomId,
   type SharedContent,
+  type TakePiece,
 } from '@poolmq/shared'
 
 /** Pieces in one command or reply: bounds what is under way at once. */
@@ -80,9 +82,14 @@ export class PieceStore {
     if (there !== fields) await this.#put({ key, life: keyLife }, payload)
   }
 
-  /** Undefined when it, or a piece of it, is missing. @throws ProtocolError when it is damaged. */
-  getShared(hash: string): Promise<BlobsPayload | undefined> {
-    return this.#get(this.#pool.shared(hash))
+  /**
+   * Undefined when it, or a piece of it, is missing.
+   *
+   * @param take - is told of each piece, and its place, as it comes; waited for
+   * @throws ProtocolError when it is damaged
+   */
+  getShared(hash: string, take?: TakePiece): Promise<BlobsPayload | undefined> {
+    return this.#get(this.#pool.shared(hash), take)
   }
 
   /** Renews the time to live of shared values; returns the hashes of those that are gone. */
@@ -202,7 +209,7 @@ export class PieceStore {
     return Number(replies[0]) < there ? 'lapsed' : 'stored'
   }
 
-  async #get(key: string): Promise<BlobsPayload | undefined> {
+  async #get(key: string, take?: TakePiece): Promise<BlobsPayload | undefined> {
     const { client } = this.#link
     // The head and the first pieces come together: most have no more.
     const [head, ...first] = await client.hmgetBuffer(key, headField, ...names(0, batch))
@@ -217,9 +224,10 @@ export class PieceStore {
       // The next ones are on their way while these are put in their places.
       if (next < count) pieces = client.hmgetBuffer(key, ...names(next, Math.min(next + batch, count)))
       pieces.catch(() => undefined)
-      for (const piece of come) {
+      for (const [offset, piece] of come.entries()) {
         if (piece === null) return undefined
-        await joiner.add(piece)
+        const whole = await joiner.add(piece)
+        await take?.(whole, (at + offset) * pieceSize)
       }
     }
     return joiner.end()
