@@ -33,7 +33,7 @@ import {
   parseCallOptions,
 } from './call-options.js'
 import type { AsyncResult } from './calls/async-result.js'
-import { fittingChunkSize } from './calls/chunker.js'
+import { defaultChunkSize, evenChunkSize, fittingChunkSize } from './calls/chunker.js'
 import { startImap } from './calls/imap-call.js'
 import type { ImapFeeder } from './calls/imap-feeder.js'
 import type { ImapResults } from './calls/imap-iterator.js'
@@ -397,8 +397,9 @@ export class Pool {
     const { items, options: given } = parseMap(method, call)
     const all = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const { workers, room, watch } = this.#engine
-    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(all, workers, room)
+    const { workers, hasLanes, room, watch } = this.#engine
+    const usual = hasLanes ? evenChunkSize : defaultChunkSize
+    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(all, workers, room, usual)
     if (options.durable !== undefined) {
       const form = method === 'mapAsync' ? 'map' : 'starmap'
       const call = { task: info, form, items: all, fittingSize: Math.max(1, size), options } as const

@@ -6,17 +6,39 @@ export function defaultChunkSize(items: number, workers: number): number {
   return Math.ceil(items / (4 * workers))
 }
 
+/** Chunks of more items than these leave little of a round empty. */
+const coarse = 64
+
+/**
+ * The same where several tasks run in one worker process, which Python does not know: chunks are small there, and a last round in
+ * which few of many lanes have one costs as much as a full one. Somewhat smaller chunks may fill it.
+ */
+export function evenChunkSize(items: number, lanes: number): number {
+  const size = defaultChunkSize(items, lanes)
+  if (size > coarse) return size
+  /** Items that a lane runs one after the other until all are done. */
+  const span = (chunk: number) => Math.ceil(Math.ceil(items / chunk) / lanes) * chunk
+  let best = size
+  for (let chunk = size - 1; chunk >= size / 2; chunk--) if (span(chunk) < span(best)) best = chunk
+  return best
+}
+
 /** Items that are looked at, and bytes that a chunk of several should have at most, about. */
 const samples = 16
 const fittingBytes = 8 * 1024 * 1024
 
 /**
- * Python's default, and less where the items are large, so that a chunk fits in memory: what they share counts once.
+ * The usual size, and less where the items are large, so that a chunk fits in memory: what they share counts once.
  *
  * @param room - bytes that may be in Redis at a time, where that is known: each worker is to have some chunks of them
  */
-export function fittingChunkSize(items: readonly unknown[], workers: number, room = Number.POSITIVE_INFINITY): number {
-  const size = defaultChunkSize(items.length, workers)
+export function fittingChunkSize(
+  items: readonly unknown[],
+  workers: number,
+  room = Number.POSITIVE_INFINITY,
+  usual: (items: number, workers: number) => number = defaultChunkSize,
+): number {
+  const size = usual(items.length, workers)
   if (size <= 1) return size
   const seen = new Set<unknown>()
   const fitting = Math.min(fittingBytes, room / (4 * workers))

@@ -15,6 +15,8 @@ const warnAfter = 5000
 export interface CensusOptions {
   readonly name: string | undefined
   readonly lanes: number
+  readonly processes: number
+  readonly threads: boolean
   readonly expectedWorkers: number | undefined
 }
 
@@ -22,6 +24,7 @@ export class Census {
   readonly #options: CensusOptions
   readonly #keys: PoolKeys
   #remote = 0
+  #hasRemoteLanes = false
   #timer: NodeJS.Timeout | undefined
   #warning: NodeJS.Timeout | undefined
   #warned = false
@@ -42,6 +45,12 @@ export class Census {
   /** What the default chunk size reckons with; at least 1. */
   get workers(): number {
     return this.seen > 0 ? this.seen : (this.#options.expectedWorkers ?? unknownWorkers)
+  }
+
+  /** Whether a worker process runs several tasks at a time. */
+  get hasLanes(): boolean {
+    const { threads, lanes, processes } = this.#options
+    return (!threads && lanes > processes) || this.#hasRemoteLanes
   }
 
   start(link: RedisLink): void {
@@ -73,6 +82,8 @@ export class Census {
 
   async #count(link: RedisLink): Promise<void> {
     // The local supervisor is among them once it has started.
-    this.#remote = (await liveHosts(link, this.#keys)).reduce((sum, host) => sum + host.lanes, 0)
+    const hosts = await liveHosts(link, this.#keys)
+    this.#remote = hosts.reduce((sum, host) => sum + host.lanes, 0)
+    this.#hasRemoteLanes = !this.#options.threads && hosts.some(({ lanes, processes }) => lanes > processes)
   }
 }

@@ -155,6 +155,11 @@ export class PoolEngine {
     return this.#census.workers
   }
 
+  /** Whether worker processes run several tasks at a time: processes, as Python's ThreadPool has threads of its own. */
+  get hasLanes(): boolean {
+    return this.#census.hasLanes
+  }
+
   /** Tasks that its worker processes run at a time, those of its own and those that have been seen. */
   get size(): number {
     return this.#census.seen

@@ -94,12 +94,21 @@ export class HandWriter {
 
   /** This chunk is in hand in this lane from now on; undefined: none. What has been tallied is shown with it. */
   write(lane: number, jobId: string | undefined, runs = true): void {
+    this.put(lane, jobId, runs)
+    this.show()
+  }
+
+  /** The same, to be shown with others. */
+  put(lane: number, jobId: string | undefined, runs = true): void {
     const { bytes } = this.#memory
     const at = lane * size
     const length = jobId === undefined || jobId.length > size - head ? 0 : bytes.write(jobId, at + head, 'latin1')
     bytes[at] = length
     bytes[at + 1] = runs ? 1 : 0
     this.#memory.touch(at, at + head + length)
+  }
+
+  show(): void {
     this.#memory.show()
   }
 

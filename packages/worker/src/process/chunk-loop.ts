@@ -43,6 +43,11 @@ interface EndedLane {
 
 /** Of a chunk that was never taken before. */
 const unharmed = new LossLedger(new Map())
+/**
+ * Lanes that are served at once. Where hundreds end together, the first of them go on while Redis is asked for the next; a
+ * round trip costs little, shared by so many.
+ */
+const mostAtOnce = 32
 /** Characters of outcomes that are sent at once, but for one that is longer. */
 const mostSent = 4 * 1024 * 1024
 /** Milliseconds for which others may be kept waiting for a chunk that has to run alone. */
@@ -192,7 +197,8 @@ export class ChunkLoop {
     // What else ends in this turn of the event loop goes with it.
     if (this.#chunks.size > 1) await nextTurn()
     const batch = this.#nextBatch()
-    const want = this.#want(batch.length)
+    const free = this.#want(batch.length)
+    const want = Math.min(free, mostAtOnce)
     this.#taking = want > 0
     const exchanged = this.#ask(batch, want)
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
@@ -202,7 +208,8 @@ export class ChunkLoop {
     for (const [i, { chunk }] of batch.entries()) this.#free(chunk, i < batch.length - taken.length)
     if (batch.length > 0) this.#askForSuccessor()
     // What is to be shared is taken when the others have had the chance.
-    if (want > 0) this.#looks = rest === 'more' && taken.length < want && sharers === 1
+    const isShared = taken.length < want && sharers > 1
+    if (want > 0) this.#looks = rest === 'more' && taken.length < free && !isShared
     const assigned = this.#assign(taken)
     if (assigned !== undefined) await assigned
     if (rest === 'bullmq' && this.#want(0) > 0) await this.#takeWithBullMQ()
@@ -223,7 +230,7 @@ export class ChunkLoop {
     let length = 0
     const fits = this.#ended.findIndex(({ entry }, i) => {
       for (const field of entry) length += field.length
-      return i > 0 && length > mostSent
+      return i === mostAtOnce || (i > 0 && length > mostSent)
     })
     return this.#ended.splice(0, fits < 0 ? this.#ended.length : fits)
   }
@@ -263,6 +270,7 @@ export class ChunkLoop {
   /** Starts what was taken. One that has to run alone is kept until it is, and what came after it goes back. */
   #assign(taken: readonly TakenChunk[], isSwapped = false): Promise<void> | undefined {
     const { lanes, pool } = this.#parts
+    const begun: LaneChunk[] = []
     let others: readonly TakenChunk[] = []
     for (const [i, one] of taken.entries()) {
       const losses = one.fields.size === 0 ? unharmed : new LossLedger(one.fields, lanes)
@@ -271,13 +279,17 @@ export class ChunkLoop {
       this.#chunks.add(chunk)
       this.#unstarted.add(chunk)
       this.#cautious = losses.isSuspect && lanes > 1
-      if (!this.#cautious) this.#start(chunk)
-      else {
+      if (this.#cautious) {
         this.#keep(chunk)
         others = taken.slice(i + 1)
         break
       }
+      this.#parts.hand.put(chunk.lane, one.jobId)
+      begun.push(chunk)
     }
+    // All of them are told before the first can keep the event loop to itself.
+    if (begun.length > 0) this.#parts.hand.show()
+    for (const chunk of begun) this.#start(chunk)
     this.#taking = false
     if (this.#draining) this.#tellLast()
     return others.length === 0 ? undefined : this.#giveBack(others)
@@ -302,6 +314,7 @@ export class ChunkLoop {
   #startSuspect(): void {
     if (!this.#suspectWaits || this.#suspect === undefined || this.#chunks.size > 1) return
     this.#suspectWaits = false
+    this.#parts.hand.write(this.#suspect.lane, this.#suspect.taken.jobId)
     this.#start(this.#suspect)
   }
 
@@ -316,7 +329,6 @@ export class ChunkLoop {
   }
 
   #start(chunk: LaneChunk): void {
-    this.#parts.hand.write(chunk.lane, chunk.taken.jobId)
     this.#parts.clock.start()
     this.#starter.run(chunk).then(
       (end) => this.#end(chunk, end),

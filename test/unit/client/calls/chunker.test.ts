@@ -5,6 +5,7 @@ import {
   defaultChunkSize,
   encodeCall,
   encodeChunk,
+  evenChunkSize,
   fittingChunkSize,
 } from '../../../../packages/client/src/calls/chunker.js'
 
@@ -27,6 +28,32 @@ describe('the default chunk size is Python’s', () => {
       property(integer({ min: 1, max: 1e6 }), integer({ min: 1, max: 1e4 }), (items, workers) => {
         const size = defaultChunkSize(items, workers)
         return size >= 1 && Math.ceil(items / size) <= 4 * workers
+      }),
+    )
+  })
+})
+
+describe('where several tasks run in one worker process, the default chunk size fills the last round', () => {
+  test.each([
+    [10_000, 400, 5], // five rounds of five; Python's 7 would take four, 28 items one after the other
+    [1000, 100, 2],
+    [1601, 400, 1], // five, where Python's 2 would take six
+    [1600, 400, 1],
+    [100_000, 16, 1563], // what is left empty of so many chunks' last round is little
+    [3, 400, 1],
+    [0, 400, 0],
+  ])('%i items, %i lanes: %i', (items, lanes, size) => {
+    expect(evenChunkSize(items, lanes)).toBe(size)
+  })
+
+  test('never more than Python’s, at least half of it, and never more items one after the other', async () => {
+    const span = (items: number, lanes: number, size: number) => Math.ceil(Math.ceil(items / size) / lanes) * size
+    await holds(
+      property(integer({ min: 1, max: 1e5 }), integer({ min: 2, max: 5000 }), (items, lanes) => {
+        const [even, usual] = [evenChunkSize(items, lanes), defaultChunkSize(items, lanes)]
+        expect(even).toBeLessThanOrEqual(usual)
+        expect(even).toBeGreaterThanOrEqual(usual / 2)
+        expect(span(items, lanes, even)).toBeLessThanOrEqual(span(items, lanes, usual))
       }),
     )
   })
