@@ -81,6 +81,30 @@ describe.skipIf(program === '').each(table)('%s', (_what, start) => {
     expect(host.stderr).not.toMatch(/failed|NOPERM/)
   })
 
+  test('a durable call: begun, left, found, cancelled, run again and forgotten', async () => {
+    const [name, key] = [uniqueName('servers'), uniqueName('durable')]
+    {
+      await using leaving = new Pool({ name, connection: servers.connection })
+      leaving.mapAsync(math.square, numbers, { durable: key, chunkSize: 7, priority: 3 })
+      leaving.close()
+      await leaving.join()
+    }
+    await using pool = new Pool({ name, connection: servers.connection })
+    expect((await pool.calls()).map((call) => call.durable)).toEqual([key])
+    expect(await pool.attach(key).cancel()).toBe(true)
+    await using host = worker(servers, name)
+    await host.says('serving')
+    const again = pool.mapAsync(math.square, numbers, { durable: key, ifDone: 'rerun-failed' })
+    expect(await again).toEqual(squares)
+    expect(await pool.attach(key)).toEqual(squares)
+    expect(await pool.attach(key).forget()).toBe(true)
+    pool.close()
+    await pool.join()
+    host.kill('SIGTERM')
+    expect(await host.exit()).toBe(0)
+    expect(host.stderr).not.toMatch(/failed|NOPERM/)
+  })
+
   test('a host that is lost: another runs what it had in hand', async () => {
     const name = uniqueName('servers')
     await using lost = worker(servers, name, '--lease', '3000')
