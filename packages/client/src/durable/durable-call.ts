@@ -77,6 +77,8 @@ export class DurableCall implements DurableSource {
   readonly #unreadable = new Set<number>()
   #looking: Promise<void> | undefined
   #isSubmitting = false
+  /** Items that had ended at the last look. */
+  #doneAtLook: number | undefined
   /** Those who wait for single items. */
   #takers = 0
   #started: Promise<void> = Promise.resolve()
@@ -447,6 +449,10 @@ export class DurableCall implements DurableSource {
     if (state === 'cancelled') return []
     if (state === 'opening') return outcomes.awaited
     if (state === 'open') {
+      // What goes on is looked through once: of a large call that is much work for Redis.
+      const goesOn = this.#doneAtLook !== undefined && outcomes.done > this.#doneAtLook
+      this.#doneAtLook = outcomes.done
+      if (goesOn) return []
       const lost = await untilAnswered(() => store.lost(outcomes.chunks))
       return [...new Set([...lost, ...this.#unreadable])].sort((a, b) => a - b)
     }

@@ -222,11 +222,13 @@ export class DurableStore {
     }
   }
 
-  /** Asks again until what has been heard is read to its end, which each script does for a while. */
+  /** Asks again when what has been heard is read to its end, which each script does for a while. */
   async #heard<T>(ask: () => Promise<T>, isMore: (reply: T) => boolean = (reply) => reply === -1): Promise<T> {
     for (;;) {
       const reply = await ask()
       if (!isMore(reply)) return reply
+      // Without what is asked, which may be large.
+      await this.look()
     }
   }
 
