@@ -1,4 +1,5 @@
 import type { ItemRange } from '@poolmq/shared'
+import type { DurableView } from '@poolmq/worker'
 import type { Progress } from '../call-options.js'
 import { AsyncResult } from '../calls/async-result.js'
 
@@ -19,6 +20,12 @@ export interface DurableInfo {
   readonly pid: number
   /** When it was begun, by Redis's clock. */
   readonly began: Date
+}
+
+export function infoOf({ head, state, began }: DurableView): DurableInfo {
+  const { key, task, form, items, chunkSize, host, pid } = head
+  const shown = state === 'opening' ? 'open' : state
+  return { key, task, method: `${form}Async`, state: shown, items, chunkSize, host, pid, began: new Date(began) }
 }
 
 /** What a handle asks of its call. */
