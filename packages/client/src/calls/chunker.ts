@@ -85,7 +85,7 @@ export function isSendable(chunk: EncodedChunk, mode: 'first' | 'each'): chunk i
  */
 export function encodeChunk(items: readonly unknown[], place: string, first: number): EncodedChunk {
   const together = encodeTogether(items, place, first)
-  if (!(together instanceof EncodingError)) return { length: items.length, first, payload: together, failures: none }
+  if (!(together instanceof Error)) return { length: items.length, first, payload: together, failures: none }
   if (together.index !== undefined) return encodeEach(items, place, first)
   // Only their sum is too much: there is none to be found.
   return { length: items.length, first, payload: undefined, failures: new Map(items.map((_, i) => [i, together])) }

@@ -105,14 +105,13 @@ export interface Outcome {
   readonly failures: readonly (readonly [offset: number, error: WireError])[]
 }
 
-/** Text, or bytes where the payload is bytes. */
-export function formatChunk(
-  call: CallHeader,
-  payload: SentPayload,
-  { first, gaps }: ChunkPlace = { first: 0 },
-  shared?: readonly SharedRef[],
-): string | Buffer {
-  const header = JSON.stringify({
+/** What the headers of a call's chunks begin with: written once, as a call may have a million of them. */
+const heads = new WeakMap<CallHeader, string>()
+
+function headOf(call: CallHeader): string {
+  const known = heads.get(call)
+  if (known !== undefined) return known
+  const text = JSON.stringify({
     v: protocolVersion,
     m: call.mode === 'first' ? 'f' : 'e',
     x: call.spread ? 1 : undefined,
@@ -122,11 +121,23 @@ export function formatChunk(
     o: call.trace,
     u: call.module,
     w: call.version,
-    i: first === 0 ? undefined : first,
-    g: gaps?.length === 0 ? undefined : gaps?.slice(0, mostGaps),
-    h: shared?.map(({ hash, size }) => [hash, size]),
-    e: encodingMark(payload),
-  })
+  }).slice(0, -1)
+  heads.set(call, text)
+  return text
+}
+
+/** Text, or bytes where the payload is bytes. */
+export function formatChunk(
+  call: CallHeader,
+  payload: SentPayload,
+  { first, gaps }: ChunkPlace = { first: 0 },
+  shared?: readonly SharedRef[],
+): string | Buffer {
+  let header = headOf(call)
+  if (first !== 0) header += `,"i":${first}`
+  if (gaps !== undefined && gaps.length > 0) header += `,"g":${JSON.stringify(gaps.slice(0, mostGaps))}`
+  if (shared !== undefined) header += `,"h":${JSON.stringify(shared.map(({ hash, size }) => [hash, size]))}`
+  header += `,"e":"${encodingMark(payload)}"}`
   const body = bodyOf(payload)
   if (typeof body === 'string') return `${header}\n${body}`
   // Numbers and blobs begin at a multiple of 8, so that they can be read where they are.
