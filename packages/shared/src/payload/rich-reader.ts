@@ -25,6 +25,8 @@ export function parseRich(text: string, blobs: readonly Uint8Array[] = [], share
 
 /** What stands for an element that is not there. */
 const hole = Symbol('hole')
+/** What stands for a view whose memory is still to be met. */
+const unmet = Symbol('unmet')
 
 class RichReader {
   readonly #trees: unknown[]
@@ -132,9 +134,9 @@ class RichReader {
 
   #again(): unknown {
     const number = this.#next()
-    const value = typeof number === 'number' ? this.#met[number] : undefined
-    if (value === undefined) throw new Error('it refers to what has not been met')
-    return value
+    const isMet = typeof number === 'number' && number in this.#met && this.#met[number] !== unmet
+    if (!isMet) throw new Error('it refers to what has not been met')
+    return this.#met[number]
   }
 
   #object(): unknown {
@@ -222,7 +224,7 @@ class RichReader {
   #view(): unknown {
     const [kind, offset, length] = [this.#nextText(), this.#next(), this.#next()]
     // It is met before its memory is.
-    const place = this.#met.push(undefined) - 1
+    const place = this.#met.push(unmet) - 1
     const memory = this.#noted()
     if (!(memory instanceof ArrayBuffer)) throw new Error('a view of no memory')
     if (typeof offset !== 'number' || typeof length !== 'number') throw new Error('a view without a place')
