@@ -278,6 +278,15 @@ describe.skipIf(redisProgram === '')('shared values', () => {
     expect(told).toEqual([expect.stringContaining('pool.share(value)')])
   })
 
+  test('one that Redis has no memory for is refused with its reason, and leaves nothing', async () => {
+    await using own = await RedisServer.start(redisProgram, ['--maxmemory', '16mb'])
+    const name = uniqueName('shared')
+    await using pool = new Pool({ name, connection: own.url })
+    await expect(pool.share(pattern(30_000_000, 1))).rejects.toThrow(/Redis did not take the shared value: OOM/)
+    expect((await own.keys()).filter((key) => key.includes(':shared:'))).toEqual([])
+    expect((await pool.share(pattern(2_000_000, 1))).size).toBeGreaterThan(2_000_000)
+  })
+
   test('what cannot be shared says so', async () => {
     const name = uniqueName('shared')
     const pool = new Pool({ name, connection: redis.url })

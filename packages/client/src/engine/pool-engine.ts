@@ -296,9 +296,10 @@ export class PoolEngine {
       const session = await this.#session
       await Promise.all([session.share(content), this.#local?.place(content)])
     } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
       throw error instanceof PoolError
         ? error
-        : new ConnectionError('Redis did not take the shared value', { cause: error })
+        : new ConnectionError(`Redis did not take the shared value: ${reason}`, { cause: error })
     } finally {
       this.#anchor.release(holder)
     }

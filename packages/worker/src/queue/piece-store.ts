@@ -79,7 +79,14 @@ export class PieceStore {
     const key = this.#pool.shared(hash)
     const fields = pieceCount(piecesHead(formatDirectory(payload), payload)) + 1
     const [there] = await settled(this.#link.client.multi().hlen(key).pexpire(key, keyLife).exec())
-    if (there !== fields) await this.#put({ key, life: keyLife }, payload)
+    if (there === fields) return
+    try {
+      await this.#put({ key, life: keyLife }, payload)
+    } catch (error) {
+      // What is there of it is of no use, and Redis may be short of memory.
+      await this.#link.client.unlink(key).catch(() => undefined) // it expires
+      throw error
+    }
   }
 
   /**
