@@ -1,5 +1,5 @@
 // Durable calls: they go on when their producer ends, are found again by their key, and are never run twice.
-import { CancelledError, DurableConflictError, NoDurableCallError, Pool } from '@poolmq/client'
+import { CancelledError, DurableConflictError, NoDurableCallError, Pool, taskRefs } from '@poolmq/client'
 import { durableId } from '@poolmq/shared'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { RedisServer } from '../chaos/redis-server.js'
@@ -175,6 +175,9 @@ describe.skipIf(redisProgram === '')('durable calls', () => {
     expect(await refusal(size.get())).toMatchObject({ what: 'chunkSize' })
     const task = pool.mapAsync(durables.who, [1, 2], { durable: key })
     expect(await refusal(task.get())).toMatchObject({ what: 'task' })
+    const newer = taskRefs<typeof durables>('durables', { version: '2' })
+    const version = pool.mapAsync(newer.double, items, { durable: key })
+    expect(await refusal(version.get())).toMatchObject({ what: 'version' })
     expect(log.lines).toHaveLength(10)
   })
 

@@ -86,11 +86,7 @@ const durable = () => DurableStore.ofKey(link, keys, 'k')
 /** A durable call with a chunk for each of these priorities. */
 const begun = async (...priorities: number[]) => {
   const run = (await durable().open(head(priorities.length), priorities.length, keep)) ?? 0
-  await durable().notePrints(
-    run,
-    0,
-    priorities.map(() => Buffer.from('print')),
-  )
+  await durable().notePrints(run, [Buffer.from('print')])
   await durable().begin(run, { maxTasksPerChild: 5 })
   await durable().submit(
     run,
@@ -384,7 +380,7 @@ const steps: Record<string, Step> = {
 const durableSteps: Record<string, Step> = {
   'beginning a durable call, and adding its chunks': {
     run: () => begun(0, 5),
-    scripts: ['openDurable', 'notePrints', 'beginDurable', 'submitDurable'],
+    scripts: ['openDurable', 'tendOpening', 'beginDurable', 'submitDurable'],
     leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', 'elders'],
     life: keep,
   },

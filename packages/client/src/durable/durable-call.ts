@@ -168,15 +168,16 @@ export class DurableCall implements DurableSource {
   async #begin(input: DurableInput): Promise<void> {
     const session = await this.#options.session()
     const { store } = session
+    const chunks = chunksOf(input.head)
     while (!this.#isOver) {
-      const run = await untilAnswered(() => store.open(input.head, input.prints.length, this.#options.keep))
+      const run = await untilAnswered(() => store.open(input.head, chunks, this.#options.keep))
       if (run !== undefined) {
         this.#isKnown = true
-        if (!(await untilAnswered(() => store.notePrints(run, 0, input.prints)))) continue
+        if (!(await untilAnswered(() => store.notePrints(run, input.prints)))) continue
         if (!(await untilAnswered(() => store.begin(run, session.spec)))) continue
         const view = await untilAnswered(() => store.look(true))
         if (view === undefined) continue
-        return await this.#follow(session, view).watch.submit(run, all(input.prints.length))
+        return await this.#follow(session, view).watch.submit(run, all(chunks))
       }
       const view = await untilAnswered(() => store.look())
       // Gone meanwhile, or on its way.

@@ -5,7 +5,6 @@
 import { hostname } from 'node:os'
 import {
   type CallHeader,
-  chunksOf,
   DurableConflictError,
   type DurableForm,
   type DurableHead,
@@ -21,13 +20,13 @@ import {
 } from '@poolmq/shared'
 import type { DurableStore, NewChunk, PieceStore } from '@poolmq/worker'
 import { type EncodedChunk, encodeChunk, sharedIn } from '../calls/chunker.js'
-import { firstDifference, ItemPrints } from './item-prints.js'
+import { blockSize, firstDifference, ItemPrints } from './item-prints.js'
 
 /** Chunks, and characters of them, that are added at once. */
 const maxChunks = 500
 const maxCharacters = 4 * 1024 * 1024
-/** Prints that are compared at once. */
-const comparedAtOnce = 500
+/** Blocks of items that are compared at once. */
+const comparedAtOnce = 50
 
 export interface DurableInputOptions {
   readonly key: string
@@ -77,9 +76,9 @@ export class DurableInput {
     }
   }
 
-  /** What stands for the items of each chunk, as it is kept. */
+  /** What stands for the items, as it is kept. */
   get prints(): Buffer[] {
-    return Array.from({ length: chunksOf(this.head) }, (_, chunk) => this.#print(chunk, this.head.chunkSize))
+    return this.#prints.blocks
   }
 
   /** @throws DurableConflictError when the call that is kept under this key is another */
@@ -103,13 +102,12 @@ export class DurableInput {
 
   async #firstDifference(kept: DurableHead, store: DurableStore): Promise<number> {
     const common = Math.min(kept.items, this.head.items)
-    const chunks = Math.ceil(common / kept.chunkSize)
-    for (let from = 0; from < chunks; from += comparedAtOnce) {
-      const prints = await untilAnswered(() => store.prints(from, Math.min(from + comparedAtOnce, chunks)))
+    const own = this.prints
+    for (let from = 0; from < own.length; from += comparedAtOnce) {
+      const prints = await untilAnswered(() => store.prints(from, Math.min(from + comparedAtOnce, own.length)))
       for (const [i, print] of prints.entries()) {
-        const chunk = from + i
-        const offset = print && firstDifference(print, this.#print(chunk, kept.chunkSize))
-        if (offset !== undefined) return Math.min(common, chunk * kept.chunkSize + offset)
+        const offset = print && firstDifference(print, own[from + i] as Buffer)
+        if (offset !== undefined) return Math.min(common, (from + i) * blockSize + offset)
       }
     }
     return common
@@ -158,7 +156,7 @@ export class DurableInput {
     const known = gaps.length === 0 ? this.#encoded[chunk] : undefined
     if (known?.payload !== undefined) return { payload: known.payload, first, gaps }
     const items = this.#items.slice(first, first + chunkSize)
-    if (!new ItemPrints(items, first).of(0, items.length).equals(this.#print(chunk, chunkSize))) {
+    if (!this.#prints.has(first, items)) {
       throw new PoolStateError(
         `items of the durable call ${JSON.stringify(this.head.key)} were changed after it was made, between ${first} and ${first + items.length - 1}; ` +
           'Redis has lost them, and they cannot be given again',
@@ -172,10 +170,6 @@ export class DurableInput {
     )
     if (payload === undefined) throw [...failures.values()][0]
     return { payload, first, gaps }
-  }
-
-  #print(chunk: number, chunkSize: number): Buffer {
-    return this.#prints.of(chunk * chunkSize, Math.min(this.#items.length, (chunk + 1) * chunkSize))
   }
 }
 

@@ -1,14 +1,16 @@
 /**
  * What stands for the items of a durable call, so that it is known whether others under its key are the same: a SHA-256 of each
- * as it is encoded, and of these one for each chunk and one for all. Two objects whose properties stand in another order are not
- * the same.
+ * as it is encoded, and of these one for each block of items and one for all. Two objects whose properties stand in another
+ * order are not the same.
  */
 import { createHash, hash } from 'node:crypto'
 import { encodeValues, type Payload } from '@poolmq/shared'
 
 const digestLength = 32
-/** Bytes of an item's digest that are kept, beside its chunk's: enough to find which one differs. */
+/** Bytes of an item's digest that are kept, beside its block's: enough to find which one differs. */
 const shortLength = 8
+/** Items of a block. What is kept of one is small, however many items a chunk has. */
+export const blockSize = 1024
 
 export class ItemPrints {
   readonly #digests: Buffer
@@ -29,16 +31,31 @@ export class ItemPrints {
     return sha256(this.#digests).toString('base64url')
   }
 
-  /** Stands for the items from one index up to another: their digest, and the beginning of that of each. */
-  of(from: number, to: number): Buffer {
-    const digests = this.#digests.subarray(from * digestLength, to * digestLength)
-    const shorts: Buffer[] = []
-    for (let at = 0; at < digests.length; at += digestLength) shorts.push(digests.subarray(at, at + shortLength))
-    return Buffer.concat([sha256(digests), ...shorts])
+  /** What is kept of each block: its digest, and the beginning of that of each item. */
+  get blocks(): Buffer[] {
+    const count = Math.ceil(this.#digests.length / (blockSize * digestLength))
+    return Array.from({ length: count }, (_, block) => this.#block(block))
+  }
+
+  #block(block: number): Buffer {
+    const from = block * blockSize * digestLength
+    const digests = this.#digests.subarray(from, from + blockSize * digestLength)
+    const kept = Buffer.allocUnsafe(digestLength + (digests.length / digestLength) * shortLength)
+    sha256(digests).copy(kept)
+    for (let at = digestLength, of = 0; at < kept.length; at += shortLength, of += digestLength) {
+      digests.copy(kept, at, of, of + shortLength)
+    }
+    return kept
+  }
+
+  /** Whether the items from this index on are those. */
+  has(from: number, items: readonly unknown[]): boolean {
+    const digests = new ItemPrints(items, from).#digests
+    return this.#digests.subarray(from * digestLength, from * digestLength + digests.length).equals(digests)
   }
 }
 
-/** The place in its chunk of the first item that differs; undefined when none does. */
+/** The place in its block of the first item that differs; undefined when none does. */
 export function firstDifference(kept: Buffer, given: Buffer): number | undefined {
   if (kept.equals(given)) return undefined
   let at = digestLength

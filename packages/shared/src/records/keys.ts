@@ -19,7 +19,7 @@
  * | `poolmq:{name}:shared:HASH` | hash | a shared value, in pieces; renewed by each client that shares it |
  * | `poolmq:{name}:durables` | set | durable calls that have not ended, by their client id |
  * | `poolmq:{name}:durable:ID` | hash | a durable call: what was frozen, its state; lives until its `keep` is over, as the next two do |
- * | `poolmq:{name}:durable:ID:prints` | hash | what stands for the items of each of its chunks |
+ * | `poolmq:{name}:durable:ID:prints` | hash | what stands for its items, by block |
  * | `poolmq:{name}:durable:ID:done` | string | a bit for each of its chunks: whether it has ended |
  */
 export class PoolKeys {

@@ -79,12 +79,10 @@ call('HSET', record, 'head', ARGV[4], 'state', 'opening', 'run', time, 'cursor',
 call('PEXPIRE', record, ${keyLife})
 return time`
 
-/** Notes what stands for the items of chunks. ARGV: run, then index, print, … Returns 0 when another has begun it anew. */
-const notePrintsLua = `${first}
+/** What is to be compared is still being written. ARGV: run. Returns 0 when another has begun it anew. */
+const tendOpeningLua = `${first}
 if state ~= 'opening' or run ~= ARGV[4] then return 0 end
-call('HSET', prints, unpack(ARGV, 5))
 call('HSET', record, 'tended', time)
-call('PEXPIRE', prints, ${keyLife})
 call('PEXPIRE', record, ${keyLife})
 return 1`
 
@@ -253,13 +251,13 @@ ended('cancelled')
 call('XADD', results, 'NOMKSTREAM', '*', 'd', run, 'from', 'cancelled')
 return { run, chunks }`
 
-/** Removes a call, but for its chunks. Returns the run and how many chunks it had. */
+/** Removes a call, but for its chunks. Returns the run and how many chunks may be there, none when it has ended. */
 const forgetDurableLua = `${first}
 call('SREM', durables, id)
 for _, name in ipairs(call('SMEMBERS', outcomes)) do call('UNLINK', prefix .. 'outcome:' .. name) end
 if state then call('UNLINK', specOf(run)) end
 call('UNLINK', record, done, prints, results, outcomes)
-return state and { run, chunks } or {}`
+return state and { run, state == 'open' and chunks or 0 } or {}`
 
 /** A run, and the chunks that it has at most; undefined when there is nothing to do. */
 const chunksOfRun = (reply: unknown) => {
@@ -269,7 +267,7 @@ const chunksOfRun = (reply: unknown) => {
 const orNothing = (reply: unknown): number | undefined => (reply === null ? undefined : Number(reply))
 
 export const openDurable = script(openDurableLua, orNothing)
-export const notePrints = script(notePrintsLua, Number)
+export const tendOpening = script(tendOpeningLua, Number)
 export const beginDurable = script(beginDurableLua, Number)
 export const submitDurable = script(submitDurableLua, Number)
 export const lookDurable = script(lookDurableLua, (reply) => reply as unknown[] | null)

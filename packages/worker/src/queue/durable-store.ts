@@ -22,12 +22,12 @@ import {
   forgetDurable,
   lookDurable,
   lostOfDurable,
-  notePrints,
   openDurable,
   placeDurable,
   renewDurable,
   rerunDurable,
   submitDurable,
+  tendOpening,
 } from './durable-scripts.js'
 import { orderStop } from './pool-scripts.js'
 
@@ -35,6 +35,8 @@ import { orderStop } from './pool-scripts.js'
 const shortestLife = 3_600_000
 /** Chunks that one script looks at. */
 const slice = 1000
+/** Blocks of items, of which some KB are kept, that are noted at once. */
+const blocksAtOnce = 50
 
 /** A durable call as it is now. */
 export interface DurableView {
@@ -83,16 +85,23 @@ export class DurableStore {
     return await this.#run(openDurable, [formatDurableHead(head), chunks, lifeOf(keep), keep])
   }
 
-  /** Notes what stands for the items of each chunk, from the first of these on. False when another has begun it anew. */
-  async notePrints(run: number, first: number, prints: readonly Buffer[]): Promise<boolean> {
-    for (let i = 0; i < prints.length; i += slice / 2) {
-      const some = prints.slice(i, i + slice / 2).flatMap((print, k) => [first + i + k, print])
-      if ((await this.#run(notePrints, [run, ...some])) === 0) return false
+  /** Notes what stands for the items, block by block. False when another has begun it anew. */
+  async notePrints(run: number, prints: readonly Buffer[]): Promise<boolean> {
+    const key = this.#pool.durable(this.id, 'prints')
+    for (let i = 0; i < prints.length; i += blocksAtOnce) {
+      const some = prints.slice(i, i + blocksAtOnce).flatMap((print, k) => [String(i + k), print])
+      // Not by the script, which would copy all bytes twice more.
+      await this.#link.client
+        .multi()
+        .hset(key, ...some)
+        .pexpire(key, keyLife)
+        .exec()
+      if ((await this.#run(tendOpening, [run])) === 0) return false
     }
     return true
   }
 
-  /** What stands for the items of chunks, in order; undefined where nothing does. */
+  /** What stands for the items of blocks, in order; undefined where nothing does. */
   async prints(from: number, to: number): Promise<(Buffer | undefined)[]> {
     if (from >= to) return []
     const names = Array.from({ length: to - from }, (_, i) => String(from + i))
@@ -214,6 +223,7 @@ export class DurableStore {
   }
 
   async #withdraw({ run, chunks }: Remains): Promise<void> {
+    if (chunks === 0) return
     const store = new ChunkStore(this.#link, this.#pool)
     await orderStop(this.#link.client, [this.#pool.stops], [`${this.id}.${run}`])
     for (let i = 0; i < chunks; i += slice) {
