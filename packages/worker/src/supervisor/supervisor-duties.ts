@@ -27,7 +27,8 @@ import { DurableKeeper } from './durable-keeper.js'
 import type { HostRecord } from './host-record.js'
 import { HostReporter } from './host-reporter.js'
 import { LockKeeper } from './lock-keeper.js'
-import type { LostChunk, WorkerLoss, WorkerSlot } from './worker-slot.js'
+import type { LostChunk, WorkerLoss } from './worker-loss.js'
+import type { WorkerSlot } from './worker-slot.js'
 
 export interface SupervisorDutiesOptions {
   readonly id: string

@@ -2,61 +2,23 @@
  * One seat of a supervisor: the worker process that takes chunks now, its successor, started ahead so that the seat is not
  * empty for the time a start takes, and those before it that still run what they had in hand. All of them together have
  * no more chunks in hand than the seat has lanes. A worker process that dies is replaced; what it had in hand is reported
- * once, with what is known of the cause.
- *
- * A task that is to end and does not ends with its process, which its neighbours must not suffer for: the chunk is given up
- * at once, the successor takes the seat, and the neighbours have some time to finish.
+ * once, with what is known of the cause (worker-loss). A task that is to end and does not ends with its process (overdue-tasks).
  */
-
-import { decodeError, encodeError, type ProcessReport, within } from '@poolmq/shared'
+import { decodeError, type ProcessReport, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
-import type { Crash, FromWorker, Heir, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
+import type { FromWorker, Heir, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
 import type { Tally } from '../line/tally.js'
-import { cancelGrace, lateGrace } from './deadline.js'
 import { type HostRecord, reasonOf } from './host-record.js'
 import type { InitializerTry } from './initializer-failures.js'
-import {
-  type ItemOfChunk,
-  inHand,
-  isAtAStand,
-  isBlocked,
-  isDeaf,
-  newOccupant,
-  type Occupant,
-  type WatchedLane,
-  watchedLane,
-} from './occupant.js'
+import { inHand, isAtAStand, isBlocked, isDeaf, newOccupant, type Occupant } from './occupant.js'
+import { OverdueTasks } from './overdue-tasks.js'
 import { processReport } from './process-report.js'
 import { residentMemory } from './resident-memory.js'
 import { isRefused, type StartFailure, startError } from './start-failures.js'
 import type { StartGate } from './start-gate.js'
 import { type StartedWorker, startProcess, startThread, type WorkerListener } from './worker-handle.js'
-
-/** What is known of a chunk that a worker process had in hand. */
-export interface LostChunk {
-  /** Its client is gone or has cancelled it: it is not to run again. */
-  readonly cancelled: boolean
-  /** The item that ran, where it is known. */
-  readonly item: number | undefined
-  /** The item that was ended because it ran for longer than so many milliseconds. */
-  readonly late: { readonly index: number; readonly limit: number } | undefined
-}
-
-/** What a worker process that has ended may have left. */
-export interface WorkerLoss {
-  readonly token: string
-  readonly pid: number
-  readonly exit: ProgramExit
-  /** What it died of, where it could tell. */
-  readonly crash: Crash | undefined
-  /** More of them may be found than it had told. */
-  readonly lanes: number
-  /** What ran. */
-  readonly chunks: ReadonlyMap<string, LostChunk>
-  /** Whether its chunk is to blame, or one of several; no: it was made to end (drain, recycling, stop, …). */
-  readonly blame: 'one' | 'several' | 'none'
-}
+import { type LostChunk, lossOf, type WorkerLoss } from './worker-loss.js'
 
 export interface WorkerSlotOptions {
   /** A token for the locks of another worker process. */
@@ -94,10 +56,6 @@ export interface WorkerSlotOptions {
   readonly onInitializerFailed: (failure: InitializerTry & { readonly key: string }) => number
 }
 
-/** Milliseconds, the last of those, in which a worker process of several lanes must be seen to turn. */
-const probe = 400
-/** Milliseconds that the neighbours of a task that does not end have to finish. */
-const neighbourGrace = 10_000
 /** Milliseconds after which it is told what a worker process waits for. */
 export const longPreparation = 5000
 /** Milliseconds that a process which has nothing more to do takes to end. */
@@ -120,11 +78,21 @@ export class WorkerSlot {
   #successor: Occupant | undefined
   /** Those whose seat another has taken. */
   readonly #former = new Set<Occupant>()
+  readonly #overdue: OverdueTasks
   #ending = false
   readonly #recovering = new Set<Promise<void>>()
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options
+    this.#overdue = new OverdueTasks({
+      lanes: options.lanes,
+      kill: (occupant, why) => this.#kill(occupant, why),
+      replace: (occupant) => {
+        this.#retire(occupant)
+        this.#share()
+      },
+      giveUp: (jobId, token, chunk) => this.#recover(options.onGivenUp(jobId, token, chunk)),
+    })
     this.#current = this.#start(options.leaveGate, { started: options.started })
     this.#share()
   }
@@ -175,15 +143,7 @@ export class WorkerSlot {
    * process that still runs it. Its seat is taken by another.
    */
   cancel(jobId: string): void {
-    for (const occupant of this.#serving) {
-      const chunk = inHand(occupant).find((held) => held.jobId === jobId)
-      if (chunk === undefined) continue
-      const lane = watchedLane(occupant, chunk.lane)
-      if (lane.cancelled === jobId) continue
-      lane.cancelled = jobId
-      occupant.handle.send({ type: 'cancel', jobId })
-      this.#endIn(cancelGrace, occupant, lane, jobId)
-    }
+    for (const occupant of this.#serving) this.#overdue.cancel(occupant, jobId)
   }
 
   /** Whether the process, busy as it may be, has grown beyond what its pool allows; then it is replaced. */
@@ -251,38 +211,6 @@ export class WorkerSlot {
     this.#current.handle.send({ type: 'go', lanes })
   }
 
-  /** Ends what should not run any more, if it still does in so many milliseconds. */
-  #endIn(grace: number, occupant: Occupant, lane: WatchedLane, jobId: string, late?: WatchedLane['late']): void {
-    const isInHand = () => inHand(occupant).some((held) => held.jobId === jobId)
-    const end = (stands: boolean) => this.#overdue(occupant, lane, jobId, late, stands)
-    const look = () => {
-      const told = occupant.handle.lastTold
-      lane.deadline.set(probe, () => isInHand() && end(occupant.handle.lastTold === told))
-    }
-    if (this.#options.lanes > 1) lane.deadline.set(grace - probe, look)
-    else lane.deadline.set(grace, () => isInHand() && end(false))
-  }
-
-  /** @param stands - its event loop does not turn */
-  #overdue(occupant: Occupant, lane: WatchedLane, jobId: string, late: WatchedLane['late'], stands: boolean): void {
-    const hasNeighbours = inHand(occupant).some((held) => held.runs && held.jobId !== jobId)
-    // Whose limit is over first need not be the one that keeps the event loop.
-    if (late !== undefined && hasNeighbours && stands) occupant.blocked = true
-    else lane.late = late
-    const why = late === undefined ? 'cancelled' : 'time limit'
-    if (!hasNeighbours || stands) {
-      this.#kill(occupant, why)
-      return
-    }
-    occupant.givenUp.add(jobId)
-    occupant.handle.send({ type: 'disown', jobId })
-    this.#recover(this.#options.onGivenUp(jobId, occupant.token, lostChunk(jobId, lane)))
-    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => this.#kill(occupant, why))
-    occupant.dismissed = true
-    this.#retire(occupant)
-    this.#share()
-  }
-
   /** @param why - what those are told who ask how it was lost */
   #kill(occupant: Occupant, why: string): void {
     occupant.leaving = true
@@ -341,7 +269,7 @@ export class WorkerSlot {
         this.#relieve()
         break
       case 'item':
-        this.#noteItem(occupant, watchedLane(occupant, message.lane), message, message.limit)
+        this.#overdue.noteItem(occupant, message.lane, message, message.limit)
         break
       case 'last':
         occupant.resigned = true
@@ -413,13 +341,6 @@ export class WorkerSlot {
     }
   }
 
-  #noteItem(occupant: Occupant, lane: WatchedLane, { jobId, index }: ItemOfChunk, limit: number): void {
-    lane.item = { jobId, index }
-    if (lane.cancelled === jobId) return
-    if (limit === 0) lane.deadline.clear()
-    else this.#endIn(limit + lateGrace, occupant, lane, jobId, { jobId, index, limit })
-  }
-
   #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
     occupant.leaveGate()
     occupant.deadline.clear()
@@ -443,25 +364,11 @@ export class WorkerSlot {
   }
 
   #report(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
-    const { token, leaving, failure, blocked, givenUp } = occupant
-    const ran = held.filter(({ jobId, runs }) => runs && !givenUp.has(jobId))
-    const chunks = new Map(ran.map(({ lane, jobId }) => [jobId, lostChunk(jobId, watchedLane(occupant, lane))]))
-    const isInnocent = failure !== undefined || (leaving && !blocked)
-    const blame = isInnocent ? 'none' : blocked || chunks.size > 1 ? 'several' : 'one'
-    const { lanes, record } = this.#options
-    const why = occupant.killed ?? (isInnocent ? undefined : reasonOf(exit))
-    if (why !== undefined) record.noteLoss(occupant.handle.pid, why, [...chunks.keys()])
-    this.#recover(
-      this.#options.onLost({
-        token,
-        pid: occupant.handle.pid,
-        exit,
-        crash: crashOf(occupant, exit),
-        lanes,
-        chunks,
-        blame,
-      }),
-    )
+    const { lanes, record, onLost } = this.#options
+    const loss = lossOf(occupant, exit, held, lanes)
+    const why = occupant.killed ?? (loss.blame === 'none' ? undefined : reasonOf(exit))
+    if (why !== undefined) record.noteLoss(loss.pid, why, [...loss.chunks.keys()])
+    this.#recover(onLost(loss))
   }
 
   #recover(work: Promise<void>): void {
@@ -499,18 +406,4 @@ export class WorkerSlot {
       }, true)
     }, pause)
   }
-}
-
-/** What is known of the chunk that a lane has, or had, in hand. */
-function lostChunk(jobId: string, { cancelled, item, late }: WatchedLane): LostChunk {
-  return {
-    cancelled: cancelled === jobId,
-    item: item?.jobId === jobId ? item.index : undefined,
-    late: late?.jobId === jobId ? late : undefined,
-  }
-}
-
-/** A thread that is out of memory says nothing itself. */
-function crashOf({ crash }: Occupant, { cause }: ProgramExit): Crash | undefined {
-  return crash ?? (cause === undefined ? undefined : { error: encodeError(cause) })
 }
