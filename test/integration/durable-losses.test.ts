@@ -199,6 +199,25 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(CancelledError)
   })
 
+  test('a record of a newer version is left alone, and told of', async () => {
+    await leaveBehind((pool) => pool.mapAsync(durables.double, noted(4), { durable: key }))
+    const head = String(await redis.ask('HGET', record(), 'head'))
+    await redis.ask('HSET', record(), 'head', head.replace('"v":1', '"v":99'))
+    await using host = await start()
+    await using pool = open()
+    await expect(pool.attach(key).get()).rejects.toThrow('update its PoolMQ')
+    await until(
+      'the host says so',
+      () => host.complaints,
+      (text) => text.includes('a durable call cannot be looked after'),
+    )
+    // Others are looked after.
+    const other = `${key}-2`
+    expect(await pool.mapAsync(durables.double, noted(4), { durable: other })).toEqual(doubles(4))
+    await redis.ask('HSET', record(), 'head', head)
+    expect(await pool.attach(key)).toEqual(doubles(4))
+  })
+
   test('its initializer runs where it runs, also when its producer has gone', async () => {
     await leaveBehind((pool) => pool.mapAsync(durables.who, [1, 2, 3], { durable: key, chunkSize: 1 }), {
       initializer: durables.become,

@@ -20,6 +20,8 @@ export class DurableKeeper {
   readonly #log: Log
   /** Chunks that were in no list at the last look: they are put back when they still are. */
   #suspects = new Set<string>()
+  /** Chunks that had ended at the last look, by call. */
+  #done = new Map<string, number>()
   /** Chunks that are not there: they are lost, or not added yet, and are not looked for again soon. */
   #gone = new Set<string>()
   /** Calls whose record is of a newer version, or not ours. */
@@ -49,8 +51,10 @@ export class DurableKeeper {
       const view = await this.#viewOf(store)
       if (view?.state === 'open') open.push([store, view])
     }
+    const stands = open.some(([{ id }, { done }]) => this.#done.get(id) === done)
+    this.#done = new Map(open.map(([{ id }, { done }]) => [id, done]))
     if (open.length === 0) this.#gone.clear()
-    else if (await this.#isDue()) await this.#findPlaces(open)
+    else if (await this.#isDue(stands)) await this.#findPlaces(open)
   }
 
   async #viewOf(store: DurableStore): Promise<DurableView | undefined> {
@@ -64,9 +68,14 @@ export class DurableKeeper {
     }
   }
 
-  /** Whether chunks may have lost their place: cheap to see, or not seen for long. */
-  async #isDue(): Promise<boolean> {
+  /**
+   * Whether chunks may have lost their place: it is cheap to see, or was not seen for long.
+   *
+   * @param stands - nothing of one has ended since the last look
+   */
+  async #isDue(stands: boolean): Promise<boolean> {
     if (this.#suspects.size > 0 || performance.now() - this.#looked > longestTrust) return true
+    if (!stands) return false
     const { client } = this.#link
     const chunk = (suffix: string) => this.#keys.chunk(suffix)
     const replies = await client
