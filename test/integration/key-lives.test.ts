@@ -100,7 +100,35 @@ const steps: Record<string, Step> = {
   'adding chunks': {
     run: () => store.add([chunk(0), chunk(1, 5)]),
     scripts: ['addChunks'],
-    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', 'elders', id(0), id(1)],
+    leaves: ['wait', 'prioritized', 'shares', 'marker', 'id', 'elders', id(0), id(1)],
+  },
+  'adding chunks beside another’s': {
+    given: () => store.add([chunk(0)]),
+    run: () => store.add([chunk(1, 0, other), chunk(2, 5, other)]),
+    scripts: ['addChunks'],
+    leaves: ['wait', 'prioritized', 'shares', 'meta', 'elders', id(0), id(1, other)],
+  },
+  'claiming the list that another has left, and taking turns': {
+    run: async () => {
+      await store.add([chunk(0)])
+      await store.add([chunk(1, 0, other), chunk(2, 0, other), chunk(5, 0, other)])
+      await queue.exchange(token, [], 1)
+      await gone('shares')
+      await store.add([chunk(3)])
+      await queue.exchange(token, [], 2)
+      await store.add([chunk(4, 0, other)])
+    },
+    scripts: ['addChunks'],
+    leaves: ['wait', 'active', 'shares', 'meta', id(4, other)],
+  },
+  'dropping what waits beside another’s': {
+    given: async () => {
+      await store.add([chunk(0)])
+      await store.add([chunk(1, 0, other), chunk(2, 0, other)])
+    },
+    run: () => store.drop([id(2, other)], false, other),
+    scripts: ['dropChunks'],
+    leaves: ['wait', 'prioritized', 'shares', id(0)],
   },
   'taking a chunk': {
     given: () => store.add([chunk(0), chunk(1)]),
@@ -381,7 +409,7 @@ const durableSteps: Record<string, Step> = {
   'beginning a durable call, and adding its chunks': {
     run: () => begun(0, 5),
     scripts: ['openDurable', 'tendOpening', 'beginDurable', 'submitDurable'],
-    leaves: ['wait', 'prioritized', 'pc', 'marker', 'id', 'elders'],
+    leaves: ['wait', 'prioritized', 'shares', 'marker', 'id', 'elders'],
     life: keep,
   },
   'an outcome of a durable call, and one beside it': {

@@ -12,6 +12,7 @@ import {
   parseConnectionOption,
   poolName,
   type SharedContent,
+  shortName,
   type TaskFunction,
   type TaskRef,
   type TextPayload,
@@ -92,6 +93,15 @@ export interface PoolOptions {
    */
   readonly maxBytes?: number | undefined
   /**
+   * This producer's part of a named pool that it shares with others. What waits there is taken in turns, so that the run time that each
+   * producer gets is proportional to its weight as long as it has chunks waiting; a priority is stronger. Producers with the
+   * same `key` share one part, and wait for their turns in the order in which they called; their weights should be equal. `key` is 1 to 100
+   * letters, digits, `_`, `.`, `-`; `weight` is a number from 0.01 to 100. A durable call is a producer of its own, with this weight.
+   *
+   * @defaultValue a part of its own, of weight 1
+   */
+  readonly share?: PoolShare | undefined
+  /**
    * Where the pool logs: an object with `debug`, `info`, `warn` and `error`, each called as pino's are, with an object of
    * fields (`pool`, `client`, `call`, …) and a message. Calls are told at `debug`, a connection that is lost or back at
    * `warn` and `info`, a lost supervisor at `warn`, what ends the pool at `error`.
@@ -99,6 +109,14 @@ export interface PoolOptions {
    * @defaultValue none: silent, but for process warnings of what nobody should miss (no worker serves the pool, …)
    */
   readonly logger?: PoolLogger | undefined
+}
+
+/** A producer's part of a named pool. */
+export interface PoolShare {
+  /** Who has one part together: a user, a team, a service. @defaultValue this pool alone */
+  readonly key?: string | undefined
+  /** How many times as much as one of weight 1 it gets, from 0.01 to 100. @defaultValue 1 */
+  readonly weight?: number | undefined
 }
 
 /** Options of `new ThreadPool(…)`. Python: `ThreadPool(processes, initializer, initargs)`. */
@@ -130,6 +148,7 @@ const poolOptionNames = [
   'connection',
   'expectedWorkers',
   'maxBytes',
+  'share',
   'logger',
 ]
 
@@ -178,6 +197,7 @@ export function parsePoolOptions(
     build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
     expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
     maxBytes: maxBytes === undefined ? undefined : parseMaxBytes(maxBytes),
+    share: options.share === undefined ? undefined : parseShare(options.share, name),
   }
   if (kind === 'embedded' && processes === 0) throw new ConnectionError(unreachable(name, 'connection' in options))
   return parsed
@@ -190,6 +210,27 @@ function parseBuild(given: string | undefined): string | undefined {
 
 function parseMaxBytes(maxBytes: unknown): number {
   return maxBytes === Number.POSITIVE_INFINITY ? maxBytes : wholeNumber('maxBytes', maxBytes, smallestBudget)
+}
+
+const [leastWeight, mostWeight] = [0.01, 100]
+
+function parseShare(share: unknown, name: unknown): PoolShare {
+  if (typeof share !== 'object' || share === null || Array.isArray(share)) {
+    throw new TypeError(`share must be an object with a key or a weight, got ${describe(share)}`)
+  }
+  knownOptions('share', share, ['key', 'weight'])
+  if (name === undefined) {
+    throw new TypeError('share has nothing to apply to: a private pool has one producer; give the pool a name')
+  }
+  const { key, weight } = share as PoolShare
+  if (key !== undefined) shortName('share.key', key)
+  if (weight !== undefined && typeof weight !== 'number') {
+    throw new TypeError(`share.weight must be a number, got ${describe(weight)}`)
+  }
+  if (weight !== undefined && !(weight >= leastWeight && weight <= mostWeight)) {
+    throw new RangeError(`share.weight must be from ${leastWeight} to ${mostWeight}, got ${weight}`)
+  }
+  return { key, weight }
 }
 
 function parseLogger(logger: unknown): PoolLogger | undefined {

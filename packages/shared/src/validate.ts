@@ -24,9 +24,14 @@ export function milliseconds(name: string, value: unknown, least = 0): number {
 
 /** The name of a pool, which becomes the hash tag of its keys. */
 export function poolName(value: unknown): string {
-  if (typeof value !== 'string') throw new TypeError(`name must be a string, got ${describe(value)}`)
+  return shortName('name', value)
+}
+
+/** A name that may stand in that of a key in Redis. */
+export function shortName(option: string, value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`${option} must be a string, got ${describe(value)}`)
   if (!/^[\w.-]{1,100}$/.test(value)) {
-    throw new RangeError(`name must be 1 to 100 letters, digits, '_', '.', '-', got ${JSON.stringify(value)}`)
+    throw new RangeError(`${option} must be 1 to 100 letters, digits, '_', '.', '-', got ${JSON.stringify(value)}`)
   }
   return value
 }

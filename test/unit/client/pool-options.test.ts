@@ -45,6 +45,39 @@ describe('bytes in Redis', () => {
   })
 })
 
+describe('a share of a named pool', () => {
+  const parse = (share: unknown) =>
+    parsePoolOptions({ name: 'jobs', connection: 'redis://127.0.0.1', share: share as never }, false).share
+
+  test('a key, a weight, or both', () => {
+    expect(parse(undefined)).toBeUndefined()
+    expect(parse({})).toEqual({})
+    expect(parse({ key: 'team-a', weight: 0.5 })).toEqual({ key: 'team-a', weight: 0.5 })
+  })
+
+  test.each([
+    [7, TypeError, 'share must be an object with a key or a weight, got 7'],
+    [[2], TypeError, 'share must be an object'],
+    [{ wieght: 2 }, TypeError, 'share: unknown option "wieght"; known are key, weight'],
+    [{ key: '' }, RangeError, "share.key must be 1 to 100 letters, digits, '_', '.', '-', got \"\""],
+    [{ key: 'a b' }, RangeError, 'share.key'],
+    [{ key: 3 }, TypeError, 'share.key must be a string, got 3'],
+    [{ weight: '2' }, TypeError, 'share.weight must be a number, got "2"'],
+    [{ weight: 0 }, RangeError, 'share.weight must be from 0.01 to 100, got 0'],
+    [{ weight: Number.NaN }, RangeError, 'share.weight must be from 0.01 to 100, got NaN'],
+    [{ weight: 101 }, RangeError, 'share.weight'],
+  ])('%j is refused', (share, kind, message) => {
+    expect(() => parse(share)).toThrow(kind)
+    expect(() => parse(share)).toThrow(message)
+  })
+
+  test('a private pool has nothing to share', () => {
+    expect(() => new Pool({ processes: 1, share: { weight: 2 } })).toThrow(
+      'share has nothing to apply to: a private pool has one producer; give the pool a name',
+    )
+  })
+})
+
 describe('tasks at a time', () => {
   test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 10_001])(
     'concurrency or threads %s: RangeError',

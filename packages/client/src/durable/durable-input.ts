@@ -20,6 +20,7 @@ import {
 } from '@poolmq/shared'
 import type { DurableStore, NewChunk, PieceStore } from '@poolmq/worker'
 import { type EncodedChunk, encodeChunk, sharedIn } from '../calls/chunker.js'
+import type { FairShare } from '../session/fair-share.js'
 import { blockSize, firstDifference, ItemPrints } from './item-prints.js'
 
 /** Chunks, and characters of them, that are added at once. */
@@ -44,6 +45,7 @@ export interface DurableInputOptions {
 export interface DurablePlaces {
   readonly store: DurableStore
   readonly pieces: PieceStore
+  readonly share: FairShare
 }
 
 export class DurableInput {
@@ -119,7 +121,7 @@ export class DurableInput {
    * @param finished - the items of a chunk that are left out, by their places in it
    */
   async submit(
-    { store, pieces }: DurablePlaces,
+    { store, pieces, share }: DurablePlaces,
     { chunkSize }: DurableHead,
     run: number,
     chunks: readonly number[],
@@ -128,12 +130,13 @@ export class DurableInput {
     if (chunkSize !== this.head.chunkSize) this.#encoded = []
     const { task, header, priority } = this.#options
     const life = await untilAnswered(() => store.life())
+    const { step } = share.of([{ taskId: task.id, chunk: { length: chunkSize } }])
     let batch: NewChunk[] = []
     let characters = 0
     const send = async () => {
       const sent = batch
       ;[batch, characters] = [[], 0]
-      return sent.length === 0 || (await untilAnswered(() => store.submit(run, sent)))
+      return sent.length === 0 || (await untilAnswered(() => store.submit(run, sent, step)))
     }
     for (const index of chunks) {
       const jobId = formatChunkId(store.id, run, index)

@@ -13,6 +13,7 @@ import {
 } from '@poolmq/shared'
 import { type Call, type ChunkResult, failedChunk, mergeOutcome, type PendingChunk } from '../calls/call.js'
 import type { ByteBudget } from '../session/byte-budget.js'
+import type { FairShare } from '../session/fair-share.js'
 
 /** Chunks that a map waits for at least when it is far from its end. */
 const farFromEnd = 32
@@ -25,6 +26,7 @@ export class OpenCalls {
   readonly #budget: ByteBudget
   readonly #onUnwanted: (call: Call) => void
   readonly #onOutrun: (jobId: string) => void
+  readonly #share: FairShare | undefined
   readonly #calls = new Map<number, Call>()
   /** Resolved and renewed as the last call ends. */
   #idle: (() => void)[] = []
@@ -34,6 +36,7 @@ export class OpenCalls {
   /**
    * @param onUnwanted - told of a call that ended while chunks of it were still pending
    * @param onOutrun - told of a copy of a chunk when the other one's outcome is there
+   * @param share - told of what chunks took; undefined where nobody shares
    */
   constructor(
     clientId: string,
@@ -41,8 +44,10 @@ export class OpenCalls {
     budget: ByteBudget,
     onUnwanted: (call: Call) => void,
     onOutrun: (jobId: string) => void,
+    share?: FairShare,
   ) {
     this.#onOutrun = onOutrun
+    this.#share = share
     this.#clientId = clientId
     this.#anchor = anchor
     this.#budget = budget
@@ -130,6 +135,7 @@ export class OpenCalls {
     this.#heard++
     const result = resultOf(pending, entry.outcome)
     this.#budget.heard(pending, result.characters)
+    this.#share?.heard(pending.taskId, pending.chunk.length, result.duration)
     this.deliver(call, id.index, result)
   }
 

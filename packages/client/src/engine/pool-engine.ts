@@ -35,6 +35,7 @@ import { DurableCalls } from '../durable/durable-calls.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
 import { ByteBudget, defaultBudget } from '../session/byte-budget.js'
 import type { DurableSession } from '../session/durable-session.js'
+import { FairShare } from '../session/fair-share.js'
 import { ReadingPace } from '../session/reading-pace.js'
 import { Submitter } from '../session/submitter.js'
 import { type AbortSignalLike, watchAbort } from './abort-watch.js'
@@ -60,6 +61,8 @@ export interface PoolEngineOptions {
   readonly shared: readonly SharedContent[]
   /** Bytes that it may have in Redis; undefined for a part of what Redis has. */
   readonly maxBytes: number | undefined
+  /** Its part of what it shares with others; undefined for one of its own, of weight 1. */
+  readonly share: { readonly key?: string | undefined; readonly weight?: number | undefined } | undefined
   readonly logger: PoolLogger | undefined
   /** What its own worker processes say that they were built from. */
   readonly build: string | undefined
@@ -81,6 +84,7 @@ export class PoolEngine {
       'the same value of more than 1 MiB is sent with many chunks; pool.share(value) sends it once',
     ),
   )
+  readonly #share: FairShare
   readonly #submitter: Submitter
   readonly #local: EngineWorkers | undefined
   readonly #census: Census
@@ -98,12 +102,14 @@ export class PoolEngine {
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.#budget = new ByteBudget(options.maxBytes, () => this.#submitter.wake())
+    this.#share = new FairShare(options.share?.key ?? this.clientId, options.share?.weight ?? 1)
     this.calls = new OpenCalls(
       this.clientId,
       this.#anchor,
       this.#budget,
       (call) => this.#removeChunks(call),
       (jobId) => this.#withdrawCopy(jobId),
+      options.name === undefined ? undefined : this.#share,
     )
     this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)
@@ -327,6 +333,7 @@ export class PoolEngine {
       spec,
       needed: this.#options.shared,
       shared: () => this.calls.shared(),
+      share: this.#share,
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),
       onMaxMemory: (bytes) => {

@@ -1,6 +1,7 @@
 /** What a durable call needs of a pool's side of Redis: its store, pieces, and a reader of its stream that leaves what it reads. */
 import { explainFailure, type OutcomeEntry, type PoolKeys, type PoolSpec, type RedisLink } from '@poolmq/shared'
 import { DurableStore, type PieceStore } from '@poolmq/worker'
+import type { FairShare } from './fair-share.js'
 import { type Awaited, ReadingPace } from './reading-pace.js'
 import { ResultReader } from './result-reader.js'
 
@@ -23,6 +24,7 @@ export class DurableSession {
     key: string,
     readonly pieces: PieceStore,
     readonly spec: PoolSpec | undefined,
+    readonly share: FairShare,
   ) {
     this.#link = link
     this.#keys = keys

@@ -31,6 +31,7 @@ import type { PoolLog } from '../pool-logger.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import { DurableSession } from './durable-session.js'
+import type { FairShare } from './fair-share.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
@@ -46,6 +47,8 @@ export interface PoolSessionOptions {
   readonly needed: readonly SharedContent[]
   /** Those that open calls hold. */
   readonly shared: () => Iterable<SharedContent>
+  /** Its part of what it shares with others. */
+  readonly share: FairShare
   /** The chunks that Redis has confirmed and that nothing has been heard of. */
   readonly pending: () => Iterable<PendingChunk>
   /** The chunk of this id, while its outcome is waited for. */
@@ -91,7 +94,7 @@ export class PoolSession {
   #refusedSince: number | undefined
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, pending, awaited, pace, onEntry, onOrder, onFailed } = options
+    const { keys, clientId, spec, share, pending, awaited, pace, onEntry, onOrder, onFailed } = options
     this.#options = options
     this.#link = link
     this.#store = new ChunkStore(link, keys)
@@ -119,7 +122,7 @@ export class PoolSession {
       add,
       renewOutcomes,
     )
-    this.#withdrawal = new Withdrawal(link, keys, this.#store)
+    this.#withdrawal = new Withdrawal(link, keys, this.#store, share.key)
     this.#lease = new ClientLease({
       link,
       keys,
@@ -181,7 +184,14 @@ export class PoolSession {
         'a durable call outlives its process, and the embedded Redis does not; give the pool a connection, or set REDIS_URL',
       )
     }
-    return new DurableSession(this.#link, this.#options.keys, key, this.#pieces, this.#options.spec)
+    return new DurableSession(
+      this.#link,
+      this.#options.keys,
+      key,
+      this.#pieces,
+      this.#options.spec,
+      this.#options.share,
+    )
   }
 
   /** Answers an onlooker. */
@@ -205,18 +215,18 @@ export class PoolSession {
         throw error
       }
     }
-    if (chunks.every(({ parts }) => parts === undefined)) return await this.#named(this.#store.add(chunks))
+    if (chunks.every(({ parts }) => parts === undefined)) return await this.#put(chunks)
     // The call may have ended meanwhile, and what had been added been removed.
     const wanted = chunks.filter((chunk) => chunk.parts === undefined || awaited(chunk.jobId) === chunk)
     const unwanted = chunks.filter((chunk) => !wanted.includes(chunk))
-    if (wanted.length > 0) await this.#named(this.#store.add(wanted))
+    if (wanted.length > 0) await this.#put(wanted)
     for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
   }
 
-  /** What it gives; where a key is somebody else's, an error that names it. */
-  async #named(done: Promise<void>): Promise<void> {
+  /** Where a key is somebody else's, the error names it. */
+  async #put(chunks: readonly PendingChunk[]): Promise<void> {
     try {
-      await done
+      await this.#store.add(chunks, this.#options.share.of(chunks))
     } catch (error) {
       throw (isWrongType(error) ? await this.#lookForForeignKey() : undefined) ?? error
     }

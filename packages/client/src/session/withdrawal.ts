@@ -13,6 +13,7 @@ export class Withdrawal {
   readonly #link: RedisLink
   readonly #keys: PoolKeys
   readonly #store: ChunkStore
+  readonly #share: string
   #unwanted: string[] = []
   /** Copies of chunks whose other copy has come first: their calls go on. */
   #outrun: string[] = []
@@ -20,8 +21,10 @@ export class Withdrawal {
   /** Chunks that ran when they were withdrawn, and when the order to stop them ends. */
   readonly #left = new Map<string, number>()
 
-  constructor(link: RedisLink, keys: PoolKeys, store: ChunkStore) {
+  /** @param share - the key of the client's share */
+  constructor(link: RedisLink, keys: PoolKeys, store: ChunkStore, share: string) {
     this.#link = link
+    this.#share = share
     this.#keys = keys
     this.#store = store
   }
@@ -70,7 +73,7 @@ export class Withdrawal {
   /** @param orders - what hosts are to stop, where these chunks run */
   async #withdraw(jobIds: readonly string[], orders: (running: readonly string[]) => string[]): Promise<void> {
     if (jobIds.length === 0) return
-    const running = await untilAnswered(() => this.#store.drop(jobIds))
+    const running = await untilAnswered(() => this.#store.drop(jobIds, false, this.#share))
     if (running.length === 0) return
     const stopped = [...new Set(orders(running))]
     await untilAnswered(() => orderStop(this.#link.client, [this.#keys.stops], stopped))

@@ -92,7 +92,7 @@ export class PoolKeys {
 /** What the key of a chunk's pieces ends in, behind that of the chunk. */
 export const partsSuffix = ':parts'
 
-/** The keys of one queue other than its jobs: BullMQ's, and the last four ours. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last five ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -116,6 +116,7 @@ export const queueKeySuffixes = [
   'suspects',
   'elders',
   'placed',
+  'shares',
 ] as const
 
 /** Milliseconds that the keys of a queue and what all clients of a pool share live after somebody has looked after them. */

@@ -1,10 +1,13 @@
 /** The scripts of those who look on: they change nothing but whether chunks are taken. */
+import { classWidth } from '../queue/fair-scripts.js'
 import { script } from '../queue/script.js'
 import { serverNow } from '../queue/server-clock.js'
 
+const firstFew = 10
+
 /**
- * Milliseconds for which the oldest waiting chunk has been waiting, by Redis's clock; -1 when none waits. Within a priority
- * the first is the oldest, so one of each priority is looked at.
+ * Milliseconds for which the oldest waiting chunk has been waiting, by Redis's clock; -1 when none waits. Of each
+ * priority the first few are looked at: within one the first of each producer is its oldest, and all have their turns.
  * KEYS: wait, prioritized. ARGV: prefix of job keys.
  */
 const oldestWaitingLua = `${serverNow}
@@ -12,10 +15,13 @@ local call, heads = redis.call, {}
 heads[1] = call('LINDEX', KEYS[1], -1) or nil
 local from = '-inf'
 for _ = 1, 100 do
-  local head = call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local head = call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'WITHSCORES', 'LIMIT', 0, ${firstFew})
   if not head[1] then break end
-  heads[#heads + 1] = head[1]
-  from = string.format('%.0f', (math.floor(tonumber(head[2]) / 0x100000000) + 1) * 0x100000000)
+  local next = (math.floor(tonumber(head[2]) / ${classWidth}) + 1) * ${classWidth}
+  for i = 1, #head, 2 do
+    if tonumber(head[i + 1]) < next then heads[#heads + 1] = head[i] end
+  end
+  from = string.format('%.0f', next)
 end
 local oldest = -1
 for _, id in ipairs(heads) do

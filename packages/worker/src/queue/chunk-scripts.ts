@@ -3,6 +3,7 @@
  * scripts name them; all keys of a pool share one hash slot.
  */
 import { keyLife } from '@poolmq/shared'
+import { place, placeFairly, settle } from './fair-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -10,41 +11,37 @@ import { serverNow } from './server-clock.js'
  * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
  * What was there before has its life, which clients renew; a key that may be new is given one.
- * KEYS: wait, prioritized, priority counter, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, then id, name, data, priority,
+ * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, share, then id, name, data, priority,
  * id, name, data, priority, …
  */
 const addChunksLua = `${serverNow}
 local stamp = tostring(now)
-local wait, prioritized, counter, marker, meta, jobs, delayed, elders = unpack(KEYS)
-local call, prefix, life, added, plain, urgent = redis.call, ARGV[1], ARGV[2], 0, false, false
-for i = 3, #ARGV, 4 do
+local wait, prioritized, shares, marker, meta, jobs, delayed, elders = unpack(KEYS)
+local call, prefix, life, mine, added, urgent = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false
+${placeFairly}
+for i = 4, #ARGV, 4 do
   local id, priority = ARGV[i], ARGV[i + 3]
   local job = prefix .. id
   if call('EXISTS', job) == 0 then
     call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', stamp, 'delay', '0', 'priority', priority)
     call('PEXPIRE', job, life)
-    if priority == '0' then
-      call('LPUSH', wait, id)
-      plain = true
-    else
-      if call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
-      call('ZADD', prioritized, priority * 0x100000000 + call('INCR', counter) % 0x100000000, id)
+    if priority ~= '0' then
+      if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
       call('RPUSH', elders, id)
       urgent = true
     end
+    ${place('id')}
     added = added + 1
   end
 end
 if added == 0 then return 0 end
+${settle}
 if call('INCRBY', jobs, added) == added then call('PEXPIRE', jobs, life) end
-if call('HEXISTS', meta, 'paused') == 0 then
+if not paused then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, life)
 end
-if plain then call('PEXPIRE', wait, life) end
-if urgent then
-  for _, key in ipairs({ prioritized, counter, elders }) do call('PEXPIRE', key, life) end
-end
+if urgent then call('PEXPIRE', elders, life) end
 return added`
 
 /**

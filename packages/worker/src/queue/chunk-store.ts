@@ -18,6 +18,7 @@ import {
   wake,
 } from './chunk-scripts.js'
 import { dropChunks, dropSlice, thin } from './drop-scripts.js'
+import { type Share, shareArgument, unknownStep } from './fair-scripts.js'
 import { noteMeta } from './pool-scripts.js'
 
 /** Entries that BullMQ's events stream keeps, about. */
@@ -35,6 +36,11 @@ export interface NewChunk {
   /** BullMQ's priority: 1 is first; 0 is none, which comes before all. */
   readonly priority: number
 }
+
+const shareOfClient = ([first]: readonly NewChunk[]): Share => ({
+  key: first?.jobId.split('.', 1)[0] ?? '',
+  step: unknownStep,
+})
 
 export class ChunkStore {
   readonly #link: RedisLink
@@ -54,11 +60,15 @@ export class ChunkStore {
     await this.expireQueue(keyLife)
   }
 
-  /** Adds chunks in order. A chunk that is there already is left as it is, so a batch can be sent again. */
-  async add(chunks: readonly NewChunk[]): Promise<void> {
-    const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id', 'delayed', 'elders']
+  /**
+   * Adds chunks in order, of one producer. A chunk that is there already is left as it is, so a batch can be sent again.
+   *
+   * @param share - whose they are among others'; by default of the client of the first
+   */
+  async add(chunks: readonly NewChunk[], share = shareOfClient(chunks)): Promise<void> {
+    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'delayed', 'elders']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
-    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife]
+    const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife, shareArgument(share)]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     await addChunks(this.#link.client, keys, args)
   }
@@ -164,11 +174,13 @@ export class ChunkStore {
   /**
    * Removes these chunks. Those that run are left, unless `running` says otherwise: their outcomes then find no chunk to
    * complete. Returns the ids of those that were left.
+   *
+   * @param key - of their share, where later ones are not to wait for the turns of these
    */
-  async drop(jobIds: readonly string[], running = false): Promise<string[]> {
+  async drop(jobIds: readonly string[], running = false, key = ''): Promise<string[]> {
     const slices: Promise<{ isSparse: boolean; running: string[] }>[] = []
     for (let i = 0; i < jobIds.length; i += slice) {
-      const args = [this.#pool.chunk(''), running ? '1' : '0', ...jobIds.slice(i, i + slice)]
+      const args = [this.#pool.chunk(''), running ? '1' : '0', key, ...jobIds.slice(i, i + slice)]
       slices.push(dropChunks(this.#link.client, this.#dropKeys, args))
     }
     const replies = await Promise.all(slices)

@@ -11,6 +11,7 @@
  * | ids that are more than half of a long list | in a walk through it, in slices: as much work as went before |
  */
 import { partsSuffix } from '@poolmq/shared'
+import { classWidth, returnTurns } from './fair-scripts.js'
 import { script } from './script.js'
 
 /** Ids in the list of waiting chunks below which it is not long. */
@@ -21,16 +22,24 @@ const samples = 16
 /** What stands in a list for an id that was of no chunk: it is none of ours, and looks like one without a hash. */
 const blank = ''
 
-/** `prefix` must be set before. */
+/** `prefix` and `key` must be set before: whose chunks these are, where that is known. */
 const removal = `
-local call, running = redis.call, {}
+local call, running, lowest = redis.call, {}, {}
 local isSorted = call('EXISTS', KEYS[3], KEYS[4]) > 0
 local function isGone(id) return call('EXISTS', prefix .. id) == 0 end
 local function drop(id, whole, active, prioritized, delayed)
   if not whole and call('EXISTS', prefix .. id .. ':lock') == 1 then running[#running + 1] = id return end
   if whole then call('LREM', active, 1, id) call('UNLINK', prefix .. id .. ':lock') end
   call('UNLINK', prefix .. id, prefix .. id .. '${partsSuffix}')
-  if isSorted then call('ZREM', prioritized, id) call('ZREM', delayed, id) end
+  if isSorted then
+    local place = key and call('ZSCORE', prioritized, id)
+    if place then
+      local p = math.floor(place / ${classWidth})
+      lowest[p] = math.min(lowest[p] or math.huge, place - p * ${classWidth})
+    end
+    call('ZREM', prioritized, id)
+    call('ZREM', delayed, id)
+  end
 end
 local function trim(list, most)
   for _, side in ipairs({ { 0, 'LPOP' }, { -1, 'RPOP' } }) do
@@ -56,14 +65,14 @@ end
 
 /**
  * Removes these chunks; those that run (their lock is held) only with '1'. KEYS: wait, paused, prioritized, delayed, active.
- * ARGV: prefix of job keys, '1' or '0', ids. Returns 1 when the list of waiting chunks should be thinned, then the ids that run.
+ * ARGV: prefix of job keys, '1' or '0', the key of their share or '', ids. Returns 1 when the list of waiting chunks should be thinned, then the ids that run.
  */
 const dropChunksLua = `
-local prefix = ARGV[1]
+local prefix, key = ARGV[1], ARGV[3] ~= '' and ARGV[3]
 ${removal}
 local wait, paused, prioritized, delayed, active = unpack(KEYS)
-for i = 3, #ARGV do drop(ARGV[i], ARGV[2] == '1', active, prioritized, delayed) end
-trim(wait, #ARGV + 50)
+for i = 4, #ARGV do drop(ARGV[i], ARGV[2] == '1', active, prioritized, delayed) end
+${returnTurns}trim(wait, #ARGV + 50)
 trim(paused, #ARGV + 50)
 trim(prefix .. 'elders', #ARGV + 50)
 return { sparse(wait), unpack(running) }`
@@ -75,6 +84,7 @@ return { sparse(wait), unpack(running) }`
  * Returns where to go on, or nothing at the end.
  */
 const dropSliceLua = `
+local key = nil
 local prefix, ids, from, count = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[5])
 ${removal}
 local wait, paused, prioritized, delayed, active, through = unpack(KEYS)

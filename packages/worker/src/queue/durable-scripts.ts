@@ -9,6 +9,7 @@
  * are given what is to be kept.
  */
 import { keyLife, partsSuffix } from '@poolmq/shared'
+import { place, placeFairly, settle } from './fair-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -98,26 +99,24 @@ list()
 return 1`
 
 /**
- * Adds chunks that have neither an outcome nor a hash, for as long as the call. KEYS beyond: wait, prioritized, priority counter, marker,
- * meta, job counter, elders. ARGV: run, milliseconds that the queue's keys live, then id, name, data, priority, … Returns how many; -1 when what has
+ * Adds chunks that have neither an outcome nor a hash, for as long as the call. KEYS beyond: wait, prioritized, shares, marker,
+ * meta, job counter, elders. ARGV: run, milliseconds that the queue's keys live, share, then id, name, data, priority, … Returns how many; -1 when what has
  * been heard is to be read on first, -2 when the call does not run in this run.
  */
 const submitDurableLua = `${first}
 if state ~= 'open' or run ~= ARGV[4] then return -2 end
 if not index() then return -1 end
-local wait, prioritized, counter, marker, meta, jobs, elders = unpack(KEYS, 7)
-local keyLife, added, plain, urgent = ARGV[5], 0, false, false
-for i = 6, #ARGV, 4 do
+local wait, prioritized, shares, marker, meta, jobs, elders = unpack(KEYS, 7)
+local keyLife, mine, added, urgent = ARGV[5], ARGV[6], 0, false
+${placeFairly}
+for i = 7, #ARGV, 4 do
   local of, priority = ARGV[i], ARGV[i + 3]
   local job = chunk .. of
   if call('EXISTS', job) == 0 and call('GETBIT', done, string.match(of, '%d+$')) == 0 then
     call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', time, 'delay', '0', 'priority', priority)
     call('PEXPIRE', job, life)
-    if priority == '0' then
-      call('LPUSH', wait, of)
-      plain = true
-    else
-      call('ZADD', prioritized, priority * 0x100000000 + call('INCR', counter) % 0x100000000, of)
+    ${place('of')}
+    if priority ~= '0' then
       call('RPUSH', elders, of)
       urgent = true
     end
@@ -126,16 +125,14 @@ for i = 6, #ARGV, 4 do
 end
 call('HSET', record, 'tended', time)
 if added == 0 then return 0 end
+${settle}
 call('INCRBY', jobs, added)
 call('PEXPIRE', jobs, keyLife)
-if call('HEXISTS', meta, 'paused') == 0 then
+if not paused then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, keyLife)
 end
-if plain then call('PEXPIRE', wait, keyLife) end
-if urgent then
-  for _, key in ipairs({ prioritized, counter, elders }) do call('PEXPIRE', key, keyLife) end
-end
+if urgent then call('PEXPIRE', elders, keyLife) end
 return added`
 
 /**
@@ -186,27 +183,26 @@ end
 return 1`
 
 /**
- * Puts ids back that are in no list, of chunks that nobody has in hand. KEYS beyond: wait, active, prioritized, priority counter,
- * marker, elders. ARGV: milliseconds that the queue's keys live, ids. Returns those that have no chunk.
+ * Puts ids back that are in no list, of chunks that nobody has in hand. KEYS beyond: wait, active, prioritized, shares,
+ * marker, elders, meta. ARGV: milliseconds that the queue's keys live, share, ids. Returns those that have no chunk.
  */
 const placeDurableLua = `${first}
-local wait, active, prioritized, counter, marker, elders = unpack(KEYS, 7)
-local gone, placed = {}, false
-for i = 5, #ARGV do
+local wait, active, prioritized, shares, marker, elders, meta = unpack(KEYS, 7)
+local mine, gone, placed = ARGV[5], {}, false
+${placeFairly}
+for i = 6, #ARGV do
   local of = ARGV[i]
   local priority = call('HGET', chunk .. of, 'priority')
   if not priority then
     gone[#gone + 1] = of
   elseif call('EXISTS', chunk .. of .. ':lock') == 0 and not call('LPOS', active, of) then
-    if priority == '0' then
-      call('LPUSH', wait, of)
-    else
-      call('ZADD', prioritized, 'NX', priority * 0x100000000 + call('INCR', counter) % 0x100000000, of)
-      call('RPUSH', elders, of)
+    if not call('ZSCORE', prioritized, of) then ${place('of')}
     end
+    if priority ~= '0' then call('RPUSH', elders, of) end
     placed = true
   end
 end
+${settle}
 if placed then call('ZADD', marker, 0, '0') end
 for i = 7, 12 do call('PEXPIRE', KEYS[i], ARGV[4]) end
 return gone`

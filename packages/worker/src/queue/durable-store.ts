@@ -29,6 +29,7 @@ import {
   submitDurable,
   tendOpening,
 } from './durable-scripts.js'
+import { shareArgument, unknownStep } from './fair-scripts.js'
 import { orderStop } from './pool-scripts.js'
 
 /** Milliseconds that the keys of an open call live at least after somebody has looked after them. */
@@ -114,10 +115,15 @@ export class DurableStore {
     return (await this.#run(beginDurable, [run, spec === undefined ? '' : formatSpec(spec)])) === 1
   }
 
-  /** Adds chunks that have not ended and are not there. False when the call does not run any more, or in another run. */
-  async submit(run: number, chunks: readonly NewChunk[]): Promise<boolean> {
-    const suffixes = ['wait', 'prioritized', 'pc', 'marker', 'meta', 'id', 'elders']
-    const args: (string | number | Buffer)[] = [run, keyLife]
+  /**
+   * Adds chunks that have not ended and are not there. False when the call does not run any more, or in another run. Among the producers of
+   * the pool the call is one of its own.
+   *
+   * @param step - virtual seconds that each of them takes
+   */
+  async submit(run: number, chunks: readonly NewChunk[], step = unknownStep): Promise<boolean> {
+    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'elders']
+    const args: (string | number | Buffer)[] = [run, keyLife, shareArgument({ key: this.id, step })]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     const added = await this.#heard(() => this.#run(submitDurable, args, suffixes))
     return added !== -2
@@ -210,10 +216,11 @@ export class DurableStore {
 
   /** Puts chunks back whose ids are in no list; returns those of them that are not there. */
   async place(jobIds: readonly string[]): Promise<string[]> {
-    const suffixes = ['wait', 'active', 'prioritized', 'pc', 'marker', 'elders']
+    const suffixes = ['wait', 'active', 'prioritized', 'shares', 'marker', 'elders', 'meta']
+    const share = shareArgument({ key: this.id, step: unknownStep })
     const gone: string[] = []
     for (let i = 0; i < jobIds.length; i += slice) {
-      gone.push(...(await this.#run(placeDurable, [keyLife, ...jobIds.slice(i, i + slice)], suffixes)))
+      gone.push(...(await this.#run(placeDurable, [keyLife, share, ...jobIds.slice(i, i + slice)], suffixes)))
     }
     return gone
   }
@@ -228,7 +235,7 @@ export class DurableStore {
     await orderStop(this.#link.client, [this.#pool.stops], [`${this.id}.${run}`])
     for (let i = 0; i < chunks; i += slice) {
       const some = Array.from({ length: Math.min(slice, chunks - i) }, (_, k) => `${this.id}.${run}.${i + k}`)
-      await store.drop(some)
+      await store.drop(some, false, this.id)
     }
   }
 

@@ -10,6 +10,7 @@
  */
 import { keyLife, type PoolKeys, partsSuffix } from '@poolmq/shared'
 import { elderPatience, promoteElder } from './elder-chunks.js'
+import { takeFairly } from './fair-scripts.js'
 import { type Client, type RunScript, script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -82,7 +83,7 @@ end
 local reply, taken = { delivered, 0, 0, 0 }, {}
 if want > 0 then
   local wait, prioritized = prefix .. 'wait', prefix .. 'prioritized'
-  local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max')${serverNow}
+  local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'list.tag')${serverNow}
   local due = call('ZRANGE', prefix .. 'delayed', '0', '0', 'WITHSCORES')[2]
   reply[4] = now
   if limits[1] or limits[2] or limits[3] or due and tonumber(due) <= (now + 1) * 0x1000 - 1 then
@@ -96,9 +97,13 @@ if want > 0 then
       want = math.min(want, math.max(1, math.ceil(waiting / ${sharers})))
     end
   end
-  local stamp, data, gone = tostring(now), 0, 0
+  local stamp, data, gone, tag = tostring(now), 0, 0, limits[4]
+  local isListsTurn, charge, isCharged
+  if tag then ${takeFairly}
+  end
   while want > 0 and data <= ${mostData} and gone < ${mostGone} do
-    local id = call('RPOPLPUSH', wait, active)
+    local id = (not tag or isListsTurn()) and call('RPOPLPUSH', wait, active)
+    local isOfList = id
     if not id then
       id = call('ZPOPMIN', prioritized)[1]
       if not id then break end
@@ -118,12 +123,14 @@ if want > 0 then
       call('SET', job .. ':lock', token, 'PX', '${lockDuration}')
       for i = 2, #fields do data = data + #(fields[i] or '') end
       if #fields > 0 then call('HSET', job, 'processedOn', stamp${lanes === 1 ? '' : `, 'lanes', '${lanes}'`}) end
+      if tag and isOfList and fields[3] and not fields[1] then charge() end
       reply[#reply + 1] = fields
       reply[#reply + 1] = id
       taken[id] = true
       want = want - 1
     end
   end
+  if tag and isCharged then call('HSET', prefix .. 'meta', 'list.tag', tag) end
   if reply[2] == 0 and call('EXISTS', wait, prioritized) > 0 then
     reply[2] = 1
     if call('ZADD', prefix .. 'marker', '0', '0') == 1 then call('PEXPIRE', prefix .. 'marker', '${keyLife}') end

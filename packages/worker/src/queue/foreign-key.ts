@@ -13,6 +13,7 @@ const queueTypes: Readonly<Record<string, string>> = {
   marker: 'zset',
   meta: 'hash',
   suspects: 'hash',
+  shares: 'hash',
   id: 'string',
   pc: 'string',
   events: 'stream',

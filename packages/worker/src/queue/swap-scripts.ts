@@ -3,6 +3,7 @@
  * it goes to the front of the queue in exchange for one that the process can run, or to a process that was made for it.
  */
 import { keyLife, type PoolKeys, type RedisLink } from '@poolmq/shared'
+import { classWidth } from './fair-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -25,8 +26,9 @@ local front = call('LRANGE', wait, -${depth}, -1)
 for i = #front, 1, -1 do
   if clients[string.match(front[i], '^[^.]*')] then found = front[i] break end
 end
-if not found and (tonumber(call('HGET', job, 'priority')) or 0) > 0 then
-  for _, other in ipairs(call('ZRANGE', prioritized, 0, ${depth - 1})) do
+if not found then
+  local last = (tonumber(call('HGET', job, 'priority')) or 0) > 0 and '+inf' or '(${classWidth}'
+  for _, other in ipairs(call('ZRANGEBYSCORE', prioritized, '-inf', last, 'LIMIT', 0, ${depth})) do
     if clients[string.match(other, '^[^.]*')] then found = other break end
   end
 end
