@@ -9,12 +9,13 @@
  * successor goes on.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CancelledError, Deferred, encodeError, formatOutcome, isRefusal } from '@poolmq/shared'
+import { CancelledError, Deferred, encodeError } from '@poolmq/shared'
 import type { HandWriter } from '../line/hand.js'
 import type { Heir } from '../line/messages.js'
-import type { Exchange, TakenChunk } from '../queue/chunk-queue.js'
+import type { TakenChunk } from '../queue/chunk-queue.js'
 import { LossLedger } from '../queue/loss-ledger.js'
 import { ChunkStarter, type ChunkStarterParts, type LaneChunk, type LaneEnd } from './chunk-starter.js'
+import { EndedChunks } from './ended-chunks.js'
 import { InitializerFailure, type Limits } from './initializer.js'
 import { type Insist, insistence } from './insistence.js'
 import { Misfits } from './misfits.js'
@@ -35,21 +36,8 @@ export interface ChunkLoopParts
   readonly log: (error: unknown) => void
 }
 
-/** A chunk that has ended, and is in hand until its outcome is delivered. */
-interface EndedLane {
-  readonly chunk: LaneChunk
-  readonly entry: readonly (string | Buffer)[]
-}
-
 /** Of a chunk that was never taken before. */
 const unharmed = new LossLedger(new Map())
-/**
- * Lanes that are served at once. Where hundreds end together, the first of them go on while Redis is asked for the next; a
- * round trip costs little, shared by so many.
- */
-const mostAtOnce = 32
-/** Characters of outcomes that are sent at once, but for one that is longer. */
-const mostSent = 4 * 1024 * 1024
 /** Milliseconds for which others may be kept waiting for a chunk that has to run alone. */
 const patience = 2000
 
@@ -63,7 +51,7 @@ export class ChunkLoop {
   readonly #chunks = new Set<LaneChunk>()
   readonly #freeLanes: number[]
   readonly #unstarted = new Set<LaneChunk>()
-  #ended: EndedLane[] = []
+  readonly #outcomes: EndedChunks
   /** Lanes that may be used: those of a predecessor that runs dry are not. */
   #open = 0
   #draining = false
@@ -90,6 +78,7 @@ export class ChunkLoop {
     this.#parts = parts
     this.#freeLanes = Array.from({ length: parts.lanes }, (_, lane) => lane).reverse()
     this.#insist = insistence(parts.log)
+    this.#outcomes = new EndedChunks({ ...parts, insist: this.#insist })
     this.#misfits = new Misfits({ ...parts, insist: this.#insist })
     this.#starter = new ChunkStarter({
       ...parts,
@@ -149,7 +138,7 @@ export class ChunkLoop {
     const inherited = heir && (await this.#insist(() => queue.takeOver(heir, token)))
     if (inherited !== undefined) await this.#assign([inherited])
     while (this.#chunks.size > 0 || !this.#draining) {
-      if (this.#ended.length > 0 || (this.#looks && this.#want(0) > 0)) {
+      if (!this.#outcomes.isEmpty || (this.#looks && this.#want(0) > 0)) {
         await this.#exchange()
       } else {
         // Something changes: a lane ends, a chunk may be there, an order comes.
@@ -196,20 +185,18 @@ export class ChunkLoop {
     const { hand, sharers } = this.#parts
     // What else ends in this turn of the event loop goes with it.
     if (this.#chunks.size > 1) await nextTurn()
-    const batch = this.#nextBatch()
-    const free = this.#want(batch.length)
-    const want = Math.min(free, mostAtOnce)
+    const batch = this.#outcomes.next()
+    const want = this.#want(batch.length)
     this.#taking = want > 0
-    const exchanged = this.#ask(batch, want)
+    const exchanged = this.#outcomes.exchange(batch, want)
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
     if (this.#chunks.size === 0) hand.write(0, undefined)
-    const { taken, rest } = await exchanged.catch((error: unknown) => this.#deliverEach(batch, want, error))
+    const { taken, rest } = await exchanged
     // The lanes that were freed last are filled first; they tell what is in them then.
     for (const [i, { chunk }] of batch.entries()) this.#free(chunk, i < batch.length - taken.length)
     if (batch.length > 0) this.#askForSuccessor()
     // What is to be shared is taken when the others have had the chance.
-    const isShared = taken.length < want && sharers > 1
-    if (want > 0) this.#looks = rest === 'more' && taken.length < free && !isShared
+    if (want > 0) this.#looks = rest === 'more' && taken.length < want && sharers === 1
     const assigned = this.#assign(taken)
     if (assigned !== undefined) await assigned
     if (rest === 'bullmq' && this.#want(0) > 0) await this.#takeWithBullMQ()
@@ -224,47 +211,6 @@ export class ChunkLoop {
     }
     this.#looks = taken !== undefined
     await this.#assign(taken === undefined ? [] : [taken])
-  }
-
-  #nextBatch(): EndedLane[] {
-    let length = 0
-    const fits = this.#ended.findIndex(({ entry }, i) => {
-      for (const field of entry) length += field.length
-      return i === mostAtOnce || (i > 0 && length > mostSent)
-    })
-    return this.#ended.splice(0, fits < 0 ? this.#ended.length : fits)
-  }
-
-  /**
-   * A client whose stream is gone never sees the outcome; if it lives (Redis has lost the stream), it misses the chunk.
-   * Rejects when Redis refuses one of them for good.
-   */
-  #ask(batch: readonly EndedLane[], want: number): Promise<Pick<Exchange, 'taken' | 'rest'>> {
-    const { queue, token } = this.#parts
-    const ended = batch.map(({ chunk, entry }) => [chunk.taken.jobId, entry] as const)
-    const isFinal = (error: unknown) => batch.length > 0 && isRefusal(error)
-    return this.#insist(() => queue.exchange(token, ended, want), isFinal)
-  }
-
-  /**
-   * Delivers them one by one. A chunk that cannot be completed (its hash is somebody else's making) is removed: it must not
-   * hold this process, nor what else is delivered.
-   */
-  async #deliverEach(
-    batch: readonly EndedLane[],
-    want: number,
-    refusal: unknown,
-  ): Promise<Pick<Exchange, 'taken' | 'rest'>> {
-    const { store, token, log } = this.#parts
-    if (batch.length > 1 || want > 0) {
-      for (const one of batch) await this.#ask([one], 0).catch((error: unknown) => this.#deliverEach([one], 0, error))
-      return { taken: [], rest: 'more' }
-    }
-    log(refusal)
-    for (const { chunk } of batch) {
-      await this.#insist(() => store.dropHeld(chunk.taken.jobId, token), isRefusal).catch(log)
-    }
-    return { taken: [], rest: 'none' }
   }
 
   /** Starts what was taken. One that has to run alone is kept until it is, and what came after it goes back. */
@@ -354,7 +300,7 @@ export class ChunkLoop {
       void this.#assign([end.instead], true)
       this.#look()
     } else {
-      this.#ended.push({ chunk, entry: formatOutcome(chunk.taken.jobId, end.outcome) })
+      this.#outcomes.push(chunk, end.outcome)
       this.#news.resolve()
     }
   }
@@ -420,7 +366,7 @@ export class ChunkLoop {
 
   #disown(chunk: LaneChunk): void {
     chunk.running.disowned = true
-    this.#ended = this.#ended.filter((ended) => ended.chunk !== chunk)
+    this.#outcomes.drop(chunk)
     this.#free(chunk)
   }
 }
