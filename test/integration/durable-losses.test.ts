@@ -152,13 +152,17 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     expect(scratch.log('log').lines).toHaveLength(20)
   })
 
-  test('a producer that lives gives again what Redis has lost', async () => {
+  test('a producer that lives gives again what Redis has lost, and so does another, once', async () => {
     await using pool = open()
     const call = pool.mapAsync(durables.double, noted(4), { durable: key, chunkSize: 1 })
+    await using second = open()
+    const same = second.mapAsync(durables.double, noted(4), { durable: key })
+    await same.info()
     await until('its chunks are there', chunkKeys, (keys) => keys.length === 4)
     await redis.ask('DEL', ...(await chunkKeys()))
     await using _host = await start()
-    expect(await call).toEqual(doubles(4))
+    expect(await Promise.all([call, same])).toEqual([doubles(4), doubles(4)])
+    expect(scratch.log('log').lines).toHaveLength(4)
   })
 
   test('large values both ways, and one that Redis has lost', async () => {

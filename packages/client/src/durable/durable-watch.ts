@@ -106,15 +106,24 @@ export class DurableWatch {
   }
 
   /** What Redis has lost is added again: it is here. */
-  async #giveAgain(view: DurableView, lost: readonly number[]): Promise<void> {
-    const { session, follower, keep } = this.#options
-    // A later run has what had no value before it; that is known from all that came before.
+  async #giveAgain({ state, run }: DurableView, lost: readonly number[]): Promise<void> {
+    const { follower } = this.#options
+    const { outcomes, unreadable } = follower
+    // A later run has what had no value before it; that is known from all that came before. And others may have been quicker.
     await follower.caughtUp()
     if (follower.isClosed) return
-    const run = await untilAnswered(() => session.store.rerun(view.run, 'lost', lost, keep))
-    if (run === undefined) return
-    for (const chunk of lost) follower.unreadable.delete(chunk)
-    await this.submit(run, lost, (chunk) => follower.outcomes.finished(chunk))
+    const still = lost.filter((chunk) => outcomes.awaits(run, chunk))
+    // Those that have ended, as far as Redis knows, are to run again.
+    const ended = state === 'done' ? still : still.filter((chunk) => unreadable.has(chunk))
+    if (ended.length > 0 && !(await this.#runAgain(run, ended))) return
+    for (const chunk of ended) unreadable.delete(chunk)
+    await this.submit(run, still, (chunk) => outcomes.finished(chunk))
+  }
+
+  /** False when the call is not as it is known. */
+  async #runAgain(run: number, chunks: readonly number[]): Promise<boolean> {
+    const { session, keep } = this.#options
+    return (await untilAnswered(() => session.store.rerun(run, 'lost', chunks, keep))) !== undefined
   }
 }
 

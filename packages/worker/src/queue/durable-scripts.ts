@@ -224,7 +224,10 @@ if how == 'all' then
   call('UNLINK', outcomes, done)
   call('XTRIM', results, 'MAXLEN', 0)
 end
-for i = 9, #ARGV do call('SETBIT', done, ARGV[i], 0) end
+for i = 9, #ARGV do
+  -- Somebody else may have added it already.
+  if how ~= 'lost' or call('EXISTS', chunk .. id .. '.' .. run .. '.' .. ARGV[i]) == 0 then call('SETBIT', done, ARGV[i], 0) end
+end
 if how ~= 'lost' then
   call('UNLINK', specOf(run))
   call('HDEL', record, 'spec')
