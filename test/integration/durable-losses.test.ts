@@ -58,6 +58,7 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
       'a third has run',
       () => log.lines.length,
       (lines) => lines >= free,
+      90_000,
     )
     producer.kill('SIGKILL')
     expect(await producer.exit()).toBe('SIGKILL')
@@ -85,7 +86,7 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     expect(again.length).toBeLessThanOrEqual(4 * chunkSize)
     await until('its time is over', its, (keys) => keys.length === 0)
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(NoDurableCallError)
-  })
+  }, 240_000)
 
   test('nobody is there for so long that the queue forgets it: the next host finds it', async () => {
     await leaveBehind((pool) => pool.mapAsync(durables.double, noted(30), { durable: key, chunkSize: 1 }))
