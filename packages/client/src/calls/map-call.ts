@@ -3,6 +3,7 @@ import { attempt, PoolTerminatedError, type TaskInfo } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
 import type { CallKind, PoolEngine } from '../engine/pool-engine.js'
 import { AsyncResult } from './async-result.js'
+import type { LateChunks } from './backlog.js'
 import { type Callbacks, callBack, type Ending } from './callback-queue.js'
 import { MapCollector } from './map-collector.js'
 import type { MapInput } from './map-input.js'
@@ -59,8 +60,18 @@ export function startMap<T>(
     if (callbacks.callback === undefined) settle({ value: [] })
     else queueMicrotask(() => collector.end())
   }
-  for (const [index, chunk] of input.encoded.entries()) void engine.submit(call, index, chunk)
-  if (input.late !== undefined) engine.submitLate(call, input.encoded.length, input.late)
+  let handed = 0
+  let late: LateChunks | undefined
+  try {
+    late = input.hand((chunk, index) => {
+      handed++
+      void engine.submit(call, index, chunk)
+    })
+  } catch (error) {
+    engine.calls.end(call) // nobody gets a handle of it
+    throw error
+  }
+  if (late !== undefined) engine.submitLate(call, handed, late)
   return result
 }
 

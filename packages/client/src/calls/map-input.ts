@@ -11,8 +11,8 @@ const small = 64 * 1024
 
 /** Whom the input of a call concerns beside its call. */
 export interface InputWatch {
-  /** Whether a call that has encoded so many bytes may encode more. */
-  mayEncode(bytes: number): boolean
+  /** Bytes that a call may encode before there is room for them. */
+  readonly early: number
   /** Told of each chunk that was encoded. */
   encoded(items: readonly unknown[], chunk: EncodedChunk): void
 }
@@ -21,36 +21,43 @@ export interface MapInput {
   /** How many chunks it is, and items in them. */
   readonly chunks: number
   readonly items: number
-  readonly encoded: readonly EncodedChunk[]
-  /** What follows those; undefined when that is all. */
-  readonly late: LateChunks | undefined
+  /**
+   * Encodes it, chunk after chunk, and hands each over at once: the first are on their way while the next are encoded. Returns what
+   * follows those; undefined when that is all.
+   */
+  hand(over: (chunk: EncodedChunk, index: number) => void): LateChunks | undefined
 }
 
 export function mapInput(items: readonly unknown[], size: number, watch: InputWatch): MapInput {
-  const encoded: EncodedChunk[] = []
   // Python's default size of no items is 0.
   const chunks = items.length === 0 ? 0 : Math.ceil(items.length / size)
-  let bytes = 0
-  for (let at = 0; at < items.length; at += size) {
-    const some = items.slice(at, at + size)
-    if (!watch.mayEncode(bytes) && (bytes > small || weigh(some, small) > small)) {
-      return { chunks, items: items.length, encoded, late: new LateItems(items.slice(at), size, at, watch) }
+  const hand: MapInput['hand'] = (over) => {
+    const { early } = watch
+    let bytes = 0
+    for (let index = 0; index < chunks; index++) {
+      const at = index * size
+      const some = items.slice(at, at + size)
+      if (bytes >= early && (bytes > small || weigh(some, small) > small)) {
+        return new LateItems(items.slice(at), size, at, watch)
+      }
+      const chunk = encodeChunk(some, 'items', at)
+      bytes += sizeOf(chunk)
+      watch.encoded(some, chunk)
+      over(chunk, index)
     }
-    const chunk = encodeChunk(some, 'items', at)
-    bytes += sizeOf(chunk)
-    watch.encoded(some, chunk)
-    encoded.push(chunk)
+    return undefined
   }
-  return { chunks, items: items.length, encoded, late: undefined }
+  return { chunks, items: items.length, hand }
 }
 
 /** The one chunk of `apply`: an argument list. */
 export function applyInput(args: readonly unknown[], watch: InputWatch): MapInput {
-  const one = { chunks: 1, items: 1 }
-  if (watch.mayEncode(0) || weigh(args, small) <= small) {
-    return { ...one, encoded: [encodeWatched(args, watch)], late: undefined }
+  const hand: MapInput['hand'] = (over) => {
+    if (watch.early <= 0 && weigh(args, small) > small) return new LateCall(args, watch)
+    over(encodeWatched(args, watch), 0)
+    return undefined
   }
-  return { ...one, encoded: [], late: new LateCall(args, watch) }
+  return { chunks: 1, items: 1, hand }
 }
 
 function encodeWatched(args: readonly unknown[], watch: InputWatch): EncodedChunk {

@@ -89,6 +89,7 @@ export class PoolEngine {
   readonly #local: EngineWorkers | undefined
   readonly #census: Census
   readonly #session: Promise<EngineSession>
+  #opened: EngineSession | undefined
   readonly #breakdown = new Breakdown()
   readonly #pace: ReadingPace
   readonly #stragglers: Stragglers
@@ -103,6 +104,13 @@ export class PoolEngine {
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
     this.#budget = new ByteBudget(options.maxBytes, () => this.#submitter.wake())
     this.#share = new FairShare(options.share?.key ?? this.clientId, options.share?.weight ?? 1)
+    const budget = this.#budget
+    this.watch = {
+      get early() {
+        return budget.early
+      },
+      encoded: (items, chunk) => this.#repeats.look(items, chunk),
+    }
     this.calls = new OpenCalls(
       this.clientId,
       this.#anchor,
@@ -115,7 +123,8 @@ export class PoolEngine {
     this.#pace = new ReadingPace(this.calls)
     this.#submitter = new Submitter({
       add: async (chunks) => {
-        await (await this.#session).add(chunks)
+        // Without a turn once it is open: the first chunks of a long call are sent while the next are encoded.
+        await (this.#opened ?? (await this.#session)).add(chunks)
         for (const chunk of chunks) chunk.sent = true
       },
       failed: (chunks, error) => this.#unsent(chunks, error),
@@ -153,7 +162,12 @@ export class PoolEngine {
       withdraw: (jobId) => this.#withdrawCopy(jobId),
     })
     this.#session = this.#open(backend)
-    this.#session.catch((error: unknown) => this.#break(error))
+    this.#session.then(
+      (session) => {
+        this.#opened = session
+      },
+      (error: unknown) => this.#break(error),
+    )
   }
 
   /** Tasks that the pool's worker processes run at a time, as far as known: for the default chunk size. */
@@ -233,10 +247,7 @@ export class PoolEngine {
     return this.#budget.limit
   }
 
-  readonly watch: InputWatch = {
-    mayEncode: (bytes) => this.#budget.mayEncode(bytes),
-    encoded: (items, chunk) => this.#repeats.look(items, chunk),
-  }
+  readonly watch: InputWatch
 
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {

@@ -76,9 +76,9 @@ export class ByteBudget {
     this.#tellOfRoom()
   }
 
-  /** Whether a call that has encoded so many bytes may encode more before there is room for it. */
-  mayEncode(bytes: number): boolean {
-    return this.#encoded + bytes < mostEncoded
+  /** Bytes that a call may encode now before there is room for them. */
+  get early(): number {
+    return mostEncoded - this.#encoded
   }
 
   /** Counts a chunk that is about to be submitted, if there is room and none waits that was there before. */

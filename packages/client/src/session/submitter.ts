@@ -29,7 +29,8 @@ export class Submitter {
   #waiting: PendingChunk[] = []
   /** How many of them are not wanted any more, at most. */
   #dropped = 0
-  #sending: Promise<void> | undefined
+  #isSending = false
+  #isWaking = false
   /** Resolves when there is less to send; for all who wait for that, as nobody may. */
   #shorter: Deferred | undefined
 
@@ -40,7 +41,9 @@ export class Submitter {
   /** Takes a chunk; when there is a backlog, resolves when it is shorter. */
   submit(chunk: PendingChunk): Promise<void> | undefined {
     this.#waiting.push(chunk)
-    this.wake()
+    // As many as are sent at once go at once, else what is submitted in this turn of the event loop goes together.
+    if (this.#waiting.length === maxChunks) void this.#send()
+    else this.wake()
     if (this.#waiting.length <= maxChunks) return undefined
     this.#shorter ??= new Deferred()
     return this.#shorter.promise
@@ -48,7 +51,12 @@ export class Submitter {
 
   /** There may be room for what waits for it. */
   wake(): void {
-    this.#sending ??= this.#send()
+    if (this.#isSending || this.#isWaking) return
+    this.#isWaking = true
+    queueMicrotask(() => {
+      this.#isWaking = false
+      void this.#send()
+    })
   }
 
   /** Drops what has not been sent. */
@@ -66,10 +74,11 @@ export class Submitter {
     this.#letGo()
   }
 
+  /** Sends what waits, unless it is being sent. Never rejects. */
   async #send(): Promise<void> {
+    if (this.#isSending) return
+    this.#isSending = true
     const { add, failed, isWanted } = this.#options
-    // What is submitted in this turn of the event loop goes together.
-    await Promise.resolve()
     for (;;) {
       const length = this.#batchLength()
       const batch = this.#waiting.splice(0, length).filter(isWanted)
@@ -83,7 +92,7 @@ export class Submitter {
         failed(batch, error)
       }
     }
-    this.#sending = undefined
+    this.#isSending = false
   }
 
   #batchLength(): number {
