@@ -13,6 +13,8 @@ export type Player = { readonly [O in Op]?: (job: JobOf<O>, clock: Clock) => Pro
 export class Clock {
   #seconds: number | undefined
   #latencies: number[] | undefined
+  /** Items that were done. */
+  done: number | undefined
 
   /** Times this once; its result comes back to be checked. */
   async time<T>(work: () => Promise<T>): Promise<T> {
@@ -41,6 +43,7 @@ export class Clock {
     return {
       seconds: this.#seconds,
       ...(this.#latencies && { latencies: this.#latencies }),
+      ...(this.done !== undefined && { done: this.done }),
       // Node.js and getrusage give it in KiB, also on macOS.
       peakRss: process.resourceUsage().maxRSS * 1024,
     }

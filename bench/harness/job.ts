@@ -16,6 +16,15 @@ export type Job =
   | { readonly op: 'wait'; readonly items: number; readonly milliseconds: number }
   /** Requests to a server that takes its time; chunks as they come by default. */
   | { readonly op: 'request'; readonly items: number; readonly url: string }
+  /** Loops of so many microseconds; given up after so many seconds, and how many were done by then is told, without those of the first few seconds. */
+  | {
+      readonly op: 'spin'
+      readonly items: number
+      readonly chunk: number
+      readonly microseconds: number
+      readonly seconds: number
+      readonly after?: number
+    }
   /** Naive Fibonacci numbers; one a task. */
   | { readonly op: 'fib'; readonly items: number; readonly n: number }
 
@@ -26,6 +35,8 @@ export interface Answer {
   readonly seconds: number
   /** Milliseconds of each call, for `apply`. */
   readonly latencies?: readonly number[]
+  /** Items that were done, for `spin`. */
+  readonly done?: number
   /** Peak resident memory of the process that made the call, in bytes. */
   readonly peakRss?: number
 }
@@ -42,6 +53,8 @@ export interface Setup {
   readonly pool?: string
   /** Tells apart contestants that are otherwise the same. */
   readonly seat?: number
+  /** The weight of its share in a pool that it shares with others. */
+  readonly weight?: number
   /** Looked at by a dashboard and a monitoring system meanwhile. */
   readonly observed?: boolean
 }

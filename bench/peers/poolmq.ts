@@ -5,8 +5,13 @@ import { countTo, numbers, texts } from '../harness/inputs.js'
 import { startObservers } from './observers.js'
 import { tasks } from './tasks.js'
 
-await serveJobs(async ({ processes, concurrency, pool: name, observed }) => {
-  const pool = new Pool({ processes, ...(concurrency && { concurrency }), ...(name !== undefined && { name }) })
+await serveJobs(async ({ processes, concurrency, pool: name, weight, observed }) => {
+  const pool = new Pool({
+    processes,
+    ...(concurrency && { concurrency }),
+    ...(name !== undefined && { name }),
+    ...(weight !== undefined && { share: { weight } }),
+  })
   const observers = observed === true && name !== undefined ? await startObservers(name) : undefined
   const iterate = async (method: 'imap' | 'imapUnordered', items: number, chunk: number | undefined) => {
     let count = 0
@@ -33,6 +38,28 @@ await serveJobs(async ({ processes, concurrency, pool: name, observed }) => {
     async request({ items, url }, clock) {
       const results = await clock.time(() => pool.map(tasks.request, new Array<string>(items).fill(url)))
       check(results.length === items && results.every((status) => status === 200), 'not all were answered')
+    },
+    async spin({ items, chunk: chunkSize, microseconds, seconds, after = 0 }, clock) {
+      const control = new AbortController()
+      const input = new Array<number>(items).fill(microseconds)
+      let [all, before] = [0, 0]
+      const timers = [
+        setTimeout(() => control.abort(), seconds * 1000),
+        setTimeout(() => {
+          before = all
+        }, after * 1000),
+      ]
+      const { signal } = control
+      const onProgress = ({ done }: { done: number }) => {
+        all = done
+      }
+      await clock.time(() =>
+        pool.map(tasks.spin, input, { chunkSize, signal, onProgress }).catch((error: unknown) => {
+          if (!signal.aborted) throw error
+        }),
+      )
+      for (const timer of timers) clearTimeout(timer)
+      clock.done = all - before
     },
     async fib({ items, n }, clock) {
       await clock.time(() => pool.map(tasks.fibonacci, new Array<number>(items).fill(n), 1))

@@ -12,5 +12,9 @@ export const tasks = defineTasks(import.meta.url, 'bench', {
     await delay(milliseconds)
     return milliseconds
   },
+  spin: (microseconds: number) => {
+    for (const end = performance.now() + microseconds / 1000; performance.now() < end; );
+    return microseconds
+  },
   request: (url: string) => request(url),
 })

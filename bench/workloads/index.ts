@@ -1,6 +1,7 @@
 /** All workloads, in the order of the table. */
 import type { Workload } from '../harness/workload.js'
 import { apply } from './apply.js'
+import { fair } from './fair.js'
 import { httpRequests } from './http-requests.js'
 import { imapMemory } from './imap-memory.js'
 import { imapUnordered } from './imap-unordered.js'
@@ -28,6 +29,7 @@ export const workloads: readonly Workload[] = [
   io,
   httpRequests,
   manyProducers,
+  fair,
   redisCost,
   observed,
 ]

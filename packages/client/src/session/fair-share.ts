@@ -6,8 +6,8 @@ import { type Share, unknownStep } from '@poolmq/worker'
 
 /** Seconds that a chunk costs at least: its way to a worker process and back is no item's. */
 const leastCost = 0.0001
-/** How much the last chunk changes what is expected of an item. */
-const recent = 1 / 16
+/** Chunks that what is expected of an item is the average of, about: enough for those that were held up not to tell. */
+const averaged = 128
 /** What is told changes when it is wrong by this part: Redis need not hear of each new estimate. */
 const tolerance = 0.05
 
@@ -15,6 +15,7 @@ const tolerance = 0.05
 interface Known {
   /** Seconds that an item of it takes. */
   item: number
+  chunks: number
   /** What has been told of it. */
   told: number
 }
@@ -40,10 +41,11 @@ export class FairShare {
     const item = duration / items / 1000
     const known = this.#tasks.get(taskId)
     if (known === undefined) {
-      this.#tasks.set(taskId, { item, told: item })
+      this.#tasks.set(taskId, { item, told: item, chunks: 1 })
       return
     }
-    known.item += recent * (item - known.item)
+    known.chunks = Math.min(known.chunks + 1, averaged)
+    known.item += (item - known.item) / known.chunks
     if (Math.abs(known.item - known.told) > known.told * tolerance) known.told = known.item
   }
 

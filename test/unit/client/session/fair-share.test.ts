@@ -24,8 +24,22 @@ test('what is told stays as long as it is about right, and follows what changes'
   share.heard('t', 1, 10)
   for (let i = 0; i < 100; i++) share.heard('t', 1, i % 2 === 0 ? 9 : 11)
   expect(share.of([chunk(1)]).step).toBe(0.01)
-  for (let i = 0; i < 200; i++) share.heard('t', 1, 50)
+  for (let i = 0; i < 500; i++) share.heard('t', 1, 50)
   expect(share.of([chunk(1)]).step).toBeGreaterThan(0.047)
+})
+
+test('a first chunk that was slow is soon forgotten', () => {
+  const share = new FairShare('k', 1)
+  share.heard('t', 1, 100)
+  for (let i = 0; i < 200; i++) share.heard('t', 1, 1)
+  expect(share.of([chunk(1)]).step).toBeLessThan(0.0016)
+})
+
+test('rare long ones count: it is the mean', () => {
+  const share = new FairShare('k', 1)
+  for (let i = 0; i < 2000; i++) share.heard('t', 1, i % 20 === 0 ? 100 : 1)
+  expect(share.of([chunk(1)]).step).toBeGreaterThan(0.0045)
+  expect(share.of([chunk(1)]).step).toBeLessThan(0.0075)
 })
 
 test('chunks that did not run say nothing', () => {
