@@ -33,11 +33,10 @@ export const fair: Workload = {
       const join = (weight: number, seat: number) => arena.contestant(poolmq, { pool, processes: 0, weight, seat })
       const caller = await join(1, 0)
       const mappers = await Promise.all(weights.map((weight, i) => join(weight, i + 1)))
-      // So that connections stand, code is compiled, and it is known what an item takes.
-      await Promise.all([
-        caller.run(apply),
-        ...mappers.map((mapper) => mapper.run(spin(100, isFull ? allThere : underWay))),
-      ])
+      const mapTogether = (seconds: number, after = 0) =>
+        Promise.all(mappers.map((mapper) => mapper.run(spin(100, seconds, after))))
+      // So that connections stand, and code is compiled.
+      await Promise.all([caller.run(apply), mapTogether(underWay)])
       for (let round = 0; round < arena.rounds; round++) {
         const idle = (await caller.run(apply)).latencies ?? []
         const map = (mappers[0] as Contestant).run(spin(10, isFull ? 8 : 1))
@@ -47,9 +46,9 @@ export const fair: Workload = {
         note('idle', quantile(idle, 0.5))
         note('busy', quantile(busy, 0.5))
         note('beyond', quantile(busy, 0.99) - quantile(idle, 0.99))
-        const answers = await Promise.all(
-          mappers.map((mapper) => mapper.run(spin(100, isFull ? 10 + allThere : 1, isFull ? allThere : 0))),
-        )
+        // All of them have seen the same of late: what an item takes depends on what else the machine does.
+        await mapTogether(isFull ? allThere : underWay)
+        const answers = await (isFull ? mapTogether(10 + allThere, allThere) : mapTogether(1))
         const done = answers.map((answer) => answer.done ?? 0)
         arena.say(`weights ${weights.join(' : ')}: ${done.join(' : ')} items`)
         const sum = done.reduce((all, count) => all + count, 0)
