@@ -1,7 +1,7 @@
 /**
  * The running part of a pool, behind its surface: the connection, the open calls, the local worker processes, and the
- * order in which they start and end. It composes the roles that stand in files of their own (open-calls, submitter,
- * result-reader, client-lease, reconciler, census, local-workers). It knows nothing of Python's methods: those are in
+ * order in which they start and end. It composes the roles that stand in files of their own (open-calls, dispatch,
+ * census, stragglers, local-workers; of the session: result-reader, client-lease, reconciler). It knows nothing of Python's methods: those are in
  * pool.ts.
  */
 import { hostname } from 'node:os'
@@ -25,24 +25,22 @@ import {
 import { currentTask, sharedDirectory } from '@poolmq/worker'
 import { callHeader, type ParsedOptions } from '../call-options.js'
 import type { LateChunks } from '../calls/backlog.js'
-import { Call, type Collector, type PendingChunk, unsentChunk } from '../calls/call.js'
+import { Call, type Collector } from '../calls/call.js'
 import { CallbackQueue } from '../calls/callback-queue.js'
-import { type EncodedChunk, isSendable, type SendableChunk } from '../calls/chunker.js'
-import { LargeRepeats } from '../calls/large-repeats.js'
+import type { EncodedChunk } from '../calls/chunker.js'
 import type { InputWatch } from '../calls/map-input.js'
-import { pendingChunk } from '../calls/pending-chunk.js'
 import { DurableCalls } from '../durable/durable-calls.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
-import { ByteBudget, defaultBudget } from '../session/byte-budget.js'
+import { defaultBudget } from '../session/byte-budget.js'
 import type { DurableSession } from '../session/durable-session.js'
 import { FairShare } from '../session/fair-share.js'
 import { ReadingPace } from '../session/reading-pace.js'
-import { Submitter } from '../session/submitter.js'
 import { type AbortSignalLike, watchAbort } from './abort-watch.js'
 import type { Backend, EngineSession, EngineWorkers, PoolLook } from './backend.js'
 import { Breakdown } from './breakdown.js'
 import { tellOfCall } from './call-telemetry.js'
 import { Census } from './census.js'
+import { Dispatch } from './dispatch.js'
 import { OpenCalls } from './open-calls.js'
 import { Stragglers } from './stragglers.js'
 
@@ -77,15 +75,8 @@ export class PoolEngine {
   readonly #keys: PoolKeys
   readonly #anchor = new ProcessAnchor()
   readonly #log: PoolLog
-  readonly #budget: ByteBudget
-  readonly #repeats = new LargeRepeats(() =>
-    this.#log.tell(
-      'warn',
-      'the same value of more than 1 MiB is sent with many chunks; pool.share(value) sends it once',
-    ),
-  )
+  readonly #dispatch: Dispatch
   readonly #share: FairShare
-  readonly #submitter: Submitter
   readonly #local: EngineWorkers | undefined
   readonly #census: Census
   readonly #session: Promise<EngineSession>
@@ -102,35 +93,24 @@ export class PoolEngine {
     this.#options = options
     this.#log = new PoolLog(options.logger, { pool: options.name ?? `private-${this.clientId}`, client: this.clientId })
     this.#keys = new PoolKeys(options.name ?? `private-${this.clientId}`)
-    this.#budget = new ByteBudget(options.maxBytes, () => this.#submitter.wake())
+    this.#dispatch = new Dispatch({
+      clientId: this.clientId,
+      maxBytes: options.maxBytes,
+      calls: () => this.calls,
+      session: () => this.#opened ?? this.#session,
+      log: this.#log,
+    })
     this.#share = new FairShare(options.share?.key ?? this.clientId, options.share?.weight ?? 1)
-    const budget = this.#budget
-    this.watch = {
-      get early() {
-        return budget.early
-      },
-      encoded: (items, chunk) => this.#repeats.look(items, chunk),
-    }
     this.calls = new OpenCalls(
       this.clientId,
       this.#anchor,
-      this.#budget,
+      this.#dispatch.budget,
       (call) => this.#removeChunks(call),
       (jobId) => this.#withdrawCopy(jobId),
       options.name === undefined ? undefined : this.#share,
     )
     this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)
-    this.#submitter = new Submitter({
-      add: async (chunks) => {
-        // Without a turn once it is open: the first chunks of a long call are sent while the next are encoded.
-        await (this.#opened ?? (await this.#session)).add(chunks)
-        for (const chunk of chunks) chunk.sent = true
-      },
-      failed: (chunks, error) => this.#unsent(chunks, error),
-      isWanted: (chunk) => this.calls.has(chunk.call),
-      next: () => this.#next(),
-    })
     // The worker processes first: their start takes longest.
     if (options.processes > 0) {
       this.#local = backend.startWorkers(
@@ -244,52 +224,27 @@ export class PoolEngine {
 
   /** Bytes that it may have in Redis; undefined until that is known. */
   get room(): number | undefined {
-    return this.#budget.limit
+    return this.#dispatch.budget.limit
   }
 
-  readonly watch: InputWatch
+  /** What of its calls' input is encoded. */
+  get watch(): InputWatch {
+    return this.#dispatch.watch
+  }
 
   /** Hands a chunk of a call over. The promise, if any, is for those who can wait while there is a backlog. */
   submit(call: Call, index: number, chunk: EncodedChunk): Promise<void> | undefined {
-    if (!this.calls.has(call)) return undefined
-    if (!isSendable(chunk, call.header.mode)) {
-      this.#refuse(call, index, chunk)
-      return undefined
-    }
-    if (!this.#budget.admit(call, chunk)) return this.#budget.wait(call, index, chunk)
-    return this.#submitter.submit(this.#expect(call, index, chunk))
+    return this.#dispatch.submit(call, index, chunk)
   }
 
   /** Hands the rest of a call over, which is encoded when there is room for it. @param index - of its first chunk */
   submitLate(call: Call, index: number, late: LateChunks): void {
-    if (this.calls.has(call)) this.#budget.waitLate(call, index, late)
-  }
-
-  /** The next of the chunks that have waited for room. */
-  #next(): PendingChunk | 'unsendable' | undefined {
-    const next = this.#budget.next()
-    if (next === undefined) return undefined
-    const { call, index, chunk } = next
-    if (isSendable(chunk, call.header.mode)) return this.#expect(call, index, chunk)
-    this.#refuse(call, index, chunk)
-    return 'unsendable'
-  }
-
-  #expect(call: Call, index: number, chunk: SendableChunk): PendingChunk {
-    const pending = pendingChunk(this.clientId, call, index, chunk)
-    this.calls.expect(pending)
-    return pending
-  }
-
-  /** Of a chunk that cannot be encoded its call hears when it has been handed over. */
-  #refuse(call: Call, index: number, chunk: EncodedChunk): void {
-    const result = unsentChunk(chunk.length, chunk.failures)
-    queueMicrotask(() => this.calls.deliver(call, index, result))
+    this.#dispatch.submitLate(call, index, late)
   }
 
   /** Rejects all open calls. */
   failAll(error: unknown): void {
-    this.#submitter.clear()
+    this.#dispatch.clear()
     this.calls.failAll(error)
     this.durables.failAll(error)
   }
@@ -348,7 +303,7 @@ export class PoolEngine {
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),
       onMaxMemory: (bytes) => {
-        if (this.#options.maxBytes === undefined) this.#budget.limit = defaultBudget(bytes)
+        if (this.#options.maxBytes === undefined) this.#dispatch.budget.limit = defaultBudget(bytes)
       },
       pace: this.#pace,
       log: this.#log,
@@ -392,16 +347,9 @@ export class PoolEngine {
     if (call !== undefined) this.calls.fail(call, new CancelledError('The call was cancelled by an operator'))
   }
 
-  #unsent(chunks: readonly PendingChunk[], cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const error =
-      cause instanceof PoolError ? cause : new ConnectionError(`Redis did not take the chunks: ${reason}`, { cause })
-    for (const call of new Set(chunks.map((chunk) => chunk.call))) this.calls.fail(call, error)
-  }
-
   /** Those that wait are removed, those that run are stopped. */
   #removeChunks(call: Call): void {
-    this.#submitter.drop(call.pending.size)
+    this.#dispatch.drop(call.pending.size)
     const isFirst = this.#unwanted.length === 0
     for (const jobId of call.pendingIds()) this.#unwanted.push(jobId)
     if (!isFirst || this.#shutdown !== undefined) return
@@ -431,7 +379,7 @@ export class PoolEngine {
     const holder = {}
     this.#anchor.hold(holder)
     try {
-      this.#submitter.clear()
+      this.#dispatch.clear()
       this.durables.leave()
       const session = await this.#session.catch(() => undefined)
       this.#census.stop()
