@@ -26,7 +26,8 @@ export interface ChunkObserver {
 
 /** Milliseconds: what is in the first bucket. */
 const shortestItem = itemBuckets[0] * 1000
-const mostTogether = 16
+/** Items that are measured together at most, where they run for microseconds. */
+const mostTogether = 128
 
 export class RunObserver {
   readonly #pool: string
@@ -103,7 +104,7 @@ class ObservedChunk implements ChunkObserver {
   lap(offset: number, failed: boolean): number {
     if (failed) this.#failed++
     const duration = this.#measure(offset, performance.now())
-    if (!events.itemEnd.hasSubscribers) return duration * mostTogether < shortestItem ? mostTogether : 1
+    if (!events.itemEnd.hasSubscribers) return duration * mostTogether < shortestItem / 2 ? mostTogether : 1
     events.itemEnd.publish({ ...this.#about(), offset, duration, outcome: failed ? 'failed' : 'ok' })
     return 1
   }
@@ -127,13 +128,19 @@ class ObservedChunk implements ChunkObserver {
     this.#tally.write({ began: performance.timeOrigin + this.#began, duration, task: this.#task, failed })
   }
 
-  /** Items that run for microseconds are measured together: all of them are in the first bucket as long as their sum is. */
+  /**
+   * Items that run for microseconds are measured together: all of them are in the first bucket as long as their sum is. Where it is not,
+   * one of them was slow, for all that is known; those that follow are measured alone until they are fast again. Returns what the slowest took.
+   */
   #measure(offset: number, now: number): number {
-    const items = offset - this.#last
-    const each = (now - this.#since) / items
-    if (this.#counts !== undefined) addTo(this.#counts.items, itemBuckets, each / 1000, items)
+    const [items, sum] = [offset - this.#last, now - this.#since]
+    const slow = sum > shortestItem ? 1 : 0
+    if (this.#counts !== undefined) {
+      if (slow === 1) addTo(this.#counts.items, itemBuckets, sum / 1000)
+      if (items > slow) addTo(this.#counts.items, itemBuckets, 0, items - slow)
+    }
     this.#since = now
     this.#last = offset
-    return each
+    return slow === 1 ? sum : sum / items
   }
 }
