@@ -42,7 +42,8 @@ async function outcomes(results: AsyncIterator<unknown, unknown>): Promise<strin
       if (done === true) return words
       words.push(inWords(value))
     } catch (error) {
-      words.push(`thrown: ${inWords(error)}`)
+      // How deep the stack is depends on what else the event loop had to do.
+      words.push(`thrown: ${inWords(error)}`.replace(/\d+ lines matching/g, 'lines matching'))
     }
   }
 }
