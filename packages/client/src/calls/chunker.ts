@@ -8,6 +8,8 @@ export function defaultChunkSize(items: number, workers: number): number {
 
 /** Chunks of more items than these leave little of a round empty. */
 const coarse = 64
+/** Fewer lanes are as Python's workers. */
+const many = 64
 
 /**
  * The same where several tasks run in one worker process, which Python does not know: chunks are small there, and a last round in
@@ -15,7 +17,7 @@ const coarse = 64
  */
 export function evenChunkSize(items: number, lanes: number): number {
   const size = defaultChunkSize(items, lanes)
-  if (size > coarse) return size
+  if (size > coarse || lanes < many) return size
   /** Items that a lane runs one after the other until all are done. */
   const span = (chunk: number) => Math.ceil(Math.ceil(items / chunk) / lanes) * chunk
   let best = size
