@@ -217,8 +217,11 @@ export class PoolSession {
     }
     if (chunks.every(({ parts }) => parts === undefined)) return await this.#put(chunks)
     // The call may have ended meanwhile, and what had been added been removed.
-    const wanted = chunks.filter((chunk) => chunk.parts === undefined || awaited(chunk.jobId) === chunk)
-    const unwanted = chunks.filter((chunk) => !wanted.includes(chunk))
+    const [wanted, unwanted]: [PendingChunk[], PendingChunk[]] = [[], []]
+    for (const chunk of chunks) {
+      const isWanted = chunk.parts === undefined || awaited(chunk.jobId) === chunk
+      ;(isWanted ? wanted : unwanted).push(chunk)
+    }
     if (wanted.length > 0) await this.#put(wanted)
     for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
   }
