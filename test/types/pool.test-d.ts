@@ -8,6 +8,7 @@ import {
   ThreadPool,
   taskRefs,
 } from '@poolmq/client'
+import { InlinePool } from '@poolmq/client/testing'
 import { defineTasks } from '@poolmq/shared'
 import { describe, expectTypeOf, test } from 'vitest'
 
@@ -285,4 +286,16 @@ test('versions of tasks', () => {
   taskRefs<typeof versioned>('versioned', { version: process.env.VERSION })
   // @ts-expect-error a version is a text
   taskRefs<typeof versioned>('versioned', { version: 2 })
+})
+
+test('an InlinePool has no options that would have no effect', () => {
+  void new InlinePool({ processes: 2, concurrency: 2, name: 'x', maxBytes: 2 ** 20 })
+  // @ts-expect-error nothing replaces a process
+  void new InlinePool({ processes: 2, maxTasksPerChild: 10 })
+  // @ts-expect-error
+  void new InlinePool({ processes: 2, maxMemoryPerChild: 1e9 })
+  // @ts-expect-error
+  void new InlinePool({ processes: 2, maxAgePerChild: 1000 })
+  // @ts-expect-error it is the only producer
+  void new InlinePool({ name: 'x', share: { weight: 2 } })
 })

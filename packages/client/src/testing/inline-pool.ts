@@ -4,8 +4,30 @@ import { Pool } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
 import { inlineBackend } from './inline-backend.js'
 
-/** Options of `new InlinePool(…)`: those of `Pool` that need no Redis. */
-export interface InlinePoolOptions extends Omit<PoolOptions, 'connection' | 'expectedWorkers'> {
+/**
+ * Of the options by which processes are replaced. To run the initializer again would be no replacement: what modules hold would
+ * stay, and it would change under the tasks of other lanes, which happens to none in production. So tests would fail of it, or
+ * pass, for no reason that there is elsewhere.
+ */
+const notReplaced =
+  'its tasks run in the process of the test, which nothing replaces; leave it out. testPool has processes that are replaced'
+
+/** Options of `Pool` that have no effect here, and why: they are refused. */
+const refused = {
+  connection: 'it runs tasks in this process, without Redis',
+  expectedWorkers: 'it runs tasks in this process, without Redis',
+  share: 'it is the only producer of its tasks',
+  maxTasksPerChild: notReplaced,
+  maxMemoryPerChild: notReplaced,
+  maxAgePerChild: notReplaced,
+} satisfies { readonly [Name in keyof PoolOptions]?: string }
+
+/** Options of `new InlinePool(…)`: those of `Pool` that need neither Redis nor processes. The others are refused. */
+export interface InlinePoolOptions
+  extends Omit<
+    PoolOptions,
+    'connection' | 'expectedWorkers' | 'share' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'maxAgePerChild'
+  > {
   /**
    * Chunks that are run at a time: a whole number of at least 1. Tasks that wait overlap as they do in so many worker
    * processes; all of them share the thread of the test. @defaultValue the number of cores
@@ -24,9 +46,10 @@ const nowhere = 'redis://inline.invalid'
  * sees the other's objects.
  *
  * What needs processes is not kept: a task that exits, crashes or never leaves the processor does so to the test; no process
- * is replaced (`maxTasksPerChild`, `maxMemoryPerChild` and `maxAgePerChild` are checked, and have no effect), so that the
- * initializer runs once, and what modules hold is shared by tasks, callers and all such pools; a task that does not end when
- * it is told to is left alone, and may go on; there are no durable calls and no copies (`backup`); `isWorker()` is false.
+ * is replaced (`maxTasksPerChild`, `maxMemoryPerChild` and `maxAgePerChild` are refused), so that the initializer runs once, and
+ * what modules hold is shared by tasks, callers and all such pools; a task that does not end when it is told to is left alone,
+ * and may go on; there are no durable calls, and nowhere to run a copy (`backup`), as in a Pool of one process; `isWorker()`
+ * is false.
  */
 export class InlinePool extends Pool {
   /**
@@ -48,12 +71,12 @@ setBackend(InlinePool, inlineBackend)
 function withoutRedis(options: number | InlinePoolOptions | undefined): PoolOptions {
   const given: InlinePoolOptions =
     typeof options === 'object' && options !== null ? options : { processes: options as number | undefined }
-  for (const name of ['connection', 'expectedWorkers']) {
-    if (name in given)
-      throw new TypeError(`InlinePool has no option ${name}; it runs tasks in this process, without Redis`)
-  }
   const { processes = availableParallelism() } = given
   // A named Pool may have none, as others serve it.
   if ((processes as unknown) === 0) throw new RangeError('Number of processes must be at least 1, got 0')
+  for (const [name, why] of Object.entries(refused)) {
+    if ((given as PoolOptions)[name as keyof PoolOptions] === undefined) continue
+    throw new TypeError(`InlinePool has no option ${name}: ${why}`)
+  }
   return { ...given, processes, connection: nowhere }
 }

@@ -252,10 +252,24 @@ test('clocks that a test has stopped do not stop it', async () => {
   await pool.join()
 })
 
-test('options that only a Redis gives a meaning to are refused', () => {
-  expect(() => new InlinePool({ connection: 'redis://host' } as object)).toThrow(/InlinePool has no option connection/)
+test.each([
+  ['connection', 'redis://host', /without Redis/],
+  ['expectedWorkers', 4, /without Redis/],
+  ['share', { weight: 2 }, /only producer/],
+  ['maxTasksPerChild', 10, /nothing replaces.*testPool/],
+  ['maxMemoryPerChild', 1e9, /nothing replaces/],
+  ['maxAgePerChild', 1000, /nothing replaces/],
+])('an option that has no effect is refused: %s', (name, value, why) => {
+  const make = () => new InlinePool({ name: 'x', processes: 1, [name]: value } as object)
+  expect(make).toThrow(TypeError)
+  expect(make).toThrow(`InlinePool has no option ${name}: `)
+  expect(make).toThrow(why)
+  // As everywhere, an option that is undefined is one that was not given.
+  expect(String(inlinePool({ processes: 1, [name]: undefined }))).toContain('pool_size=1')
+})
+
+test('as many processes as none are refused', () => {
   expect(() => new InlinePool({ name: 'x', processes: 0 })).toThrow(RangeError)
-  expect(() => new InlinePool({ maxTasksPerChild: 0 })).toThrow(RangeError)
 })
 
 test('it asks for no Redis, whatever the environment says', async () => {
