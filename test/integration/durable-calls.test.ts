@@ -78,6 +78,7 @@ describe.skipIf(redisProgram === '')('durable calls', () => {
     await using own = new Pool({ processes: 1, connection: redis.url })
     expect(() => own.mapAsync(durables.double, items, { durable: key })).toThrow('needs a pool with a name')
     expect(() => own.attach(key)).toThrow('needs a pool with a name')
+    expect(() => Reflect.apply(pool.attach, pool, [key, { timeout: 1 }])).toThrow('attach takes a key and nothing else')
     const given = (options: object) => () => pool.mapAsync(durables.double, items, options)
     expect(given({ durable: '' })).toThrow('1 to 200 characters')
     expect(given({ durable: 5 })).toThrow(TypeError)

@@ -154,11 +154,13 @@ describe('wrong usage: what is wrong, the usage, exit code 2', () => {
       ['worker', '--pool', 'p', '--redis', 'http://localhost', 'm.js'],
       /--redis: .*redis:\/\//,
     ],
+    ['where nothing listens', ['metrics', '--pool', 'p', '--once', '--port', '80'], /--port with --once/],
   ])('%s', async (_what, args, says) => {
     await using run = poolmq(...args)
     expect(await run.exit()).toBe(2)
     expect(run.complaints[0]).toMatch(says)
-    expect(run.stderr).toContain(args[0] === 'worker' ? 'Usage: poolmq worker' : 'Usage: poolmq')
+    const command = args[0] === 'worker' || args[0] === 'metrics' ? ` ${args[0]}` : ''
+    expect(run.stderr).toContain(`Usage: poolmq${command}`)
     expect(run.stdout).toBe('')
   })
 

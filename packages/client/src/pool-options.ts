@@ -79,7 +79,9 @@ export interface PoolOptions {
   readonly connection?: ConnectionOption | undefined
   /**
    * Worker processes (or lanes, where hosts have several in each) to reckon with in the default chunk size while none has
-   * been seen, for a named pool whose hosts are still starting. A whole number of at least 1. @defaultValue 4
+   * been seen but the pool's own, for a named pool whose hosts are still starting. A whole number of at least 1.
+   *
+   * @defaultValue its own; 4 where it has none
    */
   readonly expectedWorkers?: number | undefined
   /**
@@ -195,7 +197,7 @@ export function parsePoolOptions(
     shared,
     logger: parseLogger(options.logger),
     build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
-    expectedWorkers: expectedWorkers === undefined ? undefined : wholeNumber('expectedWorkers', expectedWorkers, 1),
+    expectedWorkers: expectedWorkers === undefined ? undefined : parseExpectedWorkers(expectedWorkers, name),
     maxBytes: maxBytes === undefined ? undefined : parseMaxBytes(maxBytes),
     share: options.share === undefined ? undefined : parseShare(options.share, name),
   }
@@ -210,6 +212,14 @@ function parseBuild(given: string | undefined): string | undefined {
 
 function parseMaxBytes(maxBytes: unknown): number {
   return maxBytes === Number.POSITIVE_INFINITY ? maxBytes : wholeNumber('maxBytes', maxBytes, smallestBudget)
+}
+
+function parseExpectedWorkers(expectedWorkers: unknown, name: unknown): number {
+  wholeNumber('expectedWorkers', expectedWorkers, 1)
+  if (name !== undefined) return expectedWorkers as number
+  throw new TypeError(
+    'expectedWorkers has nothing to apply to: a private pool has no workers but its own; give the pool a name',
+  )
 }
 
 const [leastWeight, mostWeight] = [0.01, 100]

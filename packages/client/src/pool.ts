@@ -257,8 +257,11 @@ export class Pool {
    * @throws at the call: TypeError when the pool is private, PoolStateError when it is closed or terminated.
    */
   attach<T = unknown>(key: string): DurableResult<T, T extends readonly (infer I)[] ? I : T>
-  attach(key: string): DurableResult<unknown> {
+  attach(key: string, ...given: unknown[]): DurableResult<unknown> {
     this.#checkRunning()
+    if (given.length > 0) {
+      throw new TypeError('attach takes a key and nothing else; options of the call are those that it was begun with')
+    }
     return attachDurable(this, this.#engine, durableKey(key))
   }
 

@@ -1,5 +1,8 @@
 import { ConnectionError, Pool, ThreadPool } from '@poolmq/client'
+import { PoolKeys } from '@poolmq/shared'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { Census } from '../../../packages/client/src/engine/census.js'
+import { PoolLog } from '../../../packages/client/src/pool-logger.js'
 import { parsePoolOptions } from '../../../packages/client/src/pool-options.js'
 
 beforeEach(() => void vi.stubEnv('REDIS_URL', undefined))
@@ -42,6 +45,31 @@ describe('bytes in Redis', () => {
     for (const maxBytes of [2 ** 20, Number.POSITIVE_INFINITY]) {
       expect(parsePoolOptions({ processes: 1, maxBytes }, false).maxBytes).toBe(maxBytes)
     }
+  })
+})
+
+describe('expected workers', () => {
+  const census = (lanes: number, expectedWorkers?: number) =>
+    new Census(
+      { name: 'jobs', lanes, processes: lanes, threads: false, expectedWorkers },
+      new PoolKeys('jobs'),
+      new PoolLog(undefined, { pool: 'jobs', client: 'client00' }),
+    )
+
+  test('are reckoned with while none is known but the own ones', () => {
+    expect(census(0).workers).toBe(4)
+    expect(census(0, 2).workers).toBe(2)
+    expect(census(0, 30).workers).toBe(30)
+    expect(census(2).workers).toBe(2)
+    expect(census(2, 30).workers).toBe(30)
+    expect(census(2, 1).workers).toBe(2)
+  })
+
+  test('a private pool has none, and says so', () => {
+    const message = 'expectedWorkers has nothing to apply to: a private pool has no workers but its own'
+    expect(() => new Pool({ processes: 1, expectedWorkers: 8 })).toThrow(message)
+    expect(() => new ThreadPool({ processes: 1, expectedWorkers: 8 })).toThrow(TypeError)
+    expect(() => new Pool({ processes: 1, expectedWorkers: 0 })).toThrow(RangeError)
   })
 })
 

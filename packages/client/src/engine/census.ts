@@ -44,7 +44,10 @@ export class Census {
 
   /** What the default chunk size reckons with; at least 1. */
   get workers(): number {
-    return this.seen > 0 ? this.seen : (this.#options.expectedWorkers ?? unknownWorkers)
+    const { seen } = this
+    const { lanes, expectedWorkers = lanes > 0 ? lanes : unknownWorkers } = this.#options
+    // Its own have been known from the beginning: others are still to be seen.
+    return seen > lanes ? seen : Math.max(lanes, expectedWorkers)
   }
 
   /** Whether a worker process runs several tasks at a time. */

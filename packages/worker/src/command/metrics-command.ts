@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Command } from 'commander'
 import type { Monitor } from '../monitor/monitor.js'
-import { CommandFailure, exitCode } from './exit-code.js'
+import { CommandFailure, exitCode, UsageError } from './exit-code.js'
 import { count, flag, switchFlag } from './flags.js'
 import { lookAt, type MonitorFlags, monitorCommand } from './monitor-command.js'
 
@@ -33,7 +33,16 @@ export function addMetricsCommand(program: Command, end: (code: number) => void)
     )
     .addOption(switchFlag('--once', 'print them once, and end', 'POOLMQ_ONCE'))
     .addHelpText('after', '\nOf what hosts run by task, each tells on its own --health-port, at /metrics.')
-    .action(async (flags: MetricsFlags) => end(await lookAt(flags, (monitor) => tell(monitor, flags))))
+    .action(async (flags: MetricsFlags, command: Command) => {
+      if (flags.once === true) refuseAddress(command)
+      end(await lookAt(flags, (monitor) => tell(monitor, flags)))
+    })
+}
+
+/** What the environment says is for whatever is run in it, and need not be of use to each. */
+function refuseAddress(command: Command): void {
+  const given = ['port', 'host'].find((name) => command.getOptionValueSource(name) === 'cli')
+  if (given !== undefined) throw new UsageError(`--${given} with --once; the figures are printed, and nothing listens`)
 }
 
 async function tell(monitor: Monitor, { port, host, target, once: isOnce }: MetricsFlags): Promise<number> {

@@ -131,8 +131,8 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
 }
 
 async function serve(args: WorkerArguments): Promise<number> {
-  const { healthPort, healthHost, ...options } = args
-  const supervisor = new Supervisor({ ...options, connection: args.redis })
+  const { healthPort, healthHost, redis, ...options } = args
+  const supervisor = new Supervisor({ ...options, connection: redis })
   let signals = 0
   const onSignal = () => {
     signals++

@@ -9,10 +9,7 @@
 import { hostname } from 'node:os'
 import {
   assertServer,
-  buildId,
-  type ConnectionDescriptor,
   ConnectionError,
-  type ConnectionOption,
   Deferred,
   decodeError,
   explainFailure,
@@ -41,7 +38,8 @@ import { InitializerFailures, type InitializerTry } from './initializer-failures
 import { type StartFailure, StartFailures } from './start-failures.js'
 import { StartGate } from './start-gate.js'
 import { SupervisorDuties } from './supervisor-duties.js'
-import { lanesOf, type StartedWorker } from './worker-handle.js'
+import { checkSupervisorOptions, type SupervisorOptions } from './supervisor-options.js'
+import { lanesOf } from './worker-handle.js'
 import { longPreparation, WorkerSlot } from './worker-slot.js'
 
 export type {
@@ -55,38 +53,8 @@ export type {
 export type { EagerSpec } from '../line/messages.js'
 export type { StartedProgram } from '../line/started-program.js'
 export type { HealthSource, WorkerCounts } from './health-source.js'
+export type { SupervisorOptions } from './supervisor-options.js'
 export type { StartedWorker } from './worker-handle.js'
-
-export interface SupervisorOptions {
-  /** The name of the pool to serve. */
-  readonly pool: string
-  /** How many worker processes (or threads) run at the same time. */
-  readonly processes: number
-  /** How many chunks all of them together may have in hand at a time, spread evenly. @defaultValue one for each */
-  readonly lanes?: number
-  /** Worker threads in this process instead of processes. @defaultValue false */
-  readonly threads?: boolean
-  /** Worker processes that were started already, with `forkWorker`. */
-  readonly started?: readonly (StartedWorker | undefined)[]
-  /** URLs of the task modules. */
-  readonly modules: readonly string[]
-  readonly connection: ConnectionOption | ConnectionDescriptor | undefined
-  /** The client whose Pool's own supervisor this is: more modules may follow. @defaultValue none: a host of its own */
-  readonly client?: string
-  /** The directory of the shared values that its worker processes have in common, removed at its end. @defaultValue one of its own */
-  readonly shared?: string
-  /** Where warnings go that are for the user of a Pool; else they are logged. */
-  readonly onWarning?: (text: string) => void
-  /**
-   * What this host was built from (a commit, the tag of an image): shown to operators, and in errors that name the host.
-   * It is not compared with anything: what may run where is what a task's `version` says. @defaultValue none
-   */
-  readonly build?: string
-  /** Milliseconds that a chunk's lease lasts; it is renewed every fifth of it. @defaultValue 10000 */
-  readonly lockDuration?: number
-  /** Milliseconds that running chunks are waited for when draining. @defaultValue 30000 */
-  readonly drainTimeout?: number
-}
 
 /** What all worker processes of a host are told alike, once Redis is there. */
 type HostConfig = Omit<WorkerConfig, 'token' | 'hand' | 'lanes' | 'observed' | 'modules' | 'late' | 'initializers'>
@@ -129,8 +97,9 @@ export class Supervisor implements HealthSource {
   #over = false
   #opening: Promise<void> = Promise.resolve()
 
+  /** @throws TypeError, RangeError for options that are wrong. That Redis does not answer shows in `ready` and `ended`. */
   constructor(options: SupervisorOptions) {
-    if (options.build !== undefined) buildId(options.build)
+    checkSupervisorOptions(options)
     this.#options = options
     this.#shared = options.shared ?? sharedDirectory(this.id)
     this.#record = new HostRecord(options.pool)
