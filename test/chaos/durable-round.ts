@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DurableLostError, type Pool } from '@poolmq/client'
 import { chaos } from '../fixtures/dist/chaos-tasks.js'
+import { sharingItems } from '../fixtures/dist/sharing-items.js'
 import { fixture, ProgramRun } from '../support/program-run.js'
 import { known } from './chaos-round.js'
 import type { FaultDeck } from './faults.js'
@@ -40,7 +41,6 @@ const mostPrograms = 3
 export async function runDurableRound(round: DurableRound): Promise<DurableReport> {
   const { pool, key, items: length, chunkSize, limit } = round
   const start = performance.now()
-  const items = Array.from({ length }, (_, item) => item)
   const programs: ProgramRun[] = []
   const over = new AbortController()
   const inflicted: string[] = []
@@ -52,10 +52,11 @@ export async function runDurableRound(round: DurableRound): Promise<DurableRepor
     const tormenting = torment(round, programs, over.signal, inflicted)
     // A producer that was killed before all items were in Redis leaves the others to who has them: this one.
     const attached = pool.attach<[number, number][]>(key).get(limit)
-    const results = await attached.catch((error: unknown) => {
+    const results = await attached.catch(async (error: unknown) => {
       if (!(error instanceof DurableLostError)) throw error
       inflicted.push('passed again')
-      return pool.mapAsync(chaos.known, items, { durable: key, chunkSize }).get(limit)
+      const items = await sharingItems(pool, length)
+      return await pool.mapAsync(chaos.known, items, { durable: key, chunkSize }).get(limit)
     })
     over.abort()
     await tormenting

@@ -89,13 +89,6 @@ describe.skipIf(redisProgram === '')('durable calls', () => {
     await expect(pool.map(durables.double, items, { durable: key } as object)).rejects.toThrow('use mapAsync')
     expect(() => pool.imap(durables.double, items, { durable: key } as object)).toThrow('cannot be durable')
     expect(() => pool.attach(key).from(-1)).toThrow(RangeError)
-    await using large = new Pool({
-      name,
-      connection: redis.url,
-      initializer: durables.become,
-      initArgs: ['x'.repeat(300_000)],
-    })
-    expect(() => large.mapAsync(durables.double, items, { durable: key })).toThrow('initArgs that are shared')
     const odd = pool.mapAsync(durables.who, [1, (() => 5) as never], { durable: key })
     await expect(odd.get()).rejects.toMatchObject({ code: 'ERR_POOL_ENCODING', index: 1 })
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(NoDurableCallError)

@@ -1,6 +1,6 @@
 // Whatever touched a pool's keys last, none of them is there for ever: all that would renew or remove it may die at that
 // very moment. Each script, and each command of BullMQ's that we use, runs on keys that it has to make anew.
-import { encodeValues, formatChunkId, inBlobs, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
+import { encodeValues, formatChunkId, inBlobs, PoolKeys, RedisLink, randomId, sharedContent } from '@poolmq/shared'
 import { ChunkStore, type NewChunk, orderStop, renewLease, sweepPool } from '@poolmq/worker'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { PoolView } from '../../packages/worker/dist/monitor/pool-view.js'
@@ -82,6 +82,7 @@ const durableOf = (run: number, index: number, priority = 0) => ({
   ...chunk(0, priority),
   jobId: `${durable().id}.${run}.${index}`,
 })
+const content = sharedContent(inBlobs(encodeValues(['x'.repeat(2_000_000)], 'value')))
 const durable = () => DurableStore.ofKey(link, keys, 'k')
 /** A durable call with a chunk for each of these priorities. */
 const begun = async (...priorities: number[]) => {
@@ -432,6 +433,45 @@ const durableSteps: Record<string, Step> = {
     },
     scripts: ['lookDurable', 'lostOfDurable', 'renewDurable', 'placeDurable'],
     leaves: ['wait'],
+    life: keep,
+  },
+  'holding a shared value for a durable call, which its client renews as well': {
+    run: async () => {
+      const pieces = new PieceStore(link, keys)
+      await pieces.putShared(content)
+      const run = await begun(0)
+      const { life = 0, missing } = (await durable().prepare(run, [content.hash, 'x'])) ?? {}
+      expect([life > keep / 2, missing]).toEqual([true, ['x']])
+      expect(await durable().prepare(run + 1, [content.hash])).toBeUndefined()
+      expect(await pieces.renewShared([content.hash, 'x'])).toEqual(['x'])
+      expect(await link.client.pttl(keys.shared(content.hash))).toBeGreaterThan(keep / 2)
+      // One that Redis has lost, and that somebody sends again, is held as before.
+      await link.client.del(keys.shared(content.hash))
+      await pieces.putShared(content)
+      expect(await link.client.pttl(keys.shared(content.hash))).toBeGreaterThan(keep / 2)
+    },
+    scripts: ['prepareDurable'],
+    leaves: ['wait'],
+    life: keep,
+  },
+  'the end of a durable call that has held a shared value': {
+    run: async () => {
+      const pieces = new PieceStore(link, keys)
+      await pieces.putShared(content)
+      const run = await begun(0)
+      await durable().prepare(run, [content.hash])
+      const second = DurableStore.ofKey(link, keys, 'second')
+      const other = (await second.open(head(1), 1, keep)) ?? 0
+      await second.begin(other, undefined)
+      await second.prepare(other, [content.hash])
+      await second.forget()
+      expect(await link.client.pttl(keys.shared(content.hash))).toBeGreaterThan(keep / 2)
+      await durable().cancel()
+      expect(await link.client.pttl(keys.shared(content.hash))).toBeLessThan(60_000)
+      expect(await link.client.exists(keys.sharers(content.hash))).toBe(0)
+    },
+    scripts: [],
+    leaves: [],
     life: keep,
   },
   'cancelling a durable call, and running it again': {

@@ -293,10 +293,6 @@ describe.skipIf(redisProgram === '')('shared values', () => {
     const failed = await pool.share({ deep: [() => 1] }).catch((error: unknown) => error)
     expect(failed).toBeInstanceOf(EncodingError)
     expect((failed as Error).message).toContain('value.deep[0] is a function')
-    const model = await pool.share(bytes)
-    expect(() => pool.mapAsync(shared.lengthOf, [model], { durable: 'x' })).toThrow(
-      /durable call outlives.*shared value/,
-    )
     await pool.terminate()
     await expect(pool.share(1)).rejects.toThrow(PoolStateError)
   })

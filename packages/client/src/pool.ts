@@ -290,8 +290,8 @@ export class Pool {
    * `initArgs`. Each host that runs such a call fetches it once, each worker process decodes it once, and every task is given that one
    * object: it must not be changed. Python has no counterpart; its nearest relative is an initializer that sets a global.
    *
-   * It is in Redis while this pool, or another that shares the same value under the same name, is there; what Redis loses is sent again,
-   * so it is kept here as it was encoded. {@link SharedValue.release} ends that earlier.
+   * It is in Redis while this pool, or another that shares the same value under the same name, is there, or a durable call that holds it runs;
+   * what Redis loses is sent again, so it is kept here as it was encoded. {@link SharedValue.release} ends that earlier.
    *
    * @param value - whatever an argument may be: it is encoded now.
    * @returns a promise that rejects with EncodingError for what cannot be encoded, with PoolStateError when the pool is closed or

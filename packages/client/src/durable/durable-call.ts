@@ -2,7 +2,7 @@
  * A durable call in one process: begun or joined, followed through its stream, and told to its handle. It never ends the call by its own
  * end: what runs goes on, and another process, or the same later, attaches to it.
  */
-import { chunksOf, Deferred, type ItemRange, untilAnswered } from '@poolmq/shared'
+import { chunksOf, Deferred, type ItemRange, type SharedContent, untilAnswered } from '@poolmq/shared'
 import type { DurableView } from '@poolmq/worker'
 import type { Progress } from '../call-options.js'
 import type { DurableSession } from '../session/durable-session.js'
@@ -64,6 +64,11 @@ export class DurableCall implements DurableSource {
 
   get lost(): readonly ItemRange[] {
     return this.#lost
+  }
+
+  /** The shared values that its items hold, in a process that was given them. */
+  get shared(): Iterable<SharedContent> {
+    return this.#options.input?.shared ?? []
   }
 
   /** What the call yields, of the values of its items. */

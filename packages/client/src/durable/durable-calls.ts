@@ -2,7 +2,7 @@
  * The durable calls that a pool has handles of. They keep the process alive, and the pool from its end, as long as their items are
  * on their way to Redis or somebody waits; else both may end, and the calls go on.
  */
-import { PoolStateError, type ProcessAnchor } from '@poolmq/shared'
+import { PoolStateError, type ProcessAnchor, type SharedContent } from '@poolmq/shared'
 import { DurableCall, type DurableCallOptions } from './durable-call.js'
 
 export class DurableCalls {
@@ -33,6 +33,11 @@ export class DurableCalls {
   /** Whether there are some that have not ended. */
   get areOpen(): boolean {
     return this.#calls.size > 0
+  }
+
+  /** The shared values of items that are here: until their calls hold them in Redis they are this process's to renew. */
+  *shared(): Iterable<SharedContent> {
+    for (const call of this.#calls) yield* call.shared
   }
 
   failAll(error: unknown): void {

@@ -15,12 +15,14 @@ import {
   largestInline,
   PoolStateError,
   payloadLength,
+  type SharedContent,
   type TaskInfo,
   untilAnswered,
 } from '@poolmq/shared'
 import type { DurableStore, NewChunk, PieceStore } from '@poolmq/worker'
 import { type EncodedChunk, encodeChunk, sharedIn } from '../calls/chunker.js'
 import type { FairShare } from '../session/fair-share.js'
+import type { SharedClaims } from '../session/shared-claims.js'
 import { blockSize, firstDifference, ItemPrints } from './item-prints.js'
 
 /** Chunks, and characters of them, that are added at once. */
@@ -45,6 +47,9 @@ export interface DurableInputOptions {
 export interface DurablePlaces {
   readonly store: DurableStore
   readonly pieces: PieceStore
+  readonly claims: Pick<SharedClaims, 'send'>
+  /** The shared values that the arguments of this pool's initializer hold. */
+  readonly needed: readonly SharedContent[]
   readonly share: FairShare
 }
 
@@ -52,6 +57,7 @@ export class DurableInput {
   readonly #options: DurableInputOptions
   readonly #items: readonly unknown[]
   readonly #prints: ItemPrints
+  readonly #shared = new Map<string, SharedContent>()
   readonly head: DurableHead
   /** Chunks as they were encoded in the call, until they have been sent. */
   #encoded: EncodedChunk[] = []
@@ -63,7 +69,11 @@ export class DurableInput {
     this.#items = items.slice()
     this.#prints = new ItemPrints(items)
     const size = chunkSize ?? fittingSize
-    for (let i = 0; i < items.length; i += size) this.#encoded.push(encoded(items.slice(i, i + size), i))
+    for (let i = 0; i < items.length; i += size) {
+      const chunk = encoded(items.slice(i, i + size), i)
+      this.#encoded.push(chunk)
+      for (const content of sharedOf(chunk)) this.#shared.set(content.hash, content)
+    }
     const { version } = task
     this.head = {
       key,
@@ -81,6 +91,11 @@ export class DurableInput {
   /** What stands for the items, as it is kept. */
   get prints(): Buffer[] {
     return this.#prints.blocks
+  }
+
+  /** The shared values that they hold. */
+  get shared(): Iterable<SharedContent> {
+    return this.#shared.values()
   }
 
   /** @throws DurableConflictError when the call that is kept under this key is another */
@@ -121,15 +136,17 @@ export class DurableInput {
    * @param finished - the items of a chunk that are left out, by their places in it
    */
   async submit(
-    { store, pieces, share }: DurablePlaces,
+    places: DurablePlaces,
     { chunkSize }: DurableHead,
     run: number,
     chunks: readonly number[],
     finished: (chunk: number) => readonly number[] = () => [],
   ): Promise<boolean> {
     if (chunkSize !== this.head.chunkSize) this.#encoded = []
+    const { store, pieces, share } = places
     const { task, header, priority } = this.#options
-    const life = await untilAnswered(() => store.life())
+    const life = await this.#prepare(places, run)
+    if (life === undefined) return false
     const { step } = share.of([{ taskId: task.id, chunk: { length: chunkSize } }])
     let batch: NewChunk[] = []
     let characters = 0
@@ -144,7 +161,8 @@ export class DurableInput {
       const size = payloadLength(payload)
       const isLarge = size > largestInline
       if (isLarge) await untilAnswered(() => pieces.putPayload(jobId, inBlobs(payload), life))
-      const data = formatChunk(header, isLarge ? { encoding: 'apart', name: '' } : payload, { first, gaps })
+      const sent = isLarge ? ({ encoding: 'apart', name: '' } as const) : payload
+      const data = formatChunk(header, sent, { first, gaps }, sharedIn(payload))
       batch.push({ jobId, taskId: task.id, data, priority })
       characters += isLarge ? data.length : size
       if ((batch.length >= maxChunks || characters > maxCharacters) && !(await send())) return false
@@ -152,6 +170,24 @@ export class DurableInput {
     const isSent = await send()
     this.#encoded = []
     return isSent
+  }
+
+  /**
+   * Puts shared values where the call holds them, before chunks that need them. Milliseconds that what is added is to live; undefined when the call does not
+   * run any more, or in another run.
+   */
+  async #prepare({ store, claims, needed }: DurablePlaces, run: number): Promise<number | undefined> {
+    const known = new Map(this.#shared)
+    for (const content of needed) known.set(content.hash, content)
+    await claims.send(known.values())
+    for (;;) {
+      const prepared = await untilAnswered(() => store.prepare(run, [...known.keys()]))
+      if (prepared === undefined || prepared.missing.length === 0) return prepared?.life
+      // Redis has lost them meanwhile; or they are what the process that began this run has given to its initializer.
+      const missing = prepared.missing.map((hash) => known.get(hash))
+      if (missing.includes(undefined)) throw lostArguments(this.head.key)
+      await claims.send(missing as SharedContent[])
+    }
   }
 
   #encode(chunk: number, chunkSize: number, gaps: readonly number[]) {
@@ -195,8 +231,14 @@ function encoded(items: readonly unknown[], first: number): EncodedChunk {
   const chunk = encodeChunk(items, 'items', first)
   const [failure] = chunk.failures.values() as IterableIterator<EncodingError>
   if (failure !== undefined) throw failure
-  if (chunk.payload !== undefined && sharedIn(chunk.payload) !== undefined) {
-    throw new TypeError('a durable call outlives its producer, and a shared value does not: pass the value itself')
-  }
   return chunk
+}
+
+const sharedOf = ({ payload }: EncodedChunk): readonly SharedContent[] => (payload && sharedIn(payload)) ?? []
+
+function lostArguments(key: string): PoolStateError {
+  return new PoolStateError(
+    `Redis has lost what the initializer of the durable call ${JSON.stringify(key)} is given, and the initArgs of this pool are others: make ` +
+      'the call again in a pool with those that it was begun with, or cancel it and run it with these',
+  )
 }

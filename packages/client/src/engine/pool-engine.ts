@@ -194,16 +194,10 @@ export class PoolEngine {
   /**
    * What the chunks of a durable call carry: they run wherever the task is known, also when this process is gone.
    *
-   * @throws NestedPoolError inside a task of this very pool; TypeError when what its initializer is given ends with this process
+   * @throws NestedPoolError inside a task of this very pool.
    */
   durableHeader(task: TaskInfo, spread: boolean, options: ParsedOptions): CallHeader {
     this.#refuseNesting()
-    if (this.#options.shared.length > 0) {
-      throw new TypeError(
-        'a durable call outlives its producer, and initArgs that are shared, or take more than 256 KiB, do not: pass a path, or ' +
-          'where else the initializer can read them',
-      )
-    }
     this.#local?.load(task)
     this.#census.callOpened(() => this.durables.areOpen)
     return callHeader(options, 'each', spread, this.#options.spec !== undefined, undefined, undefined, task.version)
@@ -290,6 +284,12 @@ export class PoolEngine {
     return this.#shutdown
   }
 
+  /** The shared values that its calls hold. */
+  *#shared(): Iterable<SharedContent> {
+    yield* this.calls.shared()
+    yield* this.durables.shared()
+  }
+
   #open(backend: Backend): Promise<EngineSession> {
     const { connection, spec } = this.#options
     return backend.openSession({
@@ -298,7 +298,7 @@ export class PoolEngine {
       clientId: this.clientId,
       spec,
       needed: this.#options.shared,
-      shared: () => this.calls.shared(),
+      shared: () => this.#shared(),
       share: this.#share,
       pending: () => this.calls.sent(),
       awaited: (jobId) => this.calls.awaited(jobId),

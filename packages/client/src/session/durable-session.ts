@@ -1,9 +1,17 @@
 /** What a durable call needs of a pool's side of Redis: its store, pieces, and a reader of its stream that leaves what it reads. */
-import { explainFailure, type OutcomeEntry, type PoolKeys, type PoolSpec, type RedisLink } from '@poolmq/shared'
+import {
+  explainFailure,
+  type OutcomeEntry,
+  type PoolKeys,
+  type PoolSpec,
+  type RedisLink,
+  type SharedContent,
+} from '@poolmq/shared'
 import { DurableStore, type PieceStore } from '@poolmq/worker'
 import type { FairShare } from './fair-share.js'
 import { type Awaited, ReadingPace } from './reading-pace.js'
 import { ResultReader } from './result-reader.js'
+import type { SharedClaims } from './shared-claims.js'
 
 export interface DurableListener {
   readonly onEntry: (entry: OutcomeEntry) => void
@@ -13,21 +21,35 @@ export interface DurableListener {
   readonly onFailed: (error: unknown) => void
 }
 
+export interface DurableSessionParts {
+  readonly link: RedisLink
+  readonly keys: PoolKeys
+  readonly pieces: PieceStore
+  readonly spec: PoolSpec | undefined
+  /** The shared values that its initializer's arguments hold. */
+  readonly needed: readonly SharedContent[]
+  readonly claims: Pick<SharedClaims, 'send'>
+  readonly share: FairShare
+}
+
 export class DurableSession {
   readonly store: DurableStore
+  readonly pieces: PieceStore
+  readonly spec: PoolSpec | undefined
+  readonly needed: readonly SharedContent[]
+  readonly claims: Pick<SharedClaims, 'send'>
+  readonly share: FairShare
   readonly #link: RedisLink
   readonly #keys: PoolKeys
 
-  constructor(
-    link: RedisLink,
-    keys: PoolKeys,
-    key: string,
-    readonly pieces: PieceStore,
-    readonly spec: PoolSpec | undefined,
-    readonly share: FairShare,
-  ) {
+  constructor(key: string, { link, keys, pieces, spec, needed, claims, share }: DurableSessionParts) {
     this.#link = link
     this.#keys = keys
+    this.pieces = pieces
+    this.spec = spec
+    this.needed = needed
+    this.claims = claims
+    this.share = share
     this.store = DurableStore.ofKey(link, keys, key)
   }
 

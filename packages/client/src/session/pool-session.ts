@@ -184,14 +184,9 @@ export class PoolSession {
         'a durable call outlives its process, and the embedded Redis does not; give the pool a connection, or set REDIS_URL',
       )
     }
-    return new DurableSession(
-      this.#link,
-      this.#options.keys,
-      key,
-      this.#pieces,
-      this.#options.spec,
-      this.#options.share,
-    )
+    const { keys, spec, needed, share } = this.#options
+    const claims = this.#claims
+    return new DurableSession(key, { link: this.#link, keys, pieces: this.#pieces, spec, needed, claims, share })
   }
 
   /** Answers an onlooker. */

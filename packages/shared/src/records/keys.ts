@@ -17,6 +17,7 @@
  * | `poolmq:{name}:report:HOST` | string | what a host tells while it is watched; lives for seconds |
  * | `poolmq:{name}:stops` | sorted set | calls, and clients, whose running chunks are to be stopped, by the end of that order |
  * | `poolmq:{name}:shared:HASH` | hash | a shared value, in pieces; renewed by each client that shares it |
+ * | `poolmq:{name}:shared:HASH:durables` | set | the durable calls that hold it; lives as long as the one that lives longest |
  * | `poolmq:{name}:durables` | set | durable calls that have not ended, by their client id |
  * | `poolmq:{name}:durable:ID` | hash | a durable call: what was frozen, its state; lives until its `keep` is over, as the next two do |
  * | `poolmq:{name}:durable:ID:prints` | hash | what stands for its items, by block |
@@ -73,6 +74,11 @@ export class PoolKeys {
     return `${this.prefix}:shared:${hash}`
   }
 
+  /** The durable calls that hold a shared value, which lives as long as this does. */
+  sharers(hash: string): string {
+    return `${this.shared(hash)}${sharersSuffix}`
+  }
+
   /** The pieces of an outcome, by `CHUNK:NAME`. */
   outcome(entry: string): string {
     return `${this.prefix}:outcome:${entry}`
@@ -91,6 +97,9 @@ export class PoolKeys {
 
 /** What the key of a chunk's pieces ends in, behind that of the chunk. */
 export const partsSuffix = ':parts'
+
+/** What the key of those who hold a shared value ends in, behind that of the value. */
+export const sharersSuffix = ':durables'
 
 /** The keys of one queue other than its jobs: BullMQ's, and the last five ours. */
 export const queueKeySuffixes = [

@@ -10,6 +10,7 @@ import {
   type Chunk,
   type ChunkId,
   InitializerError,
+  isDurableId,
   type Outcome,
   outcomeApart,
   type PoolKeys,
@@ -114,6 +115,8 @@ export class ChunkStarter {
       if (work.spec) {
         const fitness = await insist(() => initializer.ensure(specIdOf(id)), isOfThePool)
         if (fitness === undefined) return await this.#putOff(taken)
+        // It was there before the chunk, and nobody need be there who would send it again: who has the items does.
+        if (fitness.fit === 'later' && fitness.missing && isDurableId(id.clientId)) return await this.#dropLost(taken)
         if (fitness.fit === 'later') return await this.#putOff(taken, Math.min(fitness.milliseconds, longestPutOff))
         if (fitness.fit === 'elsewhere') return await this.#passOn(taken, fitness.task, fitness.version)
         if (fitness.fit === 'never') {

@@ -46,8 +46,8 @@ export type Limits = Omit<PoolSpec, 'initializer'>
 /** Whether this process may run the chunks of a client. */
 export type Fitness =
   | { readonly fit: 'now'; readonly limits: Limits }
-  /** Its initializer has failed, and rests for so many milliseconds. */
-  | { readonly fit: 'later'; readonly milliseconds: number }
+  /** Its initializer has failed, and rests for so many milliseconds; or what it is given is `missing` in Redis. */
+  | { readonly fit: 'later'; readonly milliseconds: number; readonly missing?: true }
   /** Another has run here. */
   | { readonly fit: 'never'; readonly key: string }
   /** It is not here in the version that is meant. */
@@ -123,7 +123,9 @@ export class Initializer {
       const mayRun = () => this.#run === undefined && this.#restOf(clientId) === 0
       if (initializer !== undefined && known.key !== undefined && mayRun()) {
         const values = initializer.shared && (await this.#shared.have(initializer.shared))
-        if (initializer.shared !== undefined && values === undefined) return { fit: 'later', milliseconds: sharedPause }
+        if (initializer.shared !== undefined && values === undefined) {
+          return { fit: 'later', milliseconds: sharedPause, missing: true }
+        }
         if (mayRun()) this.#start(clientId, known.key, initializer, values)
       }
     }

@@ -6,9 +6,10 @@
  * KEYS of all: record, done, prints, results, outcomes, durables. ARGV of all: id, prefix of the pool's keys, prefix of its
  * chunks'. Each run has a spec of its own, whose name is made here: worker processes remember what they know of a spec by its name.
  * The time to live is the record's: it is given to all keys whenever a quarter of it has passed, and at the end of the call they
- * are given what is to be kept.
+ * are given what is to be kept. So are the shared values that it holds while it is open, which other calls may hold as well: each has a set of
+ * the calls that do, and lives as long as that.
  */
-import { keyLife, partsSuffix } from '@poolmq/shared'
+import { keyLife, partsSuffix, sharersSuffix } from '@poolmq/shared'
 import { place, placeFairly, settle } from './fair-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
@@ -28,7 +29,29 @@ local state, run, cursor, chunks, life, keep, renewed, tended =
   unpack(call('HMGET', record, 'state', 'run', 'cursor', 'chunks', 'life', 'keep', 'renewed', 'tended'))
 chunks = tonumber(chunks) or 0
 local function specOf(one) return prefix .. 'spec:' .. id .. '.' .. one end
+local function eachShared(act)
+  for hash in string.gmatch(call('HGET', record, 'shared') or '', '%S+') do act(hash, prefix .. 'shared:' .. hash) end
+end
+local function holdShared(milliseconds)
+  local missing = {}
+  eachShared(function(hash, value)
+    local sharers = value .. '${sharersSuffix}'
+    call('SADD', sharers, id)
+    if call('PTTL', sharers) < tonumber(milliseconds) then call('PEXPIRE', sharers, milliseconds) end
+    if call('PEXPIRE', value, call('PTTL', sharers)) == 0 then missing[#missing + 1] = hash end
+  end)
+  return missing
+end
+local function leaveShared()
+  eachShared(function(_, value)
+    call('SREM', value .. '${sharersSuffix}', id)
+    -- Whose clients are there renew it by then.
+    if call('EXISTS', value .. '${sharersSuffix}') == 0 and call('PTTL', value) > ${keyLife} then call('PEXPIRE', value, ${keyLife}) end
+  end)
+  call('HDEL', record, 'shared')
+end
 local function live(milliseconds)
+  holdShared(milliseconds)
   local spec = call('HGET', record, 'spec')
   if spec then call('SET', specOf(run), spec, 'PX', milliseconds) end
   for i = 1, 5 do call('PEXPIRE', KEYS[i], milliseconds) end
@@ -41,6 +64,7 @@ end
 local function ended(how)
   state = how
   call('HSET', record, 'state', how, 'ended', time)
+  leaveShared()
   live(keep)
   call('SREM', durables, id)
 end
@@ -97,6 +121,20 @@ if ARGV[5] ~= '' then call('HSET', record, 'spec', ARGV[5]) end
 live(life)
 list()
 return 1`
+
+/**
+ * What is to be there before chunks are added: holds shared values from now on, beside those that it holds already. ARGV: run, hashes. Returns milliseconds that what
+ * is added is to live, and the hashes of those that are not there; nothing when the call does not run in this run.
+ */
+const prepareDurableLua = `${first}
+if state ~= 'open' or run ~= ARGV[4] then return nil end
+local names, all = {}, {}
+eachShared(function(hash) names[hash] = true end)
+for i = 5, #ARGV do names[ARGV[i]] = true end
+for hash in pairs(names) do all[#all + 1] = hash end
+if #all > 0 then call('HSET', record, 'shared', table.concat(all, ' ')) end
+local left = call('PTTL', record)
+return { left, holdShared(left) }`
 
 /**
  * Adds chunks that have neither an outcome nor a hash, for as long as the call. KEYS beyond: wait, prioritized, shares, marker,
@@ -253,6 +291,7 @@ return { run, chunks }`
 /** Removes a call, but for its chunks. Returns the run and how many chunks may be there, none when it has ended. */
 const forgetDurableLua = `${first}
 call('SREM', durables, id)
+leaveShared()
 for _, name in ipairs(call('SMEMBERS', outcomes)) do call('UNLINK', prefix .. 'outcome:' .. name) end
 if state then call('UNLINK', specOf(run)) end
 call('UNLINK', record, done, prints, results, outcomes)
@@ -268,6 +307,10 @@ const orNothing = (reply: unknown): number | undefined => (reply === null ? unde
 export const openDurable = script(openDurableLua, orNothing)
 export const tendOpening = script(tendOpeningLua, Number)
 export const beginDurable = script(beginDurableLua, Number)
+export const prepareDurable = script(prepareDurableLua, (reply) => {
+  const [life, missing] = (reply ?? []) as [number?, string[]?]
+  return life === undefined ? undefined : { life, missing: missing ?? [] }
+})
 export const submitDurable = script(submitDurableLua, Number)
 export const lookDurable = script(lookDurableLua, (reply) => reply as unknown[] | null)
 export const lostOfDurable = script(lostOfDurableLua, (reply) => (reply as unknown[]).map(Number))

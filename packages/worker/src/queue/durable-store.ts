@@ -24,6 +24,7 @@ import {
   lostOfDurable,
   openDurable,
   placeDurable,
+  prepareDurable,
   renewDurable,
   rerunDurable,
   submitDurable,
@@ -129,9 +130,18 @@ export class DurableStore {
     return added !== -2
   }
 
-  /** Milliseconds that its keys live from now on, where they do. */
-  async life(): Promise<number> {
-    return Math.max(keyLife, await this.#link.client.pttl(this.#pool.durable(this.id)))
+  /**
+   * Holds shared values for as long as it is open: before chunks are added that need them. Undefined when it does not run any more, or in
+   * another run.
+   *
+   * @param shared - their hashes
+   * @returns milliseconds that what is added is to live, and the hashes of those that are not there, also of what it held before
+   */
+  async prepare(
+    run: number,
+    shared: readonly string[],
+  ): Promise<{ readonly life: number; readonly missing: readonly string[] } | undefined> {
+    return await this.#run(prepareDurable, [run, ...shared])
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Payloads of any size beside their chunks and outcomes: in pieces, as fields of a hash with a time to live, so that no
  * command, reply or value is large. A chunk's pieces go with the chunk; an outcome's are its client's, who renews and
- * removes them; a shared value is renewed by each client that shares it. That a piece is missing is no error here: whoever reads is told, and the chunk is run again.
+ * removes them; a shared value is renewed by each client that shares it, and lives as long as the durable calls that hold it. That a piece is missing is no error here: whoever reads is told, and the chunk is run again.
  */
 import {
   type BlobsPayload,
@@ -25,10 +25,21 @@ import {
   type SharedContent,
   type TakePiece,
 } from '@poolmq/shared'
+import { script } from './script.js'
 
 /** Pieces in one command or reply: bounds what is under way at once. */
 const batch = 4
 const headField = 'head'
+
+/**
+ * KEYS: a shared value, the durable calls that hold it. It lives as long as they do, and for a moment at least: whose client renews it
+ * must not end it sooner. Returns its fields.
+ */
+const claimShared = script(
+  `redis.call('PEXPIRE', KEYS[1], math.max(${keyLife}, redis.call('PTTL', KEYS[2])))
+return redis.call('HLEN', KEYS[1])`,
+  Number,
+)
 
 /** What the pieces of an outcome are entered with. */
 interface OutcomeEntry {
@@ -78,10 +89,11 @@ export class PieceStore {
   async putShared({ hash, payload }: SharedContent): Promise<void> {
     const key = this.#pool.shared(hash)
     const fields = pieceCount(piecesHead(formatDirectory(payload), payload)) + 1
-    const [there] = await settled(this.#link.client.multi().hlen(key).pexpire(key, keyLife).exec())
-    if (there === fields) return
+    if ((await this.#claim(hash)) === fields) return
     try {
       await this.#put({ key, life: keyLife }, payload)
+      // Durable calls that have lost it find it again, for as long as they hold it.
+      await this.#claim(hash)
     } catch (error) {
       // What is there of it is of no use, and Redis may be short of memory.
       await this.#link.client.unlink(key).catch(() => undefined) // it expires
@@ -102,10 +114,13 @@ export class PieceStore {
   /** Renews the time to live of shared values; returns the hashes of those that are gone. */
   async renewShared(hashes: readonly string[]): Promise<string[]> {
     if (hashes.length === 0) return []
-    const pipeline = this.#link.client.pipeline()
-    for (const hash of hashes) pipeline.pexpire(this.#pool.shared(hash), keyLife)
-    const replies = await settled(pipeline.exec())
-    return hashes.filter((_, i) => replies[i] === 0)
+    const fields = await Promise.all(hashes.map((hash) => this.#claim(hash)))
+    return hashes.filter((_, i) => fields[i] === 0)
+  }
+
+  /** Has a shared value live on, as long as anybody needs it; how many fields it has. */
+  #claim(hash: string): Promise<number> {
+    return claimShared(this.#link.client, [this.#pool.shared(hash), this.#pool.sharers(hash)], [])
   }
 
   /** Removes shared values of a pool that nobody else can use. */

@@ -95,7 +95,7 @@ describe('a process', () => {
   test('waits for a shared value among the arguments, which its client has not sent yet', async () => {
     const { initializer } = make()
     ran.length = 0
-    expect(await initializer.ensure('early')).toEqual({ fit: 'later', milliseconds: expect.any(Number) })
+    expect(await initializer.ensure('early')).toEqual({ fit: 'later', milliseconds: expect.any(Number), missing: true })
     expect(await initializer.ensure('sharing')).toMatchObject({ fit: 'now' })
     expect(ran).toEqual(['shared'])
     expect(await initializer.ensure('early')).toMatchObject({ fit: 'never' })
