@@ -1,6 +1,6 @@
 // What a durable call survives: the end of its producer and of its hosts, lists that have expired, and losses in Redis, which
 // are named, and made good by whoever passes the items again.
-import { CancelledError, DurableLostError, Monitor, NoDurableCallError, Pool } from '@poolmq/client'
+import { CancelledError, DurableLostError, Monitor, NoDurableCallError, Pool, taskRefs } from '@poolmq/client'
 import { durableId } from '@poolmq/shared'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { RedisServer } from '../chaos/redis-server.js'
@@ -202,6 +202,36 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     expect(await chunkKeys()).toEqual([])
     await using pool = open()
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(CancelledError)
+  })
+
+  test('onlookers see what has failed of it, by the name of the error, each item once', async () => {
+    const [go, bad] = [scratch.latch('go'), scratch.latch('bad')]
+    bad.open()
+    const facts = noted(8)
+    const items = facts.map((item, i) => ({
+      ...item,
+      ...(i < 5 && { bad: bad.path }),
+      ...(i === 7 && { go: go.path }),
+    }))
+    // A whole chunk that no worker knows how to run.
+    const unknown = `${key}-2`
+    await using _host = await start()
+    await using pool = open()
+    const call = pool.mapAsync(durables.double, items, { durable: key, chunkSize: 2 })
+    const absent = taskRefs<{ none: (x: number) => number }>('durables').none
+    const other = pool.mapAsync(absent, [1, 2, 3, 4, 5], { durable: unknown, chunkSize: 3 })
+    await using monitor = new Monitor({ name, connection: redis.url })
+    const seen = await until(
+      'all but one have ended',
+      async () => (await monitor.calls()).find(({ durable }) => durable === key),
+      (one) => one?.done === 6,
+    )
+    expect(seen?.failures).toEqual({ RangeError: 5 })
+    await other.wait()
+    const counted = await redis.ask('HGET', record().replace(durableId(key), durableId(unknown)), 'failures')
+    expect(JSON.parse(String(counted))).toEqual({ UnknownTaskError: 5 })
+    go.open()
+    await call.wait()
   })
 
   test('a record of a newer version is left alone, and told of', async () => {

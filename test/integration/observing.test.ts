@@ -2,12 +2,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { context, trace } from '@opentelemetry/api'
 import { Pool } from '@poolmq/client'
+import { durableId } from '@poolmq/shared'
 import { afterEach, describe, expect, test } from 'vitest'
 import { heard } from '../fixtures/dist/hearing-tasks.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { type SeenSpan, seenSpans, traced } from '../fixtures/dist/traced-tasks.js'
 import { uniqueName } from '../support/pool-name.js'
 import { redisUrl } from '../support/redis-database.js'
+import { until } from '../support/until.js'
 
 const ended: (() => void)[] = []
 afterEach(() => {
@@ -50,6 +52,66 @@ describe('channels in a producer', () => {
         error: expect.objectContaining({ name: 'CancelledError' }),
       },
     ])
+  })
+})
+
+describe('a durable call', () => {
+  test('is told of by each process that passes its items, with its key and its run', async () => {
+    const [opened, closed] = [listen('poolmq:call:open'), listen('poolmq:call:end')]
+    const [name, key] = [uniqueName('observing'), uniqueName('key')]
+    await using pool = new Pool({ name, connection: redisUrl(), processes: 1 })
+    const items = [1, 2, 3].map((value) => ({ value, bad: [2] }))
+    const options = { durable: key, chunkSize: 1 }
+    await expect(pool.mapAsync(math.failOn, items, options).get()).rejects.toThrow()
+    await pool.attach(key).wait()
+    const about = { pool: name, durable: key, method: 'mapAsync', task: 'math.failOn' }
+    const call = expect.stringMatching(new RegExp(`^${durableId(key)}\\.\\d+$`))
+    expect(opened).toEqual([{ ...about, call }])
+    expect(closed).toEqual([{ ...opened[0], done: 3, failed: 1, duration: expect.any(Number) }])
+    // Joined, when it has ended; and run again.
+    await pool.mapAsync(math.failOn, items, options).wait()
+    await pool.mapAsync(math.failOn, items, { ...options, ifDone: 'rerun-failed' }).wait()
+    expect(closed.map(({ done, failed }) => [done, failed])).toEqual([
+      [3, 1],
+      [3, 1],
+      [3, 1],
+    ])
+    expect(opened[1]).toEqual(opened[0])
+    expect(opened[2]?.call).not.toBe(opened[0]?.call)
+    // One that another call has the key of was never begun.
+    await pool.mapAsync(math.square, [1], options).wait()
+    expect(opened).toHaveLength(3)
+    const stop = new AbortController()
+    const cancelled = pool.applyAsync(math.sleep, [60_000], undefined, { durable: `${key}-2`, signal: stop.signal })
+    await until(
+      'it has been begun',
+      () => opened.length,
+      (length) => length === 4,
+    )
+    stop.abort()
+    await cancelled.wait()
+    expect(closed.at(-1)).toMatchObject({ method: 'applyAsync', done: 0, error: { name: 'CancelledError' } })
+    for (const one of [key, `${key}-2`]) await pool.attach(one).forget()
+  })
+
+  test('is a span of who began it, with a child for each chunk; one that was left has not failed', async () => {
+    const [name, key] = [uniqueName('observing'), uniqueName('key')]
+    await using other = new Pool({ name, connection: redisUrl(), processes: 1 })
+    let there: SeenSpan[]
+    {
+      await using pool = new Pool({ name, connection: redisUrl() })
+      await pool.mapAsync(traced.work, [1, 2], { durable: key, chunkSize: 2 })
+      there = await other.apply(traced.spans)
+      const held = pool.applyAsync(math.sleep, [60_000], undefined, { durable: `${key}-2` })
+      await held.info()
+    }
+    const [call] = seenSpans().filter((span) => span.name === 'mapAsync traced.work') as [SeenSpan]
+    const left = seenSpans().findLast((span) => span.name === 'applyAsync math.sleep')
+    const [chunk] = there.filter((span) => span.name === 'chunk traced.work') as [SeenSpan]
+    expect(call).toMatchObject({ kind: 3, failed: false, attributes: { 'poolmq.items': 2, 'poolmq.items.failed': 0 } })
+    expect(chunk).toMatchObject({ kind: 4, trace: call.trace, parent: call.span, links: [call.span] })
+    expect(left).toMatchObject({ failed: false, attributes: { 'poolmq.items': 0 } })
+    for (const one of [key, `${key}-2`]) await other.attach(one).forget()
   })
 })
 

@@ -32,9 +32,14 @@ export interface DurableCallOptions {
   readonly session: () => Promise<DurableSession>
   /** Somebody waits from now on, or waits no more: see durable-calls. */
   readonly onHeld: (change: 1 | -1) => void
+  /** It has been begun or joined, in this process that has its items. @param call - `CLIENT.NUMBER` */
+  readonly onOpen?: (call: string) => void
   readonly onProgress: (done: number, total: number) => void
-  readonly onEnd: (ending: { readonly outcomes: DurableOutcomes } | { readonly error: unknown }) => void
+  readonly onEnd: (ending: DurableEnd) => void
 }
+
+/** What a handle is told: all outcomes, or why there are none; with `goesOn` the call itself has not ended. */
+export type DurableEnd = { readonly outcomes: DurableOutcomes } | { readonly error: unknown; readonly goesOn: boolean }
 
 export class DurableCall implements DurableSource {
   readonly key: string
@@ -64,6 +69,11 @@ export class DurableCall implements DurableSource {
 
   get lost(): readonly ItemRange[] {
     return this.#lost
+  }
+
+  /** Items that have failed, as far as it has heard. */
+  get failed(): number {
+    return this.#follower?.outcomes.errors.size ?? 0
   }
 
   /** The shared values that its items hold, in a process that was given them. */
@@ -103,12 +113,12 @@ export class DurableCall implements DurableSource {
   }
 
   /** Nobody is told anything more by this process; the call goes on. */
-  fail(error: unknown, lost: readonly ItemRange[] = []): void {
+  fail(error: unknown, lost: readonly ItemRange[] = [], goesOn = false): void {
     if (this.#isOver) return
     this.#lost = lost
     this.#failure = { error }
     this.#leave()
-    this.#options.onEnd({ error })
+    this.#options.onEnd({ error, goesOn })
   }
 
   async held<T>(wait: () => Promise<T>): Promise<T> {
@@ -182,6 +192,7 @@ export class DurableCall implements DurableSource {
         if (!(await untilAnswered(() => store.begin(run, session.spec)))) continue
         const view = await untilAnswered(() => store.look(true))
         if (view === undefined) continue
+        this.#opened(store.id, run)
         return await this.#follow(session, view).watch.submit(run, all(chunks))
       }
       const view = await untilAnswered(() => store.look())
@@ -196,7 +207,11 @@ export class DurableCall implements DurableSource {
     const { ifDone } = this.#options
     await input.compare(view.head, session.store)
     const isOver = view.state === 'done' || view.state === 'cancelled'
-    if (!isOver || ifDone === 'return') return await this.#follow(session, view).watch.look()
+    const { id } = session.store
+    if (!isOver || ifDone === 'return') {
+      this.#opened(id, view.run)
+      return await this.#follow(session, view).watch.look()
+    }
     // Of no run yet: what has ended is heard, and is not the end.
     const { follower, watch } = this.#follow(session, { ...view, run: Number.POSITIVE_INFINITY })
     if (ifDone === 'rerun-failed') await follower.caughtUp(1)
@@ -208,12 +223,18 @@ export class DurableCall implements DurableSource {
       const run = await untilAnswered(() => session.store.rerun(view.run, how, chunks, keep, session.spec))
       // Who was first runs it: this is the second, and joins.
       if (run === undefined) return await this.#begin(input)
+      this.#opened(id, run)
       follower.run = run
       this.#heard()
       return await watch.submit(run, chunks, finished)
     }
+    this.#opened(id, view.run)
     follower.run = view.run
     this.#heard()
+  }
+
+  #opened(id: string, run: number): void {
+    if (!this.#isOver) this.#options.onOpen?.(`${id}.${run}`)
   }
 
   #follow(session: DurableSession, view: DurableView): { follower: DurableFollower; watch: DurableWatch } {

@@ -40,8 +40,9 @@ export class DurableCalls {
     for (const call of this.#calls) yield* call.shared
   }
 
-  failAll(error: unknown): void {
-    for (const call of [...this.#calls]) call.fail(error)
+  /** @param goOn - the calls, without this process */
+  failAll(error: unknown, goOn = false): void {
+    for (const call of [...this.#calls]) call.fail(error, [], goOn)
   }
 
   /** Resolves when nobody waits for any. */
@@ -57,6 +58,7 @@ export class DurableCalls {
       new PoolStateError(
         'the pool has ended while a durable call went on; attach to it from another pool of the same name',
       ),
+      true,
     )
   }
 

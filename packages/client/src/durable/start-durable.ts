@@ -14,10 +14,10 @@ import { ProgressReporter } from '../calls/progress-reporter.js'
 import { CallPlace, outsideOf } from '../calls/user-code.js'
 import { watchAbort } from '../engine/abort-watch.js'
 import type { PoolEngine } from '../engine/pool-engine.js'
-import type { DurableCall } from './durable-call.js'
+import type { DurableCall, DurableEnd } from './durable-call.js'
 import { DurableInput } from './durable-input.js'
-import type { DurableOutcomes } from './durable-outcomes.js'
 import { DurableResult } from './durable-result.js'
+import type { DurableObserver } from './durable-telemetry.js'
 
 /** A day. */
 const defaultKeep = 86_400_000
@@ -34,10 +34,11 @@ export function startDurable(owner: object, engine: PoolEngine, start: DurableSt
   const { task, form, items, fittingSize, options } = start
   const { durable: key = '', priority = 0, chunkSize } = options
   engine.checkNamed('a durable call')
-  const header = engine.durableHeader(task, form !== 'map', options)
+  const kind = { method: `${form}Async`, spread: form !== 'map' }
+  const { header, observer } = engine.durableCall(task, kind, options)
   const size = chunkSize as number | undefined
   const given = () => new DurableInput({ key, form, task, items, chunkSize: size, fittingSize, header, priority })
-  return follow(owner, engine, key, options, given)
+  return follow(owner, engine, key, options, given, observer)
 }
 
 /** @param key - of a call that is there */
@@ -52,6 +53,7 @@ function follow(
   key: string,
   options: ParsedOptions,
   given: (() => DurableInput) | undefined,
+  observer?: DurableObserver,
 ): DurableResult<unknown> {
   const callbacks = options as Callbacks<unknown[]>
   const hasCallbacks = callbacks.callback !== undefined || callbacks.errorCallback !== undefined
@@ -71,9 +73,12 @@ function follow(
     ifDone: options.ifDone ?? 'return',
     keep: options.keep ?? defaultKeep,
     session: () => (refusal === undefined ? engine.durableSession(key) : Promise.reject(refusal)),
+    ...(observer !== undefined && { onOpen: (call: string) => observer.opened(call) }),
     onProgress: progressTeller(options, place, (error) => call.fail(error)),
     onEnd: (end) => {
       const ending = endingOf(end)
+      const { done } = call.progress
+      observer?.ended({ done, failed: call.failed, goesOn: false, ...('error' in end && end) })
       const isTerminated = 'error' in ending && attempt(() => ending.error instanceof PoolTerminatedError) === true
       if (place === undefined || !hasCallbacks || isTerminated) return settle(ending)
       isCalledBack = true
@@ -105,8 +110,8 @@ function inputOf(given: (() => DurableInput) | undefined): [input: DurableInput 
   }
 }
 
-function endingOf(end: { readonly outcomes: DurableOutcomes } | { readonly error: unknown }): Ending<unknown[]> {
-  if ('error' in end) return end
+function endingOf(end: DurableEnd): Ending<unknown[]> {
+  if ('error' in end) return { error: end.error }
   const { errors, values } = end.outcomes
   return errors.size === 0 ? { value: values } : { error: errors.get(firstOf(errors.keys())) }
 }

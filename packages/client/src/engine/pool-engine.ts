@@ -15,6 +15,7 @@ import {
   PoolError,
   PoolKeys,
   type PoolSpec,
+  PoolTerminatedError,
   ProcessAnchor,
   randomId,
   type SharedContent,
@@ -30,6 +31,7 @@ import { CallbackQueue } from '../calls/callback-queue.js'
 import type { EncodedChunk } from '../calls/chunker.js'
 import type { InputWatch } from '../calls/map-input.js'
 import { DurableCalls } from '../durable/durable-calls.js'
+import { type DurableObserver, observeDurable } from '../durable/durable-telemetry.js'
 import { PoolLog, type PoolLogger } from '../pool-logger.js'
 import { defaultBudget } from '../session/byte-budget.js'
 import type { DurableSession } from '../session/durable-session.js'
@@ -192,15 +194,25 @@ export class PoolEngine {
   }
 
   /**
-   * What the chunks of a durable call carry: they run wherever the task is known, also when this process is gone.
+   * What the chunks of a durable call carry, which run wherever the task is known, also when this process is gone; and who is told of it
+   * here.
    *
    * @throws NestedPoolError inside a task of this very pool.
    */
-  durableHeader(task: TaskInfo, spread: boolean, options: ParsedOptions): CallHeader {
+  durableCall(
+    task: TaskInfo,
+    { method, spread }: Omit<CallKind, 'mode'>,
+    options: ParsedOptions,
+  ): { readonly header: CallHeader; readonly observer: DurableObserver | undefined } {
     this.#refuseNesting()
     this.#local?.load(task)
     this.#census.callOpened(() => this.durables.areOpen)
-    return callHeader(options, 'each', spread, this.#options.spec !== undefined, undefined, undefined, task.version)
+    const { pool } = this.#keys
+    const span = startCallSpan(pool, method, task.id)
+    const hasSpec = this.#options.spec !== undefined
+    const header = callHeader(options, 'each', spread, hasSpec, undefined, span?.carrier, task.version)
+    const about = { pool, method, task: task.id, durable: options.durable ?? '' }
+    return { header, observer: observeDurable(about, span, this.#log) }
   }
 
   /** The pool's side of Redis, for the durable call of this key. */
@@ -240,7 +252,7 @@ export class PoolEngine {
   failAll(error: unknown): void {
     this.#dispatch.clear()
     this.calls.failAll(error)
-    this.durables.failAll(error)
+    this.durables.failAll(error, error instanceof PoolTerminatedError)
   }
 
   /** Looks at the pool as an onlooker does. @throws ConnectionError when Redis is not to be had. */

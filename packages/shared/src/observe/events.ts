@@ -11,9 +11,11 @@ export interface CallOpenEvent {
   readonly call: string
   readonly method: string
   readonly task: string
+  /** The key of a durable call: it has been begun, or joined, by a process that has its items. Its `NUMBER` is that of the run. */
+  readonly durable?: string
 }
 
-/** `poolmq:call:end`, in a producer: it has its result, or has failed. */
+/** `poolmq:call:end`, in a producer: it has its result, or has failed; of a durable call, also that its process has left it, and it goes on. */
 export interface CallEndEvent extends CallOpenEvent {
   /** Items that have ended; those of them that failed. */
   readonly done: number

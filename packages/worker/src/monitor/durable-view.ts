@@ -9,7 +9,7 @@ export async function durableCalls(link: RedisLink, keys: PoolKeys): Promise<Cal
   for (const store of await openDurables(link, keys)) {
     const view = await store.look()
     if (view?.state !== 'open') continue
-    const { head, run, done, age } = view
+    const { head, run, done, failures, age } = view
     const { key, task, form, items, chunkSize, host, pid } = head
     const ended = Math.min(items, done * chunkSize)
     calls.push({
@@ -22,7 +22,7 @@ export async function durableCalls(link: RedisLink, keys: PoolKeys): Promise<Cal
       method: `${form}Async`,
       task,
       done: ended,
-      failures: {},
+      failures,
       total: items,
       pending: chunksOf(head) - done,
       age,

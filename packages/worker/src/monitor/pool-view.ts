@@ -75,7 +75,7 @@ export interface CallInfo extends CallReport {
   /** The producer's host name and process id; of a durable call, of the one that began it, which may be gone. */
   readonly host: string
   readonly pid: number
-  /** The key of a durable call: it is open with nobody attached too. Its `failures` are known to those who attach only. */
+  /** The key of a durable call: it is open with nobody attached too. Its `failures` are those of its outcomes below 256 KiB. */
   readonly durable?: string
 }
 

@@ -18,6 +18,8 @@ import { serverNow } from './server-clock.js'
 const mostBytes = 1024 * 1024
 const mostEntries = 2000
 const entriesAtOnce = 32
+/** Errors of which failures are counted by name. */
+const mostNames = 20
 /** Milliseconds for which whoever writes what is to be compared may be silent before another begins anew. */
 const openingPatience = 15_000
 
@@ -68,6 +70,23 @@ local function ended(how)
   live(keep)
   call('SREM', durables, id)
 end
+local failures
+local function countFailures(header, place)
+  failures = failures or cjson.decode(call('HGET', record, 'failures') or '{}')
+  local names = 0
+  for _ in pairs(failures) do names = names + 1 end
+  for _, failure in ipairs(cjson.decode(header).f) do
+    local name, count = failure[2].name, 1
+    if failure[1] == -1 then
+      local head = cjson.decode(call('HGET', record, 'head'))
+      count = math.min(head.chunkSize, head.items - place * head.chunkSize)
+    end
+    if not failures[name] then
+      if names < ${mostNames} then names = names + 1 else name = 'others' end
+    end
+    failures[name] = (failures[name] or 0) + count
+  end
+end
 local function index()
   local from, bytes, found, entries = cursor, 0, 0, nil
   repeat
@@ -80,7 +99,9 @@ local function index()
       if fields[1] == 'j' then
         local of, place = string.match(fields[2], '%.(%d+)%.(%d+)$')
         if of == run and tonumber(place) < chunks then
-          call('SETBIT', done, place, 1)
+          local isFirst = call('SETBIT', done, place, 1) == 0
+          -- What is not as ours are is none: whoever attaches is told.
+          if isFirst and string.find(fields[4] or '', ',"f":[', 1, true) then pcall(countFailures, fields[4], tonumber(place)) end
           local name = string.match(fields[4] or '', '"k":"(%w+)"}$')
           if name then call('PEXPIRE', prefix .. 'outcome:' .. fields[2] .. ':' .. name, life) end
         end
@@ -88,6 +109,7 @@ local function index()
     end
   until #entries < ${entriesAtOnce} or bytes > ${mostBytes} or found >= ${mostEntries}
   if cursor ~= from then call('HSET', record, 'cursor', cursor) end
+  if failures then call('HSET', record, 'failures', cjson.encode(failures)) end
   return #entries < ${entriesAtOnce}
 end
 `
@@ -176,7 +198,7 @@ return added`
 /**
  * Looks after a call: reads on what has been heard, ends it when that is all, renews what it consists of. ARGV: '1' when who looks
  * has its items, and gives again what is lost. Returns state, run, whether all was read, chunks that have ended, whether chunks are to be
- * renewed, milliseconds since somebody looked who has the items, head, when it was begun, the time.
+ * renewed, milliseconds since somebody looked who has the items, head, when it was begun, the time, failures by the name of their error.
  */
 const lookDurableLua = `${first}
 if not state then
@@ -196,7 +218,8 @@ if state == 'open' and (not isWhole or now - tonumber(renewed) > life / 4) then
   due = 1
 end
 if ARGV[4] == '1' and (state == 'open' or state == 'opening') then call('HSET', record, 'tended', time) end
-return { state, run, caught and 1 or 0, call('BITCOUNT', done), due, tostring(now - tonumber(tended)), call('HGET', record, 'head'), call('HGET', record, 'began'), time }`
+return { state, run, caught and 1 or 0, call('BITCOUNT', done), due, tostring(now - tonumber(tended)), call('HGET', record, 'head'), call('HGET', record, 'began'), time,
+  call('HGET', record, 'failures') or '{}' }`
 
 /** Of the chunks from ARGV 4 up to 5, those that have neither an outcome nor a hash; -1 first when what has been heard is to be read on first. */
 const lostOfDurableLua = `${first}
@@ -268,7 +291,7 @@ for i = 9, #ARGV do
 end
 if how ~= 'lost' then
   call('UNLINK', specOf(run))
-  call('HDEL', record, 'spec')
+  call('HDEL', record, 'spec', 'failures')
   if ARGV[8] ~= '' then call('HSET', record, 'spec', ARGV[8]) end
   run = string.format('%.0f', math.max(now, tonumber(run) + 1))
   local mark = call('XADD', results, '*', 'd', run, 'from', how)

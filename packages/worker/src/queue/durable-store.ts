@@ -48,6 +48,8 @@ export interface DurableView {
   readonly run: number
   /** Chunks that have ended, of those that its items make. */
   readonly done: number
+  /** Items that have failed in this run, by the name of their error; but for those whose outcomes are large, and travel beside the others. */
+  readonly failures: Readonly<Record<string, number>>
   /** Milliseconds since somebody looked who has the items, and gives again what is lost. */
   readonly untended: number
   /** Milliseconds since 1970, by Redis's clock, at which it was begun. */
@@ -153,7 +155,7 @@ export class DurableStore {
     for (;;) {
       const reply = await this.#run(lookDurable, [tends ? '1' : '0'])
       if (reply === null) return undefined
-      const [state, run, caught, done, due, untended, head, began, now] = reply
+      const [state, run, caught, done, due, untended, head, began, now, failures] = reply
       if (due === 1) await this.#renew(parseDurableHead(String(head)))
       if (caught !== 1) continue
       return {
@@ -161,6 +163,7 @@ export class DurableStore {
         state: String(state) as DurableState,
         run: Number(run),
         done: Number(done),
+        failures: JSON.parse(String(failures)) as Record<string, number>,
         untended: Number(untended),
         began: Number(began),
         age: Number(now) - Number(began),
