@@ -204,6 +204,44 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(CancelledError)
   })
 
+  test('one that does not fit is refused with the reason, leaves Redis to others, and runs when there is room', async () => {
+    await using small = await RedisServer.start(redisProgram, ['--maxmemory', '16mb'])
+    const items = Array.from({ length: 75 }, (_, length) => ({ length, text: 'x'.repeat(400_000) }))
+    await using pool = new Pool({ name, connection: small.url })
+    const begin = (more = {}) => pool.mapAsync(durables.text, items, { durable: key, chunkSize: 1, ...more })
+    const error: unknown = await begin()
+      .get()
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'ERR_POOL_CONNECTION' })
+    expect((error as Error).message).toMatch(
+      /refused what is asked for the durable call .*: OOM .*rerun-failed.*forget/,
+    )
+    expect(await pool.attach(key).info()).toMatchObject({ state: 'cancelled', items: 75 })
+    expect((await small.keys()).filter((one) => /:chunks:durable/.test(one))).toEqual([])
+    await using _host = await WorkerHost.start({ pool: name, redis: small.url, tasks: 'durable-tasks' })
+    expect(await pool.apply(durables.add, [1, 2])).toBe(3)
+    await small.ask('CONFIG', 'SET', 'maxmemory', '0')
+    const again = await begin({ ifDone: 'rerun-failed' }).get(60_000)
+    expect(again.map((text) => text.length)).toEqual(items.map(({ length }) => length))
+  })
+
+  test('what Redis has lost, and has no room for now, is told of', async () => {
+    await using small = await RedisServer.start(redisProgram)
+    const items = Array.from({ length: 20 }, (_, length) => ({ length, text: 'x'.repeat(400_000) }))
+    await using pool = new Pool({ name, connection: small.url })
+    const call = pool.mapAsync(durables.text, items, { durable: key, chunkSize: 1 })
+    const chunks = async () => (await small.keys()).filter((one) => /:chunks:durable/.test(one))
+    await until('all of it is there', chunks, (keys) => keys.length === 40)
+    await small.ask('DEL', ...(await chunks()))
+    await small.ask('CONFIG', 'SET', 'maxmemory', '4mb')
+    await expect(call.get()).rejects.toThrow(/refused what is asked for the durable call .*: OOM/)
+    expect(await chunks()).toEqual([])
+    await small.ask('CONFIG', 'SET', 'maxmemory', '0')
+    await using _host = await WorkerHost.start({ pool: name, redis: small.url, tasks: 'durable-tasks' })
+    const again = await pool.mapAsync(durables.text, items, { durable: key, chunkSize: 1 }).get(60_000)
+    expect(again.map((text) => text.length)).toEqual(items.map(({ length }) => length))
+  })
+
   test('onlookers see what has failed of it, by the name of the error, each item once', async () => {
     const [go, bad] = [scratch.latch('go'), scratch.latch('bad')]
     bad.open()

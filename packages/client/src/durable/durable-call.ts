@@ -2,11 +2,19 @@
  * A durable call in one process: begun or joined, followed through its stream, and told to its handle. It never ends the call by its own
  * end: what runs goes on, and another process, or the same later, attaches to it.
  */
-import { chunksOf, Deferred, type ItemRange, type SharedContent, untilAnswered } from '@poolmq/shared'
+import {
+  chunksOf,
+  Deferred,
+  type ItemRange,
+  isPassing,
+  PoolError,
+  type SharedContent,
+  untilAnswered,
+} from '@poolmq/shared'
 import type { DurableView } from '@poolmq/worker'
 import type { Progress } from '../call-options.js'
 import type { DurableSession } from '../session/durable-session.js'
-import { cancelled, noCall } from './durable-errors.js'
+import { cancelled, noCall, refused } from './durable-errors.js'
 import { DurableFollower } from './durable-follower.js'
 import type { DurableInput } from './durable-input.js'
 import type { DurableOutcomes } from './durable-outcomes.js'
@@ -98,7 +106,7 @@ export class DurableCall implements DurableSource {
       if (input === undefined) await this.#attach()
       else await this.held(() => this.#begin(input))
     } catch (error) {
-      this.fail(error)
+      this.fail(error instanceof PoolError ? error : refused(this.key, error, false))
     }
   }
 
@@ -193,7 +201,8 @@ export class DurableCall implements DurableSource {
         const view = await untilAnswered(() => store.look(true))
         if (view === undefined) continue
         this.#opened(store.id, run)
-        return await this.#follow(session, view).watch.submit(run, all(chunks))
+        const followed = this.#follow(session, view)
+        return await this.#submit(session, followed, run, all(chunks))
       }
       const view = await untilAnswered(() => store.look())
       // Gone meanwhile, or on its way.
@@ -226,18 +235,40 @@ export class DurableCall implements DurableSource {
       this.#opened(id, run)
       follower.run = run
       this.#heard()
-      return await watch.submit(run, chunks, finished)
+      return await this.#submit(session, { follower, watch }, run, chunks, finished)
     }
     this.#opened(id, view.run)
     follower.run = view.run
     this.#heard()
   }
 
+  /** Adds the chunks of a run that was begun here. Nobody is to wait for one that Redis has no room for. */
+  async #submit(
+    { store }: DurableSession,
+    { follower, watch }: Followed,
+    run: number,
+    ...what: Submission
+  ): Promise<void> {
+    try {
+      await watch.submit(run, ...what)
+    } catch (error) {
+      if (error instanceof PoolError || isPassing(error)) throw error
+      watch.stop()
+      follower.close()
+      const abandoned = untilAnswered(() => store.abandon(run, follower.outcomes.chunks))
+      const isAbandoned = await abandoned.then(
+        () => true,
+        () => false,
+      )
+      throw refused(this.key, error, isAbandoned)
+    }
+  }
+
   #opened(id: string, run: number): void {
     if (!this.#isOver) this.#options.onOpen?.(`${id}.${run}`)
   }
 
-  #follow(session: DurableSession, view: DurableView): { follower: DurableFollower; watch: DurableWatch } {
+  #follow(session: DurableSession, view: DurableView): Followed {
     this.#isKnown = true
     this.#follower?.close()
     this.#watch?.stop()
@@ -283,5 +314,11 @@ export class DurableCall implements DurableSource {
     this.#change()
   }
 }
+
+interface Followed {
+  readonly follower: DurableFollower
+  readonly watch: DurableWatch
+}
+type Submission = [chunks: readonly number[], finished?: (chunk: number) => readonly number[]]
 
 const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i)

@@ -1,5 +1,5 @@
 /** What a handle of a durable call is told when there is no result. */
-import { CancelledError, DurableLostError, type ItemRange, NoDurableCallError } from '@poolmq/shared'
+import { CancelledError, ConnectionError, DurableLostError, type ItemRange, NoDurableCallError } from '@poolmq/shared'
 
 /** Ranges that a message names. */
 const mostNamed = 5
@@ -14,6 +14,16 @@ export function noCall(key: string, more = ''): NoDurableCallError {
 /** @param how - `was cancelled`, … */
 export function cancelled(key: string, how: string): CancelledError {
   return new CancelledError(`The durable call ${JSON.stringify(key)} ${how}`)
+}
+
+/** What Redis has refused, as it is short of memory, or the user of rights. @param isAbandoned - a run of it has been ended for that */
+export function refused(key: string, cause: unknown, isAbandoned: boolean): ConnectionError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const name = JSON.stringify(key)
+  const rest = isAbandoned
+    ? `. The call has been cancelled: when there is room, ifDone: 'rerun-failed' runs what had not ended, and pool.attach(${name}).forget() removes it`
+    : ''
+  return new ConnectionError(`Redis refused what is asked for the durable call ${name}: ${reason}${rest}`, { cause })
 }
 
 export function lostItems(key: string, items: readonly ItemRange[]): DurableLostError {

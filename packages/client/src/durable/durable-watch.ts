@@ -2,10 +2,10 @@
  * Looks after a durable call from a process that has a handle of it: whether it is there still, and whether Redis has lost something of it. Where the
  * items are here, what is lost is added again; elsewhere the handle is told, unless somebody else is there who has them.
  */
-import { type ItemRange, PoolStateError, ProtocolError, untilAnswered } from '@poolmq/shared'
+import { type ItemRange, isPassing, PoolError, PoolStateError, ProtocolError, untilAnswered } from '@poolmq/shared'
 import type { DurableView } from '@poolmq/worker'
 import type { DurableSession } from '../session/durable-session.js'
-import { lostItems, noCall } from './durable-errors.js'
+import { lostItems, noCall, refused } from './durable-errors.js'
 import type { DurableFollower } from './durable-follower.js'
 import type { DurableInput } from './durable-input.js'
 import type { DurableOutcomes } from './durable-outcomes.js'
@@ -117,7 +117,15 @@ export class DurableWatch {
     const ended = state === 'done' ? still : still.filter((chunk) => unreadable.has(chunk))
     if (ended.length > 0 && !(await this.#runAgain(run, ended))) return
     for (const chunk of ended) unreadable.delete(chunk)
-    await this.submit(run, still, (chunk) => outcomes.finished(chunk))
+    try {
+      await this.submit(run, still, (chunk) => outcomes.finished(chunk))
+    } catch (error) {
+      if (error instanceof PoolError || isPassing(error)) throw error
+      // What is there of it would keep the memory from those who could work it off.
+      const { store } = this.#options.session
+      await untilAnswered(() => store.takeBack(run, still))
+      this.#options.onFailed(refused(follower.head.key, error, false))
+    }
   }
 
   /** False when the call is not as it is known. */

@@ -210,6 +210,27 @@ export class DurableStore {
     return true
   }
 
+  /**
+   * Ends a run of which Redis has refused a part. What it takes goes first, as nothing can be written while Redis has no memory:
+   * neither that it has ended, nor who takes a chunk.
+   */
+  async abandon(run: number, chunks: number): Promise<void> {
+    await this.takeBack(
+      run,
+      Array.from({ length: chunks }, (_, i) => i),
+    )
+    await this.cancel()
+  }
+
+  /** Removes chunks of a run, but for those that are in hand. */
+  async takeBack(run: number, chunks: readonly number[]): Promise<void> {
+    const store = new ChunkStore(this.#link, this.#pool)
+    for (let i = 0; i < chunks.length; i += slice) {
+      const some = chunks.slice(i, i + slice).map((index) => `${this.id}.${run}.${index}`)
+      await store.drop(some, false, this.id)
+    }
+  }
+
   /** Removes the call and all that belongs to it. False when there is none. */
   async forget(): Promise<boolean> {
     const left = await this.#run(forgetDurable, [])
@@ -244,12 +265,11 @@ export class DurableStore {
 
   async #withdraw({ run, chunks }: Remains): Promise<void> {
     if (chunks === 0) return
-    const store = new ChunkStore(this.#link, this.#pool)
     await orderStop(this.#link.client, [this.#pool.stops], [`${this.id}.${run}`])
-    for (let i = 0; i < chunks; i += slice) {
-      const some = Array.from({ length: Math.min(slice, chunks - i) }, (_, k) => `${this.id}.${run}.${i + k}`)
-      await store.drop(some, false, this.id)
-    }
+    await this.takeBack(
+      run,
+      Array.from({ length: chunks }, (_, i) => i),
+    )
   }
 
   /** Asks again when what has been heard is read to its end, which each script does for a while. */
