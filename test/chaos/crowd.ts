@@ -231,6 +231,8 @@ function planFor(pool: string, client: string, random: Random, duration: number,
     'applies',
     'flaky',
     'payloads',
+    'shared',
+    'durable',
     'cancelled',
     'late',
   ] as const
@@ -243,12 +245,16 @@ function planFor(pool: string, client: string, random: Random, duration: number,
     length: random.between(1_000_000, 5_000_000),
   })
   const maxTasksPerChild = random.pick([undefined, 20, 50])
+  const maxBytes = random.pick([undefined, 2 ** 21, Number.MAX_SAFE_INTEGER])
+  const share = random.pick([undefined, { key: 'team' }, { weight: 0.1 }, { weight: 10 }])
   return {
     pool,
     client,
     duration,
     lanes,
     ...(maxTasksPerChild !== undefined && { maxTasksPerChild }),
+    ...(maxBytes !== undefined && { maxBytes }),
+    ...(share !== undefined && { share }),
     calls: Array.from({ length: 200 }, call),
   }
 }
