@@ -98,6 +98,17 @@ describe.each(mapping)('%s: arguments', (method) => {
     expect(error.message).toContain(`${method}: unknown option "${name}"; ${hint}`)
   })
 
+  test.each<[string, () => object]>([
+    ['an AbortSignal', () => new AbortController().signal],
+    ['a Map', () => new Map([['chunkSize', 1]])],
+    ['an empty array', () => []],
+    ['a promise', () => Promise.resolve({ chunkSize: 1 })],
+  ])('%s in the place of the options', async (_what, make) => {
+    const error = await refusal(method, math.square, [1], make())
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.message).toContain(`${method}: options must be an object like { signal: … }, got `)
+  })
+
   test.each<[string, unknown, string]>([
     ['a number', 5, 'got 5'],
     ['null', null, 'got null'],
@@ -338,6 +349,8 @@ describe('options of a pool', () => {
     )
     expect(named({ initializer: math.none, initargs: [] })).toThrow(/it is called initArgs/)
     expect(named({ procesess: 1 })).toThrow(/unknown option "procesess"/)
+    expect(named([])).toThrow(/Pool: options must be an object like { processes: … }, got \[\]/)
+    expect(named(new Map([['processes', 1]]))).toThrow(/Pool: options must be an object like/)
   })
 
   test.each([[''], ['a b'], ['a:b'], ['{a}'], ['x'.repeat(101)], [5], [null]])('name: %s', (name) => {

@@ -228,3 +228,22 @@ test.each([
   expect(() => pool.mapAsync(math.square, [1], options as never)).toThrow(type)
   await expect(pool.map(math.square, [1], options as never)).rejects.toThrow(type)
 })
+
+test('an object of options may be used, and changed, for the next call', async () => {
+  const heard: string[] = []
+  const options: { callback?: (value: number[]) => void; chunkSize: number } = { chunkSize: 1 }
+  const handles = [1, 2, 3].map((n) => {
+    options.callback = (value) => void heard.push(`${n}: ${value}`)
+    return pool.mapAsync(math.square, [n], options)
+  })
+  options.chunkSize = -1
+  await Promise.all(handles)
+  expect(heard.sort()).toEqual(['1: 1', '2: 4', '3: 9'])
+  class Defaults {
+    #reads = 0
+    get chunkSize() {
+      return this.#reads++ === 0 ? 1 : -1
+    }
+  }
+  expect(await pool.map(math.square, [1, 2], new Defaults())).toEqual([1, 4])
+})

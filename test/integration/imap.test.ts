@@ -157,6 +157,25 @@ describe.each(['imap', 'imapUnordered'] as const)('leaving %s early', (method) =
     await leaving.join()
   })
 
+  test('await using ends the input, also behind an error of an item, which leaves the loop without', async () => {
+    let cleaned = false
+    const endless = function* () {
+      try {
+        for (let value = 0; ; value++) yield { value, bad: [2] }
+      } finally {
+        cleaned = true
+      }
+    }
+    const seen: number[] = []
+    const taking = async () => {
+      await using results = pool[method](math.failOn, endless())
+      for await (const value of results) seen.push(value)
+    }
+    await expect(taking()).rejects.toThrow(RangeError)
+    await until('the generator is told to return', () => cleaned, Boolean)
+    expect(seen.every((value) => value !== 2)).toBe(true)
+  })
+
   test('what waits is removed', async () => {
     using scratch = new Scratch()
     const name = uniqueName('leaving')

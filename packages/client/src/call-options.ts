@@ -188,13 +188,14 @@ const longestKey = 200
 const longestKeep = 1e12
 
 /**
- * Checks options; a plain number is the chunk size, as Python's third argument is.
+ * Checks options; a plain number is the chunk size, as Python's third argument is. What it gives is a copy: an object of options may be
+ * used, and changed, for the next call while this one runs.
  *
  * @throws TypeError for an unknown option or a value of a wrong type, RangeError for one out of range.
  */
 export function parseCallOptions(method: string, given: unknown): ParsedOptions {
-  const options = (typeof given === 'object' && given !== null ? given : { chunkSize: given }) as ParsedOptions
   if (given === undefined) return {}
+  const options = copied(typeof given === 'object' && given !== null ? given : { chunkSize: given })
   for (const name of callbackNames) {
     if (options[name] === undefined || optionsOf(method).includes(name)) continue
     const other = method.startsWith('i') ? 'iterate over its results' : `await its result, or use ${method}Async`
@@ -204,7 +205,7 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
     const other = method.startsWith('i') ? 'starmapAsync or mapAsync' : `${method}Async`
     throw new TypeError(`${method} cannot be durable; use ${other}, whose handle can be found again`)
   }
-  knownOptions(method, options, optionsOf(method))
+  if (typeof given === 'object' && given !== null) knownOptions(method, given, optionsOf(method))
   const { signal, timeout, retries, retryDelay, retryIf, priority, chunkSize, bufferSize, backup } = options
   // A number in the place of the options must be a chunk size; `undefined` in them is an option not given.
   const isAuto = chunkSize === 'auto' && method.startsWith('i')
@@ -241,6 +242,16 @@ export function parseCallOptions(method: string, given: unknown): ParsedOptions 
   }
   parseDurable(options)
   return options
+}
+
+/** Each option is read once: inherited ones, and what getters give, as well. */
+function copied(given: object): ParsedOptions {
+  const options: Record<string, unknown> = {}
+  for (const name of optionNames) {
+    const value = (given as Record<string, unknown>)[name]
+    if (value !== undefined) options[name] = value
+  }
+  return options as ParsedOptions
 }
 
 function parseDurable({ durable, keep, ifDone: again, backup }: ParsedOptions): void {
@@ -290,7 +301,7 @@ export function callHeader(
     spread,
     spec,
     timeout: timeout > longestTimeout ? 0 : timeout,
-    ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: retryIf }) } }),
+    ...(retries > 0 && { retry: { count: retries, delay: retryDelay, ...(retryIf && { on: [...retryIf] }) } }),
     ...(module !== undefined && { module }),
     ...(trace !== undefined && { trace }),
     ...(version !== undefined && { version }),

@@ -1,4 +1,5 @@
 /** Checks of option values. Each error says which option, which value, and what would be right. */
+import { describeValue } from './value-description.js'
 
 /** A whole number of at least `least`. RangeError for a number that is not one, TypeError for anything else. */
 export function wholeNumber(name: string, value: unknown, least: number): number {
@@ -64,15 +65,25 @@ export function buildId(value: unknown, name = 'build'): string {
   return shortText(name, value, 'without a build id, leave it out')
 }
 
-/** Refuses option names that do not exist: a misspelt option must not be ignored. */
+/** Refuses option names that do not exist, and what holds no options at all: a misspelt or misplaced option must not be ignored. */
 export function knownOptions(what: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
+  const keys = Object.keys(options)
+  if (keys.length === 0 && isOther(options) && !known.some((name) => name in options)) {
+    throw new TypeError(`${what}: options must be an object like { ${known[0]}: … }, got ${describeValue(options)}`)
+  }
+  for (const key of keys) {
     if (!known.includes(key)) {
       const meant = known.find((name) => plain(name) === plain(key))
       const hint = meant === undefined ? `known are ${known.join(', ')}` : `it is called ${meant}`
       throw new TypeError(`${what}: unknown option ${JSON.stringify(key)}; ${hint}`)
     }
   }
+}
+
+/** Whether it is an array, a Map, an AbortSignal, a promise …: of whatever realm, an object of options has Object's prototype or none. */
+function isOther(options: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(options)
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
 /** A name as Python or a typo has it: `chunk_size`, `chunksize`. */

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers'
+import { describe } from '@poolmq/shared'
 import type { ChunkSizer } from './chunk-sizer.js'
 
 /**
@@ -106,7 +108,7 @@ export class ImapFeeder {
           return { items, done: false }
         }
         const result = isPromiseLike(step) ? await this.#orInterrupted(step) : step
-        if (result === undefined || result.done === true) return { items, done: true }
+        if (result === interrupted || isLast(result)) return { items, done: true }
         items.push(result.value)
       }
       return { items, done: false }
@@ -115,10 +117,10 @@ export class ImapFeeder {
     }
   }
 
-  /** Undefined when it is stopped while the input is blocked: the step may settle later, and nobody listens then. */
-  #orInterrupted<T>(step: PromiseLike<T>): Promise<T | undefined> {
-    return new Promise<T | undefined>((resolve, reject) => {
-      this.#interrupt = () => resolve(undefined)
+  /** When it is stopped while the input is blocked, the step may settle later, and nobody listens then. */
+  #orInterrupted<T>(step: PromiseLike<T>): Promise<T | typeof interrupted> {
+    return new Promise<T | typeof interrupted>((resolve, reject) => {
+      this.#interrupt = () => resolve(interrupted)
       step.then(resolve, reject)
     })
   }
@@ -141,8 +143,22 @@ interface ReadItems {
 
 const nothing: ReadItems = { items: [], done: true }
 
+/** What a step gives that was stopped before it was there. */
+const interrupted = Symbol('interrupted')
+
+/**
+ * Whether the input is at its end: as for the language's own loops, whatever is true says so, and a step that is no object is an
+ * error. Both would otherwise be items without end.
+ */
+function isLast(result: IteratorResult<unknown>): boolean {
+  if ((typeof result === 'object' && result !== null) || typeof result === 'function') return Boolean(result.done)
+  throw new TypeError(
+    `next() of the input must give an object with done and value, or a promise of one, got ${describe(result)}`,
+  )
+}
+
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as { then?: unknown }).then === 'function'
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 type Step = IteratorResult<unknown> | Promise<IteratorResult<unknown>>

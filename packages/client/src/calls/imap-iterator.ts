@@ -37,6 +37,8 @@ export interface ImapResults<T> {
   /** Ends the iteration: input that was not read is not read, chunks that wait are removed. `break` calls it. */
   return(): Promise<IteratorResult<T, undefined>>
   [Symbol.asyncIterator](): ImapResults<T>
+  /** `await using`: as `return`. A loop that an item's error has ended did not call that, as the iteration could go on. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export class ImapIterator<T> implements Collector, ImapResults<T> {
@@ -103,6 +105,10 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
       this.#release(new CancelledError('the iterator was returned'))
     }
     return { done: true, value: undefined }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
   }
 
   take(index: number, result: ChunkResult): void {

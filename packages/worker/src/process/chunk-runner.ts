@@ -110,8 +110,10 @@ async function runItems(
   return { values, failures }
 }
 
+/** As `await` has it: a function may be one as well. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  const mayBe = typeof value === 'object' ? value !== null : typeof value === 'function'
+  return mayBe && typeof (value as { then?: unknown }).then === 'function'
 }
 
 type Results = Pick<Outcome, 'payload' | 'failures'>

@@ -130,3 +130,32 @@ test('with automatic sizes a slow input does not hold back what is there', async
   await running
   expect(chunks).toEqual([[1], [2], [3]])
 })
+
+describe('steps are taken as the language takes them', () => {
+  test.each<unknown>([[1], ['yes'], [{}]])('done: %j ends the input', async (done) => {
+    let read = 0
+    const input = { [Symbol.iterator]: () => ({ next: () => ({ done: read === 3 ? done : 0, value: read++ }) }) }
+    const { chunks, running, ended } = feed(input as Iterable<unknown>)
+    await running
+    expect(chunks).toEqual([[0, 1], [2]])
+    expect(ended()).toEqual({ chunks: 2, items: 3 })
+  })
+
+  test.each<[unknown, string]>([
+    [5, '5'],
+    ['abc', '"abc"'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+  ])('%j is no step: an error behind what came before', async (step, got) => {
+    for (const form of [Symbol.iterator, Symbol.asyncIterator]) {
+      let read = 0
+      const next = () => (read < 3 ? { done: false, value: read++ } : step)
+      const input: unknown = { [form]: () => ({ next: form === Symbol.iterator ? next : async () => next() }) }
+      const { chunks, running, ended } = feed(input as Iterable<unknown>)
+      await running
+      expect(chunks).toEqual([[0, 1], [2]])
+      expect(ended()?.error).toBeInstanceOf(TypeError)
+      expect(String(ended()?.error)).toContain(`an object with done and value, or a promise of one, got ${got}`)
+    }
+  })
+})

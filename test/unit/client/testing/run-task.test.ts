@@ -38,6 +38,8 @@ const tasks = defineTasks(import.meta.url, 'alone', {
   },
   hang: () => new Promise<never>(() => undefined),
   makeFunction: (): unknown => () => 1,
+  thenable: (value: number): unknown =>
+    Object.assign(() => 1, { then: (resolve: (value: number) => void) => resolve(value) }),
   identity: (value: unknown) => value,
 })
 
@@ -119,4 +121,9 @@ test('wrong arguments are refused', async () => {
   await expect(runTask((() => 1) as never)).rejects.toThrow(/expected a task/)
   // @ts-expect-error: the task has an argument without a default
   await runTask(tasks.add).catch(() => undefined)
+})
+
+test('a thenable is waited for, whatever it is besides, as await does', async () => {
+  expect(await runTask(tasks.thenable, [5])).toBe(5)
+  expect(await runTask(tasks.thenable, [6], { timeout: 10_000 })).toBe(6)
 })
