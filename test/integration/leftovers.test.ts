@@ -48,6 +48,8 @@ describe('of a private pool', () => {
     ['close() and join()', 'closeJoin', 0],
     ['await using', 'awaitUsing', 0],
     ['no close at all', 'nothing', 0],
+    ['no close, and more work at the end of the work (`beforeExit`)', 'again', 0],
+    ['no close, and work that comes after the end', 'tooLate', 0],
     ['a pool that was never used', 'unused', 0],
     ['process.exit() in the middle', 'exit', 3],
     ['an uncaught error in the middle', 'throw', 1],
@@ -62,6 +64,14 @@ describe('of a private pool', () => {
       terminateAtOnce: '',
       terminateEarly: '',
       unused: '',
+      again: 'USED\nUSED',
+      tooLate: [
+        '<Pool state=TERMINATE pool_size=2>',
+        'Pool not running: it was terminated as the program had nothing left to do (`beforeExit`)',
+        'the pool has ended; there is nothing left to look at',
+        'The pool was terminated before the result was ready',
+        'DONE',
+      ].join('\n'),
     }[ending]
     expect(run.stdout.trim()).toBe(says ?? 'USED')
     if (code === 0) expect(run.stderr).toBe('')

@@ -8,15 +8,7 @@
  *     → submitter: batches into BullMQ            → … a worker process, on any host …
  *     → result-reader: outcomes from the stream   → collector: the call's value → callbacks → AsyncResult
  */
-import {
-  isWorker,
-  NestedPoolError,
-  PoolStateError,
-  PoolTerminatedError,
-  type TaskFunction,
-  type TaskRef,
-  taskInfo,
-} from '@poolmq/shared'
+import { isWorker, NestedPoolError, PoolStateError, type TaskFunction, type TaskRef, taskInfo } from '@poolmq/shared'
 import { type CallInfo, currentTask, type HostInfo, type PoolStats } from '@poolmq/worker'
 import { parseApply, parseMap, toArray, toInput } from './call-arguments.js'
 import {
@@ -311,7 +303,7 @@ export class Pool {
 
   /** No more work is taken; what was submitted still runs. Python: `close()`. */
   close(): void {
-    if (this.#state !== 'RUN') return
+    if (this.#stateNow !== 'RUN') return
     this.#state = 'CLOSE'
     for (const feeder of this.#feeders) feeder.closed()
   }
@@ -324,7 +316,7 @@ export class Pool {
    */
   join(): Promise<void>
   async join(...given: unknown[]): Promise<void> {
-    if (this.#state === 'RUN') throw new PoolStateError('Pool is still running')
+    if (this.#stateNow === 'RUN') throw new PoolStateError('Pool is still running')
     if (given.length > 0) throw new TypeError('join takes no argument; to end the work after a time, call terminate()')
     for (const feeder of this.#feeders) feeder.joined()
     const { calls } = this.#engine
@@ -341,9 +333,8 @@ export class Pool {
   async terminate(): Promise<void> {
     this.#state = 'TERMINATE'
     for (const feeder of this.#feeders) feeder.stop()
-    this.#engine.failAll(new PoolTerminatedError())
     forgetPool(this.#engine)
-    return this.#engine.shutdown('stop')
+    return this.#engine.terminate()
   }
 
   /** The pool's work in chunks, and how many do it: of a named pool, everybody's. @throws ConnectionError when Redis is not to be had. */
@@ -371,11 +362,18 @@ export class Pool {
   }
 
   toString(): string {
-    return `<${this.constructor.name} state=${this.#state} pool_size=${this.#engine.size}>`
+    return `<${this.constructor.name} state=${this.#stateNow} pool_size=${this.#engine.size}>`
+  }
+
+  /** A pool that nobody has closed is terminated when the program has nothing left to do. */
+  get #stateNow(): State {
+    return this.#state === 'RUN' && this.#engine.isEnding ? 'TERMINATE' : this.#state
   }
 
   #checkRunning(): void {
-    if (this.#state !== 'RUN') throw new PoolStateError('Pool not running')
+    if (this.#stateNow === 'RUN') return
+    const why = this.#state === 'RUN' ? ': it was terminated as the program had nothing left to do (`beforeExit`)' : ''
+    throw new PoolStateError(`Pool not running${why}`)
   }
 
   #apply(method: string, task: TaskRef<TaskFunction>, call: readonly unknown[]): AsyncResult<unknown> {

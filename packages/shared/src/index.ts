@@ -70,6 +70,7 @@ export {
   type RedisLinkEvents,
   type RedisLinkOptions,
 } from './redis/redis-link.js'
+export { soon } from './soon.js'
 export * from './task.js'
 export {
   becomeWorker,

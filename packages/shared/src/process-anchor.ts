@@ -1,4 +1,6 @@
 /** Keeps the process alive as long as somebody holds it. A pool's sockets and child processes do not count for that. */
+import { clearInterval, setInterval } from 'node:timers'
+
 export class ProcessAnchor {
   readonly #holders = new Set<object>()
   #timer: NodeJS.Timeout | undefined
@@ -6,6 +8,10 @@ export class ProcessAnchor {
   hold(holder: object): void {
     this.#holders.add(holder)
     this.#timer ??= setInterval(() => undefined, 2 ** 30)
+  }
+
+  get isHeld(): boolean {
+    return this.#holders.size > 0
   }
 
   release(holder: object): void {

@@ -5,6 +5,7 @@
  * implementation. On the wire goes the id (`namespace.key`) only. The module's URL stays in the process: the local
  * worker processes that a Pool starts import it; remote workers import the modules of their own command line.
  */
+import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addTask, type TaskFunction } from './task-table.js'
@@ -130,14 +131,20 @@ function versionOf(caller: string, options: unknown): Pick<TaskInfo, 'version'> 
   return { version: shortText(`${caller}: version`, version, 'without a version, leave the options out') }
 }
 
+/** What `import.meta.url` and `__filename` are in code that Node.js was given without a file. */
+const noFile = /(?:^|\/)\[(?:eval|stdin|worker eval)\d*\]$/
+
 /** The URL of the module that calls, given as a URL or as an absolute path. */
 function importable(module: unknown): string {
   const isText = typeof module === 'string'
   if (isText && isAbsolute(module)) return pathToFileURL(module).href
+  const isInNoFile = isText && noFile.test(module) && !(module.startsWith('file:') && existsSync(new URL(module)))
   // A drive letter of Windows reads as a scheme.
-  if (isText && URL.canParse(module) && !/^[a-z]:/i.test(module)) return module
-  const hint =
-    module instanceof URL
+  if (isText && URL.canParse(module) && !/^[a-z]:/i.test(module) && !isInNoFile) return module
+  const hint = isInNoFile
+    ? '. Code that `node -e`, standard input or a REPL runs is in no file, and worker processes import files: define the tasks ' +
+      'in a module of their own, and import it'
+    : module instanceof URL
       ? '; write .href behind it'
       : isText && namePattern.test(module)
         ? `; it goes before the namespace: defineTasks(import.meta.url, ${JSON.stringify(module)}, { … })`

@@ -2,6 +2,7 @@
  * An open call: a number that its chunks carry, and someone who takes what becomes of them. The open calls stand in one
  * map (open-calls); there is no promise, listener or timer for a single chunk.
  */
+import { performance } from 'node:perf_hooks'
 import {
   attempt,
   type BlobsPayload,

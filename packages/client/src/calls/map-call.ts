@@ -1,5 +1,5 @@
 /** Starts a call that has one result: `apply`, `map`, `starmap` and their async forms. */
-import { attempt, PoolTerminatedError, type TaskInfo } from '@poolmq/shared'
+import { attempt, PoolTerminatedError, soon, type TaskInfo } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
 import type { CallKind, PoolEngine } from '../engine/pool-engine.js'
 import { AsyncResult } from './async-result.js'
@@ -48,7 +48,7 @@ export function startMap<T>(
       if (result.ready() || told !== undefined) return
       told = ending
       const called = callBack(ending, callbacks, place, engine)
-      return called instanceof Promise ? called.then(settle) : settle(called)
+      return 'then' in called ? called.then(settle) : settle(called)
     })
   })
   const progress = new ProgressReporter(options.onProgress, place)
@@ -58,7 +58,7 @@ export function startMap<T>(
   call.isWithUser = () => isCalledBack
   if (input.chunks === 0) {
     if (callbacks.callback === undefined) settle({ value: [] })
-    else queueMicrotask(() => collector.end())
+    else soon(() => collector.end())
   }
   let handed = 0
   let late: LateChunks | undefined

@@ -3,7 +3,9 @@
  * (`AsyncLocalStorage`) of the place where the call was made, and it is known in all that it awaits: a wait for the pool
  * in there may be a wait for itself, which would never end.
  */
+
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import { NestedPoolError } from '@poolmq/shared'
 
 const inside = new AsyncLocalStorage<UserCode>()

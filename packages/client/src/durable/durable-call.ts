@@ -2,6 +2,7 @@
  * A durable call in one process: begun or joined, followed through its stream, and told to its handle. It never ends the call by its own
  * end: what runs goes on, and another process, or the same later, attaches to it.
  */
+import { setTimeout } from 'node:timers'
 import {
   chunksOf,
   Deferred,

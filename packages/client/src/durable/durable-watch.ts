@@ -2,6 +2,7 @@
  * Looks after a durable call from a process that has a handle of it: whether it is there still, and whether Redis has lost something of it. Where the
  * items are here, what is lost is added again; elsewhere the handle is told, unless somebody else is there who has them.
  */
+import { clearInterval, setInterval } from 'node:timers'
 import { type ItemRange, isPassing, PoolError, PoolStateError, ProtocolError, untilAnswered } from '@poolmq/shared'
 import type { DurableView } from '@poolmq/worker'
 import type { DurableSession } from '../session/durable-session.js'

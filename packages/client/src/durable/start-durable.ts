@@ -5,6 +5,7 @@ import {
   type DurableForm,
   EncodingError,
   PoolTerminatedError,
+  soon,
   type TaskInfo,
 } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
@@ -84,7 +85,7 @@ function follow(
       isCalledBack = true
       engine.callbacks.run(() => {
         const called = callBack(ending, callbacks, place, engine)
-        return called instanceof Promise ? called.then(settle) : settle(called)
+        return 'then' in called ? called.then(settle) : settle(called)
       })
     },
   })
@@ -94,7 +95,7 @@ function follow(
   if (signal !== undefined) {
     const cancel = () =>
       call.abort(new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
-    if (signal.aborted) queueMicrotask(cancel)
+    if (signal.aborted) soon(cancel)
     else atEnd.push(watchAbort(signal, cancel))
   }
   return result

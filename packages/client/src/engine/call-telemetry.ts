@@ -1,4 +1,5 @@
 /** Tells of a call's begin and end to those who observe this process: subscribers of its channels, and its tracer. */
+import { performance } from 'node:perf_hooks'
 import { type CallSpan, events } from '@poolmq/shared'
 import type { Call } from '../calls/call.js'
 import { CallPlace } from '../calls/user-code.js'

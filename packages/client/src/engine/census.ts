@@ -2,6 +2,7 @@
  * Counts the lanes of the worker processes that serve a pool, one in each as a rule: the local ones, and those whose
  * supervisors show their presence in Redis. It warns once when calls wait and nobody is there to serve them.
  */
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers'
 import type { PoolKeys, RedisLink } from '@poolmq/shared'
 import { liveHosts } from '@poolmq/worker'
 import type { PoolLog } from '../pool-logger.js'

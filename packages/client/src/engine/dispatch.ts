@@ -2,7 +2,7 @@
  * The way of a call's chunks out of this process: as far as there is room for them in Redis they are sent, the rest waits, encoded or
  * not. What cannot be encoded, or sent, its call is told.
  */
-import { ConnectionError, PoolError } from '@poolmq/shared'
+import { ConnectionError, PoolError, soon } from '@poolmq/shared'
 import type { LateChunks } from '../calls/backlog.js'
 import { type Call, type PendingChunk, unsentChunk } from '../calls/call.js'
 import { type EncodedChunk, isSendable, type SendableChunk } from '../calls/chunker.js'
@@ -51,7 +51,7 @@ export class Dispatch {
       add: async (chunks) => {
         // The first chunks of a long call are sent while the next are encoded.
         const session = options.session()
-        await (session instanceof Promise ? await session : session).add(chunks)
+        await ('then' in session ? await session : session).add(chunks)
         for (const chunk of chunks) chunk.sent = true
       },
       failed: (chunks, error) => this.#unsent(chunks, error),
@@ -109,7 +109,7 @@ export class Dispatch {
   /** Of a chunk that cannot be encoded its call hears when it has been handed over. */
   #refuse(call: Call, index: number, chunk: EncodedChunk): void {
     const result = unsentChunk(chunk.length, chunk.failures)
-    queueMicrotask(() => this.#calls.deliver(call, index, result))
+    soon(() => this.#calls.deliver(call, index, result))
   }
 
   #unsent(chunks: readonly PendingChunk[], cause: unknown): void {

@@ -3,7 +3,10 @@
  * hosts run as well. It starts at once, with the Pool; where Redis is it learns later. A supervisor that is killed is
  * started again, and takes up what its predecessor had in hand as it would another host's.
  */
+
 import type { ChildProcess } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers'
 import {
   Deferred,
   decodeError,
@@ -172,6 +175,7 @@ export class LocalWorkers {
       this.#startAgain()
       return
     }
+    this.#listening.resolve() // nobody will
     const how = signal === null ? `exited with code ${exitCode}` : `was killed by ${signal}`
     const details = { starts: this.#lost, ...(exitCode !== null && { exitCode }), ...(signal !== null && { signal }) }
     const times = `${this.#lost} supervisors of this pool were lost one after the other`

@@ -15,10 +15,12 @@ import {
   PoolError,
   PoolKeys,
   type PoolSpec,
+  PoolStateError,
   PoolTerminatedError,
   ProcessAnchor,
   randomId,
   type SharedContent,
+  soon,
   startCallSpan,
   type TaskInfo,
   taskModules,
@@ -187,7 +189,7 @@ export class PoolEngine {
     if (kind.mode === 'each') this.#pace.hurry()
     // A handle must exist before it can fail.
     const { reason } = this.#breakdown
-    if (reason !== undefined) queueMicrotask(() => this.calls.fail(call, reason.error))
+    if (reason !== undefined) soon(() => this.calls.fail(call, reason.error))
     else this.#census.callOpened(() => this.calls.size > 0)
     if (options.signal !== undefined) this.#cancelOn(options.signal, call)
     return call
@@ -261,6 +263,11 @@ export class PoolEngine {
     this.#anchor.hold(holder)
     try {
       return await look((await this.#session).view)
+    } catch (error) {
+      if (error instanceof PoolError) throw error
+      if (this.isEnding) throw new PoolStateError('the pool has ended; there is nothing left to look at')
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new ConnectionError(`Redis did not tell what was asked: ${reason}`, { cause: error })
     } finally {
       this.#anchor.release(holder)
     }
@@ -286,6 +293,22 @@ export class PoolEngine {
   /** Only open calls keep the shared value in Redis from now on. */
   unshare(hash: string): void {
     this.#session.then((session) => session.unshare(hash)).catch(() => undefined) // there is nothing in Redis
+  }
+
+  /** Whether the process goes on for it: there is work, or somebody waits. */
+  get isAwaited(): boolean {
+    return this.#anchor.isHeld
+  }
+
+  /** Whether it is coming to an end, or has. */
+  get isEnding(): boolean {
+    return this.#shutdown !== undefined
+  }
+
+  /** Rejects what is open, stops what runs, and ends. */
+  terminate(): Promise<void> {
+    this.failAll(new PoolTerminatedError())
+    return this.shutdown('stop')
   }
 
   /** Ends the local worker processes and leaves nothing in Redis. */
@@ -344,7 +367,7 @@ export class PoolEngine {
     const cancel = () => {
       this.calls.fail(call, new CancelledError('The call was cancelled by its signal', { cause: signal.reason }))
     }
-    if (signal.aborted) queueMicrotask(cancel)
+    if (signal.aborted) soon(cancel)
     else call.atEnd.push(watchAbort(signal, cancel))
   }
 

@@ -3,6 +3,8 @@
  * only, and asks Redis only where worker processes may be idle: while more is under way than they can run at a time, none is.
  * Which copy counts is not its business (see open-calls), nor where the second may run (the worker's copy-place).
  */
+import { performance } from 'node:perf_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import { formatChunkId, untilAnswered } from '@poolmq/shared'
 import type { RunTimes } from '@poolmq/worker'
 import type { Call, ChunkResult, Collector, PendingChunk } from '../calls/call.js'

@@ -3,6 +3,7 @@
  * ResourceWarning; those that are left when the program has nothing more to do are terminated, so that it leaves nothing
  * behind.
  */
+import { setImmediate } from 'node:timers'
 import type { PoolEngine } from './pool-engine.js'
 
 const running = new Set<PoolEngine>()
@@ -28,11 +29,14 @@ export function forgetPool(engine: PoolEngine): void {
   if (running.size === 0) process.off('beforeExit', endAll)
 }
 
+/** Other listeners of the same event may give a pool work, and then the program goes on: it is told again when that is done. */
 function endAll(): void {
-  for (const engine of running) end(engine)
+  setImmediate(() => {
+    for (const engine of running) if (!engine.isAwaited) end(engine)
+  })
 }
 
 function end(engine: PoolEngine): void {
   forgetPool(engine)
-  void engine.shutdown('stop')
+  void engine.terminate()
 }

@@ -3,6 +3,7 @@
  * them. When they lapse, because the process has died, supervisors drop its chunks and nothing is left. A process that
  * was only asleep finds its lease gone, makes it anew, and is told, so that lost chunks are sent again.
  */
+import { clearInterval, setInterval } from 'node:timers'
 import { keyLife, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
 import { type ChunkStore, expireKeys, orderStop, renewLease } from '@poolmq/worker'
 

@@ -2,6 +2,8 @@
  * A pool's side of Redis: the link, the queue, the lease, the reader of results and the reconciler, opened together and
  * closed together. An outage is waited out for a minute; then it is told as a failure, since nothing may wait for ever.
  */
+import { performance } from 'node:perf_hooks'
+import { clearTimeout, setTimeout } from 'node:timers'
 import {
   assertServer,
   type ClientOrder,

@@ -2,6 +2,7 @@
  * How long a client lets results gather in Redis before it reads on. Each read wakes the client, and Redis for it: where
  * many chunks are under way, one read for each costs time that the worker processes of the same machine could have.
  */
+import { performance } from 'node:perf_hooks'
 import { Deferred, within } from '@poolmq/shared'
 
 /** What is waited for. */

@@ -4,6 +4,8 @@
  * added again as it was: the same call as the first time, and harmless if it was not lost after all.
  */
 
+import { performance } from 'node:perf_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { keyLife, type RedisLink } from '@poolmq/shared'
 import { type ChunkStore, keysOfChunk } from '@poolmq/worker'

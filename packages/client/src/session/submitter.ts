@@ -4,7 +4,7 @@
  * batch again is harmless, since a chunk's id is its own.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Deferred, untilAnswered } from '@poolmq/shared'
+import { Deferred, soon, untilAnswered } from '@poolmq/shared'
 import type { PendingChunk } from '../calls/call.js'
 
 const maxChunks = 500
@@ -53,7 +53,7 @@ export class Submitter {
   wake(): void {
     if (this.#isSending || this.#isWaking) return
     this.#isWaking = true
-    queueMicrotask(() => {
+    soon(() => {
       this.#isWaking = false
       void this.#send()
     })

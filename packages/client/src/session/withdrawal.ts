@@ -3,6 +3,7 @@
  * What many calls leave at one moment goes together: the work is that of the chunks, however many calls they were and
  * whatever else waits.
  */
+import { performance } from 'node:perf_hooks'
 import { callIdOf, type PoolKeys, type RedisLink, untilAnswered } from '@poolmq/shared'
 import { type ChunkStore, copyOrders, orderLife, orderStop } from '@poolmq/worker'
 

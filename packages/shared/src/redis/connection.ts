@@ -4,6 +4,7 @@
  *
  * Once open, a connection is retried for ever and its commands wait.
  */
+import { clearTimeout, setTimeout } from 'node:timers'
 import { TLSSocket } from 'node:tls'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import type { ClientEvents } from './client-events.js'

@@ -2,6 +2,7 @@
  * Failures of a command that pass by themselves: the connection broke under it (ioredis does not send a pipeline again of
  * which some was answered), or the server is starting, busy, or changing its role. What is asked here may be asked again.
  */
+import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const passing =

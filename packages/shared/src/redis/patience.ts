@@ -3,6 +3,8 @@
  * little processor for all that starts there, an answer is late, or lies here unread, and that is nobody's failure. Counted
  * in looks: however long the event loop stood still between two of them, it counts as little more than one interval.
  */
+import { performance } from 'node:perf_hooks'
+import { clearTimeout, setTimeout } from 'node:timers'
 
 /** Milliseconds between two looks. */
 const interval = 50

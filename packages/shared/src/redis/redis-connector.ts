@@ -3,7 +3,9 @@
  * same: a socket never keeps the process alive, and one whose other end no longer answers (a host that is gone, a
  * process that is stopped) is destroyed, upon which ioredis connects again.
  */
+
 import { connect as connectPlain, type NetConnectOpts, type Socket } from 'node:net'
+import { clearInterval, setInterval } from 'node:timers'
 import { connect as connectTls } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 import { AbstractConnector, SentinelConnector } from './ioredis-module.js'

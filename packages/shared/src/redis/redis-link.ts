@@ -6,7 +6,10 @@
  * is an event, not an error: it is retried for ever, and commands wait. The link closes what it opened and nothing else,
  * and never keeps the process alive.
  */
+
 import { EventEmitter } from 'node:events'
+import { performance } from 'node:perf_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import type { Cluster, Redis } from 'ioredis'
 import { ConnectionError } from '../errors/errors.js'
 import { type ClientEvents, eventsOf } from './client-events.js'

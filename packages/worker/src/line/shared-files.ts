@@ -3,8 +3,10 @@
  * wait for the file; a Pool puts what it shares there itself, for its own. The directory is their supervisor's, for this user alone, and is removed
  * with it. Those that were used longest ago go when there are too many. Where nothing can be written, each process fetches for itself.
  */
+
 import { lstat, mkdir, open, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { clearInterval, setInterval } from 'node:timers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type BlobsPayload, formatDirectory, type SharedContent, type SharedRef, type TakePiece } from '@poolmq/shared'
 import { readSharedFile, SharedFileWriter } from './shared-file.js'

@@ -1,6 +1,8 @@
 /** How a program of ours is started: with a private line to it, and with a channel of Node's that leads nowhere. */
+
 import { ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { PrivateLine } from './private-line.js'
 

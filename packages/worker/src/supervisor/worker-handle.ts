@@ -2,8 +2,9 @@
  * A worker process or thread as its supervisor sees it: messages both ways, one exit. The exit is told after the last
  * message, so that what a process said before it died is known when its chunk is given back.
  */
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import { attempt } from '@poolmq/shared'
 import { passOn } from '../closed-output.js'
 import { HandReader, type HeldChunk, openHand } from '../line/hand.js'
 import type { FromWorker, ToWorker } from '../line/messages.js'
@@ -150,8 +151,24 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
   }
 }
 
+/** Where this process was started. */
+const place = attempt(() => process.cwd())
+
+/**
+ * A thread asks at its start where it is, and dies where nothing is any more: a deploy may have removed the directory of a program that
+ * runs. `process.cwd()` alone says what it said before.
+ */
+function standSomewhere(): void {
+  const here = attempt(() => {
+    process.chdir('.')
+    return process.cwd()
+  })
+  if (here === undefined) attempt(() => process.chdir(place !== undefined && existsSync(place) ? place : '/'))
+}
+
 function startWorker(hand: HandReader): Worker {
   try {
+    standSomewhere()
     const thread = new Worker(new URL('../process/worker-thread.js', import.meta.url), { stdout: true, stderr: true })
     passOn(thread.stdout, process.stdout)
     passOn(thread.stderr, process.stderr)

@@ -3,6 +3,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Call, type PendingChunk } from '../../../../packages/client/src/calls/call.js'
 import { Stopwatch, Stragglers } from '../../../../packages/client/src/engine/stragglers.js'
 
+vi.mock('node:timers', async () => (await import('../../../support/global-time.js')).timers)
+vi.mock('node:perf_hooks', async () => (await import('../../../support/global-time.js')).perfHooks)
+
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 

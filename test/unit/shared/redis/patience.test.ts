@@ -2,6 +2,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Patience } from '../../../../packages/shared/src/redis/patience.js'
 
+vi.mock('node:timers', async () => (await import('../../../support/global-time.js')).timers)
+vi.mock('node:perf_hooks', async () => (await import('../../../support/global-time.js')).perfHooks)
+
 /** The clock as the process sees it: timers fire when `pass` lets them. */
 let now = 0
 beforeEach(() => {
