@@ -10,7 +10,6 @@ import {
   callIdOf,
   isWrongType,
   type PoolKeys,
-  type Presence,
   parseChunkId,
   queueKeySuffixes,
   type RedisLink,
@@ -24,6 +23,7 @@ import { PieceStore } from '../queue/piece-store.js'
 import { copyOrders, orderStop, sweepPool } from '../queue/pool-scripts.js'
 import { liveHosts, showHost } from '../queue/presence.js'
 import { DurableKeeper } from './durable-keeper.js'
+import type { HostPresence } from './host-presence.js'
 import type { HostRecord } from './host-record.js'
 import { HostReporter } from './host-reporter.js'
 import { LockKeeper } from './lock-keeper.js'
@@ -65,13 +65,7 @@ export class SupervisorDuties {
   readonly #locks: LockKeeper
   readonly #durables: DurableKeeper
   readonly #timers: NodeJS.Timeout[] = []
-  #presence: () => Omit<Presence, 'expires'> = () => ({
-    host: hostname(),
-    pid: process.pid,
-    processes: 0,
-    lanes: 0,
-    tasks: [],
-  })
+  #presence: () => HostPresence = () => ({ host: hostname(), pid: process.pid, processes: 0, lanes: 0, tasks: [] })
   /** The presence that is being shown because somebody asked. */
   #showing: Promise<string[]> | undefined
   /** How often in a row the stream of a client whose chunks run has been missing. */
@@ -84,7 +78,7 @@ export class SupervisorDuties {
     this.#durables = new DurableKeeper(options.link, options.keys, options.log)
   }
 
-  start(presence: () => Omit<Presence, 'expires'>): void {
+  start(presence: () => HostPresence): void {
     const { lockDuration, link, store, slots } = this.#options
     this.#presence = presence
     this.#every(lockDuration / 5, 'renewing leases', () => this.#locks.renew())
