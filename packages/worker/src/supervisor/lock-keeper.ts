@@ -19,6 +19,6 @@ export class LockKeeper {
     const held = [...this.#slots].flatMap((slot) => slot.held)
     if (held.length === 0) return
     const over = new Set(await this.#store.renew(held.map(({ jobId, token }) => [jobId, token] as const)))
-    for (const slot of this.#slots) slot.noteOver(over)
+    for (const slot of this.#slots) slot.watchdog.noteOver(over)
   }
 }

@@ -3,7 +3,6 @@ import { Deferred, type WireError } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
 import type { Crash, RecyclingLimits } from '../line/messages.js'
 import { Deadline } from './deadline.js'
-import { isStopped } from './process-state.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export interface ItemOfChunk {
@@ -28,7 +27,7 @@ export interface Occupant {
   readonly gone: Deferred
   /** Its start is over, and others may start. */
   readonly leaveGate: () => void
-  /** When it was started, by performance's clock. */
+  /** When it was started, by `performance.now()`. */
   readonly began: number
   readonly lanes: Map<number, WatchedLane>
   /** Chunks that it has in hand no more, whatever it does: others have them. */
@@ -60,8 +59,6 @@ export interface Occupant {
   failure: WireError | undefined
   /** Why it was killed, if it was. */
   killed: string | undefined
-  /** When it was started, by `performance.now()`. */
-  readonly started: number
   /** What it said that it dies of. */
   crash: Crash | undefined
   /** Chunks in hand that are over: the process was held up before it could tell, or works in vain. */
@@ -77,13 +74,6 @@ export interface Occupant {
   /** Milliseconds before its replacement starts. */
   pause: number
 }
-
-/** Looks at which a worker process without a chunk, or with chunks that are over only, may have told nothing. */
-const mostSilences = 3
-/** Looks at which a worker process of several lanes may stand still before it is told. */
-const mostStandstills = 5
-/** Looks, five of which a lease has, at which a process may have been stopped. */
-const mostStops = 5
 
 export function newOccupant(handle: WorkerHandle, token: string, leaveGate: () => void): Occupant {
   return {
@@ -109,7 +99,6 @@ export function newOccupant(handle: WorkerHandle, token: string, leaveGate: () =
     limits: { memory: null },
     failure: undefined,
     killed: undefined,
-    started: performance.now(),
     crash: undefined,
     over: new Set(),
     lastTold: 0,
@@ -135,34 +124,9 @@ export function inHand(occupant: Occupant): HeldChunk[] {
   return occupant.givenUp.size === 0 ? held : held.filter(({ jobId }) => !occupant.givenUp.has(jobId))
 }
 
-/**
- * Asked at intervals: a worker process without a chunk, or with chunks that are over only, has told that it looks for
- * others since the last time, or it is deaf after some such intervals. Intervals are counted, and no time is taken, as the
- * whole host may have been suspended.
- */
-export function isDeaf(occupant: Occupant): boolean {
-  const { lastTold: told } = occupant.handle
-  const idle = () => inHand(occupant).every(({ jobId }) => occupant.over.has(jobId))
-  const isSilent = occupant.ready && told === occupant.lastTold && idle()
-  occupant.lastTold = told
-  occupant.silences = isSilent ? occupant.silences + 1 : 0
-  return occupant.silences >= mostSilences
-}
-
-/** Asked at intervals of one of several lanes: true once for each time that a task keeps the event loop from the others. */
-export function isBlocked(occupant: Occupant): boolean {
-  const { lastTold: told, held } = occupant.handle
-  const stands = told === occupant.lastBeat && held.some(({ runs }) => runs)
-  occupant.lastBeat = told
-  occupant.standstills = stands ? occupant.standstills + 1 : 0
-  return occupant.standstills === mostStandstills && !isStopped(occupant.handle.pid)
-}
-
-/**
- * Asked at intervals: a process that has been stopped for a lease works no more than one that has died, and as long as its
- * supervisor holds its lease nobody else would have its chunk. Counted as well: if the whole host stood still, so did we.
- */
-export function isAtAStand(occupant: Occupant): boolean {
-  occupant.stops = isStopped(occupant.handle.pid) ? occupant.stops + 1 : 0
-  return occupant.stops >= mostStops
+/** Ends it now, whatever it does. @param why - what those are told who ask how it was lost */
+export function killOccupant(occupant: Occupant, why: string): void {
+  occupant.leaving = true
+  occupant.killed = why
+  occupant.handle.kill()
 }

@@ -4,7 +4,7 @@
  * up at once, a successor takes the seat, and the neighbours have some time to finish.
  */
 import { cancelGrace, lateGrace } from './deadline.js'
-import { type ItemOfChunk, inHand, type Occupant, type WatchedLane, watchedLane } from './occupant.js'
+import { type ItemOfChunk, inHand, killOccupant, type Occupant, type WatchedLane, watchedLane } from './occupant.js'
 import { type LostChunk, lostChunk } from './worker-loss.js'
 
 /** Milliseconds, the last of those, in which a worker process of several lanes must be seen to turn. */
@@ -16,8 +16,6 @@ const neighbourGrace = 10_000
 export interface OverdueTasksParts {
   /** Chunks that may be in hand at a time. */
   readonly lanes: number
-  /** @param why - what those are told who ask how it was lost */
-  readonly kill: (occupant: Occupant, why: string) => void
   /** The process goes on for its other chunks only. */
   readonly replace: (occupant: Occupant) => void
   /** A chunk is to run elsewhere or not at all, although its process goes on for a while. */
@@ -65,20 +63,20 @@ export class OverdueTasks {
 
   /** @param stands - its event loop does not turn */
   #end(occupant: Occupant, lane: WatchedLane, jobId: string, late: WatchedLane['late'], stands: boolean): void {
-    const { kill, replace, giveUp } = this.#parts
+    const { replace, giveUp } = this.#parts
     const hasNeighbours = inHand(occupant).some((held) => held.runs && held.jobId !== jobId)
     // Whose limit is over first need not be the one that keeps the event loop.
     if (late !== undefined && hasNeighbours && stands) occupant.blocked = true
     else lane.late = late
     const why = late === undefined ? 'cancelled' : 'time limit'
     if (!hasNeighbours || stands) {
-      kill(occupant, why)
+      killOccupant(occupant, why)
       return
     }
     occupant.givenUp.add(jobId)
     occupant.handle.send({ type: 'disown', jobId })
     giveUp(jobId, occupant.token, lostChunk(jobId, lane))
-    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => kill(occupant, why))
+    if (!occupant.dismissed) occupant.deadline.set(neighbourGrace, () => killOccupant(occupant, why))
     occupant.dismissed = true
     replace(occupant)
   }

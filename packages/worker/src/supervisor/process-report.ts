@@ -7,7 +7,7 @@ const told = 60_000
 
 /** A worker process as those see it who watch. */
 export function processReport(occupant: Occupant, lanes: number): ProcessReport {
-  const { handle, ready, started } = occupant
+  const { handle, ready, began: started } = occupant
   const { tasks, recent } = handle.tally()
   let [chunks, items, failed] = [0, 0, 0]
   for (const counts of tasks.values()) {

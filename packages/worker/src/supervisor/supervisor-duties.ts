@@ -91,16 +91,16 @@ export class SupervisorDuties {
     this.#every(watchInterval, 'watching clients', () => this.#watchClients())
     this.#every(lockDuration, 'listening for deaf worker processes', async () => {
       await link.client.ping()
-      for (const slot of slots) slot.checkHearing()
+      for (const slot of slots) slot.watchdog.checkHearing()
     })
     const reporter = new HostReporter(this.#options)
     this.#every(watchInterval, 'looking for orders', () => reporter.look())
     this.#every(lockDuration / 5, 'looking for stopped worker processes', async () => {
-      for (const slot of slots) slot.checkStanding()
+      for (const slot of slots) slot.watchdog.checkStanding()
     })
     this.#every(watchInterval, 'watching worker processes', async () => {
-      for (const slot of slots) slot.checkMemory()
-      for (const slot of slots) slot.checkTurning()
+      for (const slot of slots) slot.watchdog.checkMemory()
+      for (const slot of slots) slot.watchdog.checkTurning()
     })
   }
 
