@@ -362,7 +362,7 @@ export class Pool {
   }
 
   toString(): string {
-    return `<${this.constructor.name} state=${this.#stateNow} pool_size=${this.#engine.size}>`
+    return `<${this.constructor.name} state=${this.#stateNow} pool_size=${this.#engine.census.seen}>`
   }
 
   /** A pool that nobody has closed is terminated when the program has nothing left to do. */
@@ -388,7 +388,7 @@ export class Pool {
       return startDurable(this, this.#engine, call)
     }
     const kind = { method, mode: 'each', spread: true } as const
-    const input = applyInput(args, this.#engine.watch)
+    const input = applyInput(args, this.#engine.dispatch.watch)
     return startMap(this, this.#engine, info, kind, input, one as ParsedOptions, ([value]) => value)
   }
 
@@ -398,15 +398,16 @@ export class Pool {
     const { items, options: given } = parseMap(method, call)
     const all = toArray(method, items)
     const options = parseCallOptions(method, given)
-    const { workers, hasLanes, room, watch } = this.#engine
-    const usual = hasLanes ? evenChunkSize : defaultChunkSize
-    const size = (options.chunkSize as number | undefined) ?? fittingChunkSize(all, workers, room, usual)
+    const { census, dispatch } = this.#engine
+    const usual = census.hasLanes ? evenChunkSize : defaultChunkSize
+    const size =
+      (options.chunkSize as number | undefined) ?? fittingChunkSize(all, census.workers, dispatch.budget.limit, usual)
     if (options.durable !== undefined) {
       const form = method === 'mapAsync' ? 'map' : 'starmap'
       const call = { task: info, form, items: all, fittingSize: Math.max(1, size), options } as const
       return startDurable(this, this.#engine, call) as AsyncResult<unknown[]>
     }
-    const input = mapInput(all, size, watch)
+    const input = mapInput(all, size, dispatch.watch)
     const kind = { method, mode: 'first', spread: method.startsWith('star') } as const
     return startMap(this, this.#engine, info, kind, input, options, (values) => values)
   }

@@ -10,6 +10,17 @@ export class ProcessAnchor {
     this.#timer ??= setInterval(() => undefined, 2 ** 30)
   }
 
+  /** Holds it while this is done. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const holder = {}
+    this.hold(holder)
+    try {
+      return await work()
+    } finally {
+      this.release(holder)
+    }
+  }
+
   get isHeld(): boolean {
     return this.#holders.size > 0
   }

@@ -32,7 +32,7 @@ export function startImap<R>(
 ): ImapResults<R> {
   // Who bounds the buffer counts in items, as CPython does.
   const { chunkSize = options.bufferSize === undefined ? 'auto' : 1 } = options
-  const sizer = chunkSize === 'auto' ? new AutoSize(engine.workers, lengthOf(input)) : fixedSize(chunkSize)
+  const sizer = chunkSize === 'auto' ? new AutoSize(engine.census.workers, lengthOf(input)) : fixedSize(chunkSize)
   let total: number | undefined
   let arrived = 0
   const endWhenDone = () => {
@@ -63,7 +63,7 @@ export function startImap<R>(
     },
   }
   const progress = new ProgressReporter(options.onProgress, options.onProgress && new CallPlace())
-  const call = engine.call(
+  const call = engine.opener.open(
     owner,
     task,
     { method: kind.method, mode: 'each', spread: kind.spread },
@@ -73,12 +73,12 @@ export function startImap<R>(
   const feeder = new ImapFeeder({
     input,
     sizer,
-    bufferSize: options.bufferSize ?? bufferPerWorker * engine.workers,
+    bufferSize: options.bufferSize ?? bufferPerWorker * engine.census.workers,
     liftable: options.bufferSize === undefined,
     submit: (items, index, first) => {
       const chunk = encodeChunk(items, 'items', first)
-      engine.watch.encoded(items, chunk)
-      const submitted = engine.submit(call, index, chunk)
+      engine.dispatch.watch.encoded(items, chunk)
+      const submitted = engine.dispatch.submit(call, index, chunk)
       keepAwake()
       // It may have waited for room, with nothing under way.
       return submitted?.then(keepAwake)

@@ -1,7 +1,8 @@
 /** Starts a call that has one result: `apply`, `map`, `starmap` and their async forms. */
 import { attempt, PoolTerminatedError, soon, type TaskInfo } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
-import type { CallKind, PoolEngine } from '../engine/pool-engine.js'
+import type { CallKind } from '../engine/call-opener.js'
+import type { PoolEngine } from '../engine/pool-engine.js'
 import { AsyncResult } from './async-result.js'
 import type { LateChunks } from './backlog.js'
 import { type Callbacks, callBack, type Ending } from './callback-queue.js'
@@ -53,7 +54,7 @@ export function startMap<T>(
   })
   const progress = new ProgressReporter(options.onProgress, place)
   progress.total = input.items
-  const call = engine.call(owner, task, kind, options, progress.before(collector))
+  const call = engine.opener.open(owner, task, kind, options, progress.before(collector))
   call.total = progress.total
   call.isWithUser = () => isCalledBack
   if (input.chunks === 0) {
@@ -65,13 +66,13 @@ export function startMap<T>(
   try {
     late = input.hand((chunk, index) => {
       handed++
-      void engine.submit(call, index, chunk)
+      void engine.dispatch.submit(call, index, chunk)
     })
   } catch (error) {
     engine.calls.end(call) // nobody gets a handle of it
     throw error
   }
-  if (late !== undefined) engine.submitLate(call, handed, late)
+  if (late !== undefined) engine.dispatch.submitLate(call, handed, late)
   return result
 }
 

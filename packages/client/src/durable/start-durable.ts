@@ -36,7 +36,7 @@ export function startDurable(owner: object, engine: PoolEngine, start: DurableSt
   const { durable: key = '', priority = 0, chunkSize } = options
   engine.checkNamed('a durable call')
   const kind = { method: `${form}Async`, spread: form !== 'map' }
-  const { header, observer } = engine.durableCall(task, kind, options)
+  const { header, observer } = engine.opener.openDurable(task, kind, options)
   const size = chunkSize as number | undefined
   const given = () => new DurableInput({ key, form, task, items, chunkSize: size, fittingSize, header, priority })
   return follow(owner, engine, key, options, given, observer)

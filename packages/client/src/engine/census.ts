@@ -51,7 +51,7 @@ export class Census {
     return seen > lanes ? seen : Math.max(lanes, expectedWorkers)
   }
 
-  /** Whether a worker process runs several tasks at a time. */
+  /** Whether a worker process runs several tasks at a time: a process, as Python's ThreadPool has threads of its own. */
   get hasLanes(): boolean {
     const { threads, lanes, processes } = this.#options
     return (!threads && lanes > processes) || this.#hasRemoteLanes

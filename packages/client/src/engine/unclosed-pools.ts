@@ -10,7 +10,7 @@ const running = new Set<PoolEngine>()
 
 const dropped = new FinalizationRegistry<PoolEngine>((engine) => {
   if (!running.has(engine)) return
-  process.emitWarning(`unclosed running pool of size ${engine.size}; call close() or terminate()`, {
+  process.emitWarning(`unclosed running pool of size ${engine.census.seen}; call close() or terminate()`, {
     type: 'ResourceWarning',
     code: 'POOLMQ_UNCLOSED',
   })

@@ -112,14 +112,10 @@ export class Monitor {
 
   /** A link keeps no process alive; somebody who waits for an answer does. */
   async #look<T>(look: (view: PoolView) => Promise<T>): Promise<T> {
-    const holder = {}
-    this.#anchor.hold(holder)
-    try {
+    return await this.#anchor.during(async () => {
       this.#view ??= new PoolView(await this.#open(), new PoolKeys(this.name))
       return await inTime(look(this.#view))
-    } finally {
-      this.#anchor.release(holder)
-    }
+    })
   }
 
   async #open(): Promise<RedisLink> {
