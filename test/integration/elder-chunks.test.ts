@@ -49,8 +49,9 @@ const ways: Record<string, (count: number) => Promise<(string | undefined)[]>> =
   'each with the end of the one before': async (count) => {
     const taken = [(await queue.take(token))?.jobId]
     for (let i = 1; i < count; i++) {
-      const ended = [[taken.at(-1) as string, ['j', 'x']]] as const
-      taken.push((await queue.exchange(token, ended, 1)).taken[0]?.jobId)
+      const last = taken.at(-1) as string
+      const ended = [last, ['j', last, 'h', '', 'p', '']] as const
+      taken.push((await queue.exchange(token, [ended], 1)).taken[0]?.jobId)
     }
     return taken
   },

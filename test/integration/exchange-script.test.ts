@@ -9,7 +9,8 @@ import { until } from '../support/until.js'
 const token = 'holder'
 const client = randomId()
 const id = (index: number) => formatChunkId(client, 0, index)
-const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]']
+const outcomeOf = (jobId: string) => ['j', jobId, 'h', '{"v":1}', 'p', '[1]'] as const
+const outcome = outcomeOf(id(0))
 
 let link: RedisLink
 let keys: PoolKeys
@@ -57,7 +58,7 @@ describe('a chunk is added', () => {
 
   test('once, however often it is sent', async () => {
     await store.add([chunk(0), chunk(1, 5)])
-    await store.add([{ ...chunk(0), data: 'other' }, chunk(1, 5), chunk(2)])
+    await store.add([chunk(0), chunk(1, 5), chunk(2)])
     expect(await link.client.lrange(keys.chunk('wait'), 0, -1)).toEqual([id(2), id(0)])
     expect(await link.client.zcard(keys.chunk('prioritized'))).toBe(1)
     expect(await link.client.hget(keys.chunk(id(0)), 'data')).toBe('data of 0')
@@ -251,11 +252,7 @@ describe('several chunks at once', () => {
     const other = formatChunkId('gone', 0, 0)
     const { delivered: were } = await queue.exchange(
       token,
-      [
-        [id(0), outcome],
-        [other, outcome],
-        [id(2), outcome],
-      ],
+      [id(0), other, id(2)].map((jobId) => [jobId, outcomeOf(jobId)]),
       0,
     )
     expect(were).toEqual([true, false, true])
@@ -263,14 +260,64 @@ describe('several chunks at once', () => {
     expect(await active()).toEqual([id(1)])
   })
 
+  test('of one client are delivered in one entry, when they are short and their client reads them so', async () => {
+    const another = randomId()
+    await link.client.xadd(keys.results(another), '*', 'open', '1')
+    const all = [0, 1, 2, 3, 4, 5].map(id)
+    await store.add(all.map((jobId) => ({ ...chunk(0), jobId })))
+    await ids(6)
+    const bytes = ['j', id(3), 'h', '{"v":1,"e":"n1","d":1}', 'p', Buffer.from('12345678')] as const
+    const long = ['j', id(4), 'h', '{"v":1}', 'p', 'x'.repeat(64 * 1024)] as const
+    const theirs = formatChunkId(another, 0, 0)
+    const { delivered: were } = await queue.exchange(
+      token,
+      [
+        [id(0), outcomeOf(id(0)), true],
+        [id(1), outcomeOf(id(1)), true],
+        [theirs, outcomeOf(theirs), true],
+        [id(2), outcomeOf(id(2)), true],
+        [id(3), bytes, true],
+        [id(4), long, true],
+        [id(5), outcomeOf(id(5)), false],
+      ],
+      0,
+    )
+    expect(were).toEqual(new Array(7).fill(true))
+    const entries = await link.client.xrange(keys.results(client), '(0', '+')
+    const heard = entries.slice(1).map(([, fields]) => fields)
+    expect(heard.map((fields) => fields[1])).toEqual([`${id(0)} ${id(1)}`, id(2), id(3), id(4), id(5)])
+    expect(heard[0]).toEqual(['j', `${id(0)} ${id(1)}`, 'h', '{"v":1}\n{"v":1}', 'p', '[1]\n[1]'])
+    expect(await delivered()).toBe(5)
+    expect(await active()).toEqual([])
+    expect(await link.client.exists(...all.flatMap((jobId) => [keys.chunk(jobId), keys.chunk(`${jobId}:lock`)]))).toBe(
+      0,
+    )
+  })
+
   test('are not more than a reply should hold', async () => {
-    const large = 'x'.repeat(5 * 1024 * 1024)
-    await store.add([0, 1, 2].map((i) => ({ ...chunk(i), data: large })))
-    expect(await queue.exchange(token, [], 8)).toMatchObject({
-      rest: 'more',
-      taken: [{ jobId: id(0) }, { jobId: id(1) }],
-    })
-    expect(await ids(8)).toEqual([id(2)])
+    const large = 'x'.repeat(256 * 1024)
+    await store.add(Array.from({ length: 100 }, (_, i) => ({ ...chunk(i), data: large })))
+    const { taken, rest } = await queue.exchange(token, [], 100)
+    expect(rest).toBe('more')
+    expect(taken.length).toBeGreaterThan(32)
+    expect(taken.length).toBeLessThan(60)
+    expect(await ids(100)).toHaveLength(taken.length)
+  })
+
+  test('come with what they were sent as, and what a name holds that is none', async () => {
+    await store.add([
+      { jobId: id(0), taskId: 'ns.täsk', data: 'a\nb\n\n', priority: 0 },
+      { jobId: id(1), taskId: 'two\nlines', data: Buffer.from([10, 0, 255]), priority: 0 },
+      { jobId: id(2), taskId: 'ns.task', data: '', priority: 3 },
+    ])
+    const { taken } = await queue.exchange(token, [], 3)
+    expect(taken.map(({ jobId, taskId, data }) => [jobId, taskId, data?.toString('latin1')])).toEqual([
+      [id(0), 'ns.täsk', 'a\nb\n\n'],
+      [id(1), 'two\nlines', '\n\0\xff'],
+      [id(2), 'ns.task', ''],
+    ])
+    expect(taken[0]?.fields.size).toBe(0)
+    expect(taken[0]?.waited).toBeGreaterThanOrEqual(0)
   })
 
   test('say beside how many they may run, for the case that their host is lost', async () => {

@@ -27,7 +27,7 @@ const chunk = (index: number, priority = 0, of = client): NewChunk => ({
   data: `data of ${index}`,
   priority,
 })
-const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]']
+const outcome = ['j', id(0), 'h', '{"v":1}', 'p', '[1]'] as const
 
 let link: RedisLink
 let keys: PoolKeys

@@ -72,7 +72,7 @@ describe('dropping chunks', () => {
     let chunk = await queue.take(token)
     while (chunk !== undefined) {
       taken.push(chunk.jobId)
-      const outcome = ['j', chunk.jobId, 'h', '{"v":1}', 'p', '[1]']
+      const outcome = ['j', chunk.jobId, 'h', '{"v":1}', 'p', '[1]'] as const
       chunk = (await queue.exchange(token, [[chunk.jobId, outcome]], 1)).taken[0] ?? (await queue.take(token))
     }
     expect(taken).toEqual([...ids(others, 1), ...ids(others, 1, 1), ...ids(others, 2, 2)])

@@ -8,15 +8,15 @@ import {
   isWrongType,
   type OutcomeEntry,
   parseOrder,
-  parseOutcome,
+  parseOutcomes,
   type RedisLink,
 } from '@poolmq/shared'
 import type { ReadingPace } from './reading-pace.js'
 
-/** Entries read at once, as long as the last ones were small. */
+/** Outcomes read at once, about, as long as the last ones were small; several may stand in an entry. */
 const batch = 512
 /**
- * The same when nothing is known of them. An entry has half a MiB at most (what is larger travels beside it), so that a reply
+ * The same when nothing is known of them. An entry has half a MiB at most (what is larger travels beside it, and only small ones are gathered), so that a reply
  * stays well below the 64 MiB at which some servers cut a client off (`client-output-buffer-limit`).
  */
 const safeBatch = 64
@@ -83,11 +83,11 @@ export class ResultReader {
       try {
         const asked = this.#count
         const entries = await this.#read(asked)
-        this.#handOn(entries)
+        const results = this.#handOn(entries)
         if (entries.length < asked) this.#listener.onEnd?.()
         if (entries.length === 0) this.#trim()
         else if (entries.length < asked) {
-          await this.#pace.rest(entries.length)
+          await this.#pace.rest(results)
           // Who waits for what has come, and asks for the next, is to be sent first: a round trip is mostly waking others.
           await nextTurn()
         }
@@ -123,20 +123,25 @@ export class ResultReader {
     this.#client.disconnect()
   }
 
-  #handOn(entries: readonly [Buffer, Buffer[]][]): void {
+  /** Returns how many results there were. */
+  #handOn(entries: readonly [Buffer, Buffer[]][]): number {
     const before = this.#untrimmed
+    let results = 0
     for (const [id, fields] of entries) {
       this.#cursor = id.toString()
-      const entry = parseOutcome(fields)
-      if (entry !== undefined) this.#listener.onEntry(entry)
-      else this.#obey(fields)
-      this.#untrimmed += fields.reduce((sum, field) => sum + field.length, entryOverhead)
+      const outcomes = parseOutcomes(fields)
+      for (const outcome of outcomes) this.#listener.onEntry(outcome)
+      if (outcomes.length === 0) this.#obey(fields)
+      results += Math.max(1, outcomes.length)
+      for (const field of fields) this.#untrimmed += field.length
+      this.#untrimmed += entryOverhead
     }
     if (entries.length > 0) {
-      const fitting = Math.floor((batchBytes * entries.length) / (this.#untrimmed - before))
-      this.#count = Math.max(1, Math.min(this.#most, fitting))
+      const perEntry = Math.max(results / this.#most, (this.#untrimmed - before) / batchBytes) / entries.length
+      this.#count = Math.max(1, Math.min(this.#most, Math.floor(1 / perEntry)))
     }
     if (this.#untrimmed > trimAfter) this.#trim()
+    return results
   }
 
   /** The first entry of the stream is neither an outcome nor an order. */

@@ -86,6 +86,8 @@ export function indexInCall({ first, gaps = [] }: ChunkPlace, offset: number): n
 
 /** A chunk as the worker sees it. */
 export interface Chunk extends CallHeader {
+  /** Its client reads several outcomes in one entry of its stream. */
+  readonly gathers: boolean
   readonly place: ChunkPlace
   /** The shared values that its items hold; absent: none. */
   readonly shared?: readonly SharedRef[]
@@ -121,6 +123,7 @@ function headOf(call: CallHeader): string {
     o: call.trace,
     u: call.module,
     w: call.version,
+    b: 1,
   }).slice(0, -1)
   heads.set(call, text)
   return text
@@ -165,6 +168,7 @@ export function parseChunk(data: Buffer): Chunk {
     mode: header.m === 'f' ? 'first' : 'each',
     spread: header.x === 1,
     spec: header.s === 1,
+    gathers: header.b === 1,
     timeout,
     ...(retry !== undefined && { retry }),
     ...(module !== undefined && { module: module as string }),
@@ -176,8 +180,11 @@ export function parseChunk(data: Buffer): Chunk {
   }
 }
 
+/** An outcome as an entry of its client's stream. */
+export type OutcomeFields = readonly ['j', jobId: string, 'h', head: string, 'p', payload: string | Buffer]
+
 /** The fields of an outcome's stream entry; of one that travels beside it, what is left. */
-export function formatOutcome(jobId: string, outcome: Outcome): (string | Buffer)[] {
+export function formatOutcome(jobId: string, outcome: Outcome): OutcomeFields {
   const { payload, failures } = outcome
   const duration = Math.round(outcome.duration * 1000) / 1000
   const rest = {
@@ -242,14 +249,44 @@ export interface OutcomeEntry {
   readonly outcome: Outcome | PoolError
 }
 
-/** Reads a stream entry; undefined when it is no outcome (the entry that creates the stream). */
-export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefined {
-  const values = new Map<string, Buffer>()
-  for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), fields[i + 1] as Buffer)
-  const jobId = values.get('j')?.toString()
-  const head = values.get('h')?.toString()
-  const payload = values.get('p')
-  if (jobId === undefined) return undefined
+/**
+ * Reads a stream entry: the outcomes in it. None when it is something else: an order, a mark, what creates the stream.
+ *
+ * Several outcomes stand in one as their ids with a space between them, their heads and their payloads with a line break, as
+ * these are text in which there is none.
+ */
+export function parseOutcomes(fields: readonly Buffer[]): OutcomeEntry[] {
+  let [ids, head, payload]: (Buffer | undefined)[] = []
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [name, value] = [fields[i] as Buffer, fields[i + 1] as Buffer]
+    if (name.length !== 1) continue
+    if (name[0] === idField) ids = value
+    else if (name[0] === headField) head = value
+    else if (name[0] === payloadField) payload = value
+  }
+  if (ids === undefined) return []
+  const jobIds = ids.toString().split(' ')
+  if (jobIds.length === 1) return [{ jobId: jobIds[0] as string, outcome: outcomeOf(head?.toString(), payload) }]
+  const heads = head?.toString().split('\n') ?? []
+  const payloads = payload === undefined ? [] : linesOf(payload)
+  const isWhole = heads.length === jobIds.length && payloads.length === jobIds.length
+  return jobIds.map((jobId, i) => ({ jobId, outcome: isWhole ? outcomeOf(heads[i], payloads[i]) : outcomeOf() }))
+}
+
+const [idField, headField, payloadField] = Buffer.from('jhp')
+
+function linesOf(text: Buffer): Buffer[] {
+  const lines: Buffer[] = []
+  let from = 0
+  for (let to = text.indexOf(lineBreak); to >= 0; to = text.indexOf(lineBreak, from)) {
+    lines.push(text.subarray(from, to))
+    from = to + 1
+  }
+  lines.push(text.subarray(from))
+  return lines
+}
+
+function outcomeOf(head?: string, payload?: Buffer): Outcome | ProtocolError {
   try {
     if (head === undefined || payload === undefined) throw new ProtocolError('an outcome without a header or a payload')
     const header = parseRecord(head, 'an outcome header')
@@ -259,9 +296,9 @@ export function parseOutcome(fields: readonly Buffer[]): OutcomeEntry | undefine
       throw new ProtocolError(`an outcome whose failures are not ours: ${excerpt(head)}`)
     }
     const duration = isSize(header.d) ? header.d : 0
-    return { jobId, outcome: { payload: payloadOf(header, payload), failures, duration } }
+    return { payload: payloadOf(header, payload), failures, duration }
   } catch (error) {
-    if (error instanceof ProtocolError) return { jobId, outcome: error }
+    if (error instanceof ProtocolError) return error
     throw error
   }
 }

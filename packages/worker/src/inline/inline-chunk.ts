@@ -17,7 +17,7 @@ import {
   type PoolError,
   ProtocolError,
   parseChunk,
-  parseOutcome,
+  parseOutcomes,
   type SharedContent,
   type SharedValues,
   taskIds,
@@ -97,7 +97,7 @@ function carried(jobId: string, outcome: Outcome): OutcomeEntry {
   const large = outcomeApart(outcome)
   const sent: Outcome =
     large === undefined ? outcome : { ...outcome, payload: { encoding: 'apart', name: 'inline' }, failures: [] }
-  const entry = parseOutcome(formatOutcome(jobId, sent).map((field) => Buffer.from(field as Buffer)))
+  const [entry] = parseOutcomes(formatOutcome(jobId, sent).map((field) => Buffer.from(field as Buffer)))
   const read = entry?.outcome ?? new ProtocolError('an outcome without its chunk')
   if (large === undefined || read instanceof Error) return { jobId, outcome: read }
   return { jobId, outcome: wholeOutcome(read, copied(large)) }

@@ -300,7 +300,7 @@ export class ChunkLoop {
       void this.#assign([end.instead], true)
       this.#look()
     } else {
-      this.#outcomes.push(chunk, end.outcome)
+      this.#outcomes.push(chunk, end.outcome, end.gathers)
       this.#news.resolve()
     }
   }

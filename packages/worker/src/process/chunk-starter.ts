@@ -84,8 +84,14 @@ export interface LaneChunk {
   readonly isSwapped: boolean
 }
 
-/** What a lane ends with: an outcome, or another chunk; undefined: the chunk was left to others. */
-export type LaneEnd = { readonly outcome: Outcome } | { readonly instead: TakenChunk } | undefined
+/**
+ * What a lane ends with: an outcome, and whether its client reads several in one entry; or another chunk; undefined: the chunk was
+ * left to others.
+ */
+export type LaneEnd =
+  | { readonly outcome: Outcome; readonly gathers?: boolean }
+  | { readonly instead: TakenChunk }
+  | undefined
 
 export class ChunkStarter {
   readonly #parts: ChunkStarterParts
@@ -103,11 +109,13 @@ export class ChunkStarter {
     const { lane, taken, losses, running } = inLane
     const { store, initializer, insist, channel, clock, misfits } = this.#parts
     let outcome: Outcome
+    let gathers = false
     try {
       const id = parseChunkId(taken.jobId)
       if (id === undefined) throw new ProtocolError(`a chunk whose id is not ours: ${JSON.stringify(taken.jobId)}`)
       if (taken.data === undefined) return await this.#dropLost(taken)
       const work = parseChunk(taken.data)
+      gathers = work.gathers
       const found = this.#parts.findTask(taken.taskId, id.clientId, work)
       const task = typeof found === 'function' ? found : await found
       if (task === undefined) return await this.#passOn(taken, taken.taskId, work.version)
@@ -150,7 +158,7 @@ export class ChunkStarter {
     if (disowned) return { outcome }
     if (aborted !== undefined) return await this.#leave(taken, aborted.then)
     const large = outcomeApart(outcome)
-    return { outcome: large === undefined ? outcome : await this.#setApart(taken.jobId, outcome, large) }
+    return large === undefined ? { outcome, gathers } : { outcome: await this.#setApart(taken.jobId, outcome, large) }
   }
 
   #mayRunCopy(id: ChunkId, { taskId }: TakenChunk, { version }: CallHeader): Promise<boolean> {

@@ -3,7 +3,7 @@
  * Redis refuses for good is delivered one by one, and what it refuses then is removed: it must not hold this process, nor what
  * else is delivered.
  */
-import { formatOutcome, isRefusal, type Outcome } from '@poolmq/shared'
+import { formatOutcome, isRefusal, type Outcome, type OutcomeFields } from '@poolmq/shared'
 import type { ChunkQueue, Exchange } from '../queue/chunk-queue.js'
 import type { ChunkStore } from '../queue/chunk-store.js'
 import type { LaneChunk } from './chunk-starter.js'
@@ -12,7 +12,8 @@ import type { Insist } from './insistence.js'
 /** A chunk that has ended, and the fields of its outcome. */
 export interface EndedChunk {
   readonly chunk: LaneChunk
-  readonly entry: readonly (string | Buffer)[]
+  readonly entry: OutcomeFields
+  readonly gathers: boolean
 }
 
 /** What an exchange brings. */
@@ -46,8 +47,9 @@ export class EndedChunks {
     return this.#ended.length === 0
   }
 
-  push(chunk: LaneChunk, outcome: Outcome): void {
-    this.#ended.push({ chunk, entry: formatOutcome(chunk.taken.jobId, outcome) })
+  /** @param gathers - its client reads several outcomes in one entry */
+  push(chunk: LaneChunk, outcome: Outcome, gathers = false): void {
+    this.#ended.push({ chunk, entry: formatOutcome(chunk.taken.jobId, outcome), gathers })
   }
 
   /** This one is not to be delivered. */
@@ -71,7 +73,7 @@ export class EndedChunks {
    */
   exchange(batch: readonly EndedChunk[], want: number): Promise<Brought> {
     const { queue, token, insist } = this.#parts
-    const ended = batch.map(({ chunk, entry }) => [chunk.taken.jobId, entry] as const)
+    const ended = batch.map(({ chunk, entry, gathers }) => [chunk.taken.jobId, entry, gathers] as const)
     const isFinal = (error: unknown) => batch.length > 0 && isRefusal(error)
     return insist(() => queue.exchange(token, ended, want), isFinal).catch((error: unknown) =>
       this.#deliverEach(batch, want, error),

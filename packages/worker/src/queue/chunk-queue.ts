@@ -6,10 +6,10 @@
  * (take-script) and read field by field and as bytes (BullMQ would throw on a malformed hash after having taken it). It
  * never runs tasks; what else happens to a chunk is chunk-store's.
  */
-import { PoolKeys as Keys, type PoolKeys, type RedisLink } from '@poolmq/shared'
+import { PoolKeys as Keys, type OutcomeFields, type PoolKeys, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
-import { defineExchange, type ExchangeChunks, type Reply, rests } from './exchange-script.js'
+import { defineExchange, type ExchangeChunks, type OutcomeGroup, type Reply, rests } from './exchange-script.js'
 import { type Holder, swap, takeOver } from './swap-scripts.js'
 import { defineTake, type TakeChunk } from './take-script.js'
 
@@ -36,8 +36,8 @@ export interface ChunkQueueOptions {
   readonly sharers?: number
 }
 
-/** A chunk that has ended: its id, and the fields of its outcome. */
-export type EndedChunk = readonly [jobId: string, outcome: readonly (string | Buffer)[]]
+/** A chunk that has ended: its outcome, and whether that may stand in one entry with others of its client. */
+export type EndedChunk = readonly [jobId: string, outcome: OutcomeFields, gathers?: boolean]
 
 export interface Exchange {
   /**
@@ -49,6 +49,9 @@ export interface Exchange {
   readonly rest: (typeof rests)[number]
 }
 
+const lineBreak = 10
+/** Characters of values that stand in one entry. */
+const mostInEntry = 64 * 1024
 /** Seconds: the shortest that Redis blocks for, since 0 is for ever. */
 const shortestWait = 0.002
 
@@ -140,22 +143,42 @@ export class ChunkQueue extends RedisQueueBackend {
    * outcome is delivered, and the client drops the second one.
    */
   exchange(token: string, ended: readonly EndedChunk[], want: number): Promise<Exchange> {
-    const args = {
-      token,
-      ended: ended.map(([jobId, outcome]) => [jobId, this.#resultsOf(jobId), outcome] as const),
-      want,
-    }
-    return this.#exchange(args).then((reply) => this.#exchanged(reply, want))
+    const groups = this.#grouped(ended)
+    return this.#exchange({ token, ended: groups, want }).then((reply) => this.#exchanged(reply, groups, want))
   }
 
-  #exchanged([delivered, rest, due, now, ...found]: Reply, want: number): Exchange {
+  #exchanged([delivered, rest, due, now, ...found]: Reply, groups: readonly OutcomeGroup[], want: number): Exchange {
     if (want > 0) this.#delayedUntil = due > 0 ? performance.now() + due : undefined
     const taken: TakenChunk[] = []
-    for (let i = 0; i + 1 < found.length; i += 2) {
-      const chunk = freshChunk(now, found[i], found[i + 1]) ?? takenChunk(found[i], found[i + 1])
+    for (let i = 0; i < found.length; i++) {
+      const one = found[i]
+      const chunk = Buffer.isBuffer(one) ? freshChunk(one, now) : takenChunk(one, found[++i])
       if (chunk !== undefined) taken.push(chunk)
     }
-    return { delivered: delivered.map(Boolean), taken, rest: rests[rest] ?? 'none' }
+    const heard = groups.flatMap(({ chunks }, i) => new Array<boolean>(chunks).fill(delivered[i] === 1))
+    return { delivered: heard, taken, rest: rests[rest] ?? 'none' }
+  }
+
+  /** Outcomes as they stand in entries: short ones that follow each other in one, for less of Redis and of who reads them. */
+  #grouped(ended: readonly EndedChunk[]): OutcomeGroup[] {
+    const groups: { stream: string; ids: string; head: string; body: string | Buffer; chunks: number }[] = []
+    let room = 0
+    for (const [jobId, [, , , head, , body], gathers = false] of ended) {
+      const stream = this.#resultsOf(jobId)
+      const last = groups.at(-1)
+      const isShort = gathers && typeof body === 'string'
+      if (isShort && last?.stream === stream && body.length <= room) {
+        last.ids += ` ${jobId}`
+        last.head += `\n${head}`
+        last.body += `\n${body}`
+        last.chunks++
+        room -= body.length
+      } else {
+        groups.push({ stream, ids: jobId, head, body, chunks: 1 })
+        room = isShort ? mostInEntry - body.length : 0
+      }
+    }
+    return groups
   }
 
   #resultsOf(jobId: string): string {
@@ -167,12 +190,19 @@ export class ChunkQueue extends RedisQueueBackend {
 
 const noFields: ReadonlyMap<string, string> = new Map()
 
-/** A chunk that was taken for the first time; undefined when it was not. */
-function freshChunk(now: number, hash: unknown, jobId: unknown): TakenChunk | undefined {
-  if (!Array.isArray(hash) || hash[0] !== null || !Buffer.isBuffer(jobId)) return undefined
-  const [, name, data, added] = hash as [null, Buffer | null, Buffer, Buffer | null]
-  const waited = added === null ? undefined : now - Number(added.toString('latin1'))
-  return { jobId: jobId.toString('latin1'), taskId: name?.toString() ?? '', data, fields: noFields, waited }
+/** A chunk that was taken for the first time: id, task, when it was added, data, a line each. */
+function freshChunk(record: Buffer, now: number): TakenChunk {
+  const idEnd = record.indexOf(lineBreak)
+  const taskEnd = record.indexOf(lineBreak, idEnd + 1)
+  const addedEnd = record.indexOf(lineBreak, taskEnd + 1)
+  const added = record.toString('latin1', taskEnd + 1, addedEnd)
+  return {
+    jobId: record.toString('latin1', 0, idEnd),
+    taskId: record.toString('utf8', idEnd + 1, taskEnd),
+    data: record.subarray(addedEnd + 1),
+    fields: noFields,
+    waited: added === '' ? undefined : now - Number(added),
+  }
 }
 
 function takenChunk(hash?: unknown, jobId?: unknown): TakenChunk | undefined {

@@ -8,31 +8,34 @@ import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /**
- * Adds chunks, as BullMQ adds plain jobs; one that is there already is left as it is. All of them have a time to live from
+ * Adds chunks, as BullMQ adds plain jobs (without options it takes them for `{}`); one that is there already is not put in line again. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
  * What was there before has its life, which clients renew; a key that may be new is given one.
- * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, share, then id, name, data, priority,
- * id, name, data, priority, …
+ * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, share; then of chunks that
+ * follow each other task, priority, how many, and of each id and data.
  */
 const addChunksLua = `${serverNow}
 local stamp = tostring(now)
 local wait, prioritized, shares, marker, meta, jobs, delayed, elders = unpack(KEYS)
-local call, prefix, life, mine, added, urgent = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false
+local call, prefix, life, mine, added, urgent, at = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false, 4
 ${placeFairly}
-for i = 4, #ARGV, 4 do
-  local id, priority = ARGV[i], ARGV[i + 3]
-  local job = prefix .. id
-  if call('EXISTS', job) == 0 then
-    call('HSET', job, 'name', ARGV[i + 1], 'data', ARGV[i + 2], 'opts', '{}', 'timestamp', stamp, 'delay', '0', 'priority', priority)
-    call('PEXPIRE', job, life)
-    if priority ~= '0' then
-      if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
-      call('RPUSH', elders, id)
-      urgent = true
+while ARGV[at] do
+  local name, priority, last = ARGV[at], ARGV[at + 1], at + 2 * ARGV[at + 2] + 2
+  for i = at + 3, last, 2 do
+    local id = ARGV[i]
+    local job = prefix .. id
+    if call('HSET', job, 'name', name, 'data', ARGV[i + 1], 'timestamp', stamp, 'delay', '0', 'priority', priority) > 0 then
+      call('PEXPIRE', job, life)
+      if priority ~= '0' then
+        if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
+        call('RPUSH', elders, id)
+        urgent = true
+      end
+      ${place('id')}
+      added = added + 1
     end
-    ${place('id')}
-    added = added + 1
   end
+  at = last + 1
 end
 if added == 0 then return 0 end
 ${settle}

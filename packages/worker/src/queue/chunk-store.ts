@@ -69,7 +69,13 @@ export class ChunkStore {
     const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'delayed', 'elders']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
     const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife, shareArgument(share)]
-    for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
+    // What follows each other is mostly of one call: its task and priority are sent once.
+    for (let from = 0, to = 0; from < chunks.length; from = to) {
+      const { taskId, priority } = chunks[from] as NewChunk
+      while (chunks[to]?.taskId === taskId && chunks[to]?.priority === priority) to++
+      args.push(taskId, priority, to - from)
+      for (let i = from; i < to; i++) args.push((chunks[i] as NewChunk).jobId, (chunks[i] as NewChunk).data)
+    }
     await addChunks(this.#link.client, keys, args)
   }
 

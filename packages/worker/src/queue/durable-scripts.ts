@@ -94,16 +94,20 @@ local function index()
     for _, entry in ipairs(entries) do
       local fields = entry[2]
       cursor = entry[1]
-      found = found + 1
       for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
       if fields[1] == 'j' then
-        local of, place = string.match(fields[2], '%.(%d+)%.(%d+)$')
-        if of == run and tonumber(place) < chunks then
-          local isFirst = call('SETBIT', done, place, 1) == 0
-          -- What is not as ours are is none: whoever attaches is told.
-          if isFirst and string.find(fields[4] or '', ',"f":[', 1, true) then pcall(countFailures, fields[4], tonumber(place)) end
-          local name = string.match(fields[4] or '', '"k":"(%w+)"}$')
-          if name then call('PEXPIRE', prefix .. 'outcome:' .. fields[2] .. ':' .. name, life) end
+        local heads = string.gmatch(fields[4] or '', '[^\\n]+')
+        for heard in string.gmatch(fields[2], '%S+') do
+          local of, place = string.match(heard, '%.(%d+)%.(%d+)$')
+          local head = heads() or ''
+          found = found + 1
+          if of == run and tonumber(place) < chunks then
+            local isFirst = call('SETBIT', done, place, 1) == 0
+            -- What is not as ours are is none: whoever attaches is told.
+            if isFirst and string.find(head, ',"f":[', 1, true) then pcall(countFailures, head, tonumber(place)) end
+            local name = string.match(head, '"k":"(%w+)"}$')
+            if name then call('PEXPIRE', prefix .. 'outcome:' .. heard .. ':' .. name, life) end
+          end
         end
       end
     end

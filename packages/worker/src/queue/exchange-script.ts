@@ -15,8 +15,8 @@ import { type Client, type RunScript, script } from './script.js'
 import { serverNow } from './server-clock.js'
 
 /**
- * Whether each outcome was delivered; what waits still (`rests`); milliseconds until one that was put off; the time; of each that was
- * taken its hash and its id. The hash of one that is taken for the first time: null, task, data, when it was added.
+ * Whether each entry was delivered; what waits still (`rests`); milliseconds until one that was put off; the time; of each that was
+ * taken its hash and its id. One that is taken for the first time stands for both in one: id, task, when it was added, data, a line each.
  */
 export type Reply = [
   delivered: number[],
@@ -29,10 +29,20 @@ export type Reply = [
 /** What may be had beside what was taken: nothing that waits; more; what BullMQ's own script must look at. */
 export const rests = ['none', 'more', 'bullmq'] as const
 
+/** Outcomes that travel in one entry of their client's stream. */
+export interface OutcomeGroup {
+  readonly stream: string
+  /** The ids of their chunks, with a space between them. */
+  readonly ids: string
+  readonly head: string
+  readonly body: string | Buffer
+  readonly chunks: number
+}
+
 export interface ExchangeArguments {
   readonly token: string
-  /** Chunks that have ended: id, the stream of its client, the fields of the outcome's entry. */
-  readonly ended: readonly (readonly [jobId: string, results: string, outcome: readonly (string | Buffer)[]])[]
+  /** The outcomes of chunks that have ended. */
+  readonly ended: readonly OutcomeGroup[]
   /** Chunks to be taken, at most. */
   readonly want: number
 }
@@ -49,6 +59,8 @@ export interface ExchangeTerms {
 
 export type ExchangeChunks = (args: ExchangeArguments) => Promise<Reply>
 
+/** Ids that are moved from one list to another at once. */
+const mostMoved = 16
 /** Ids of chunks that were dropped, which are passed over in one run of the script at most. */
 const mostGone = 500
 /** Bytes of data after which no further chunk is taken: what comes at once must fit in memory. */
@@ -62,23 +74,27 @@ const mostData = 8 * 1024 * 1024
  *
  * An id without a hash is of a chunk that was dropped (see drop-scripts), and is removed where it is met.
  *
- * Of a chunk that is taken for the first time, there is nothing to tell but its task, its data and when it was added. One
- * that is taken beside others has it noted: if its lock lapses, nobody knows which of them was to blame (see loss-ledger).
+ * Of a chunk that is taken for the first time, there is nothing to tell but its task, its data and when it was added: one text, as
+ * Redis and the worker process pay for each string of a reply. One that is taken beside others has it noted: if its lock lapses, nobody knows which of them was to blame (see loss-ledger).
  *
  * KEYS: the streams, or the list that waits when there are none, which tells a Cluster where to run. All others are made of
  * the prefix here, as BullMQ's scripts make those of jobs: for each argument the worker process pays as well, so what does
- * not change stands in the script; as text, as Redis spells a number out with 17 digits at each use. ARGV: token, how many
- * to take, prefix, milliseconds of patience or 0; then for each stream an id and the entry's fields, of which all entries
- * have as many.
+ * not change stands in the script; as text, as Redis spells a number out with 17 digits at each use. Half of what a chunk costs Redis is
+ * calls from Lua, so what can be asked for all chunks is asked once. ARGV: token, how many
+ * to take, prefix, milliseconds of patience or 0; then for each stream the ids of chunks that have ended, and the head and the
+ * payload of the entry.
  */
 const lua = ({ lanes, sharers, lockDuration }: ExchangeTerms) => `
 local token, want, prefix, patience = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local call, active = redis.call, prefix .. 'active'
-local delivered, width = {}, (#ARGV - 4) / #KEYS
-local ended = width > 0 and #KEYS or 0
-for k = 1, ended do
-  local at = 4 + width * (k - 1)
-  delivered[k] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', unpack(ARGV, at + 2, at + width)) and 1 or 0
+local delivered, ended, locks = {}, {}, {}
+for k = 1, ARGV[5] and #KEYS or 0 do
+  local ids, head, payload = ARGV[3 * k + 2], ARGV[3 * k + 3], ARGV[3 * k + 4]
+  delivered[k] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', 'j', ids, 'h', head, 'p', payload) and 1 or 0
+  for id in string.gmatch(ids, '%S+') do
+    ended[#ended + 1] = id
+    locks[#locks + 1] = prefix .. id .. ':lock'
+  end
 end
 local reply, taken = { delivered, 0, 0, 0 }, {}
 if want > 0 then
@@ -102,32 +118,44 @@ if want > 0 then
   if tag then ${takeFairly}
   end
   while want > 0 and data <= ${mostData} and gone < ${mostGone} do
-    local id = (not tag or isListsTurn()) and call('RPOPLPUSH', wait, active)
-    local isOfList = id
-    if not id then
-      id = call('ZPOPMIN', prioritized)[1]
-      if not id then break end
-      call('LPUSH', active, id)
-    end
-    local job = prefix .. id
-    local fields, exists = redis.pcall('HMGET', job, 'processedOn', 'name', 'data', 'timestamp'), true
-    if fields[1] or not fields[3] then
-      exists = call('EXISTS', job) == 1
-      fields = redis.pcall('HGETALL', job)
-      if fields.err then fields = {} end
-    end
-    if not exists then
-      call('LPOP', active)
-      gone = gone + 1
+    local ids, isOfList = want > 1 and not tag and call('RPOP', wait, math.min(want, ${mostMoved})), false
+    if ids then
+      call('LPUSH', active, unpack(ids))
     else
-      call('SET', job .. ':lock', token, 'PX', '${lockDuration}')
-      for i = 2, #fields do data = data + #(fields[i] or '') end
-      if #fields > 0 then call('HSET', job, 'processedOn', stamp${lanes === 1 ? '' : `, 'lanes', '${lanes}'`}) end
-      if tag and isOfList and fields[3] and not fields[1] then charge() end
-      reply[#reply + 1] = fields
-      reply[#reply + 1] = id
-      taken[id] = true
-      want = want - 1
+      local id = (not tag or isListsTurn()) and call('RPOPLPUSH', wait, active)
+      isOfList = id
+      if not id then
+        id = call('ZPOPMIN', prioritized)[1]
+        if not id then break end
+        call('LPUSH', active, id)
+      end
+      ids = { id }
+    end
+    for _, id in ipairs(ids) do
+      local job = prefix .. id
+      local fields = redis.pcall('HMGET', job, 'processedOn', 'name', 'data', 'timestamp')
+      local name, text, added = fields[2], fields[3], fields[4]
+      local isFresh = text and not fields[1] and not string.find(name or '', '\\n', 1, true)
+      if not isFresh then fields = redis.pcall('HGETALL', job) end
+      if #fields == 0 and not fields.err and call('EXISTS', job) == 0 then
+        call('LREM', active, '1', id)
+        gone = gone + 1
+      else
+        call('SET', job .. ':lock', token, 'PX', '${lockDuration}')
+        if not fields.err then call('HSET', job, 'processedOn', stamp${lanes === 1 ? '' : `, 'lanes', '${lanes}'`}) end
+        if isFresh then
+          data = data + #text
+          reply[#reply + 1] = id .. '\\n' .. (name or '') .. '\\n' .. (added or '') .. '\\n' .. text
+          if tag and isOfList then charge() end
+        else
+          if fields.err then fields = {} end
+          for i = 2, #fields, 2 do data = data + #fields[i] end
+          reply[#reply + 1] = fields
+          reply[#reply + 1] = id
+        end
+        taken[id] = true
+        want = want - 1
+      end
     end
   end
   if tag and isCharged then call('HSET', prefix .. 'meta', 'list.tag', tag) end
@@ -136,18 +164,21 @@ if want > 0 then
     if call('ZADD', prefix .. 'marker', '0', '0') == 1 then call('PEXPIRE', prefix .. 'marker', '${keyLife}') end
   end
 end
-local isKept = #reply == 4
-for k = 1, ended do
-  local id = ARGV[5 + width * (k - 1)]
-  local job = prefix .. id
-  local lock = job .. ':lock'
-  local holder = not taken[id] and call('GET', lock)
-  if not taken[id] and (holder == token or not holder) and call('LREM', active, '-1', id) == 1 then
-    call('UNLINK', job, lock, job .. '${partsSuffix}')
-    isKept = true
+local isKept, over = #reply == 4, {}
+if #ended > 0 then
+  local holders = call('MGET', unpack(locks))
+  for k, id in ipairs(ended) do
+    local holder = holders[k]
+    if not taken[id] and (holder == token or not holder) and call('LREM', active, '-1', id) == 1 then
+      local job = prefix .. id
+      over[#over + 1] = job
+      over[#over + 1] = locks[k]
+      over[#over + 1] = job .. '${partsSuffix}'
+    end
   end
 end
-if not isKept then call('PEXPIRE', active, '${keyLife}') end
+if #over > 0 then call('UNLINK', unpack(over)) end
+if not isKept and #over == 0 then call('PEXPIRE', active, '${keyLife}') end
 return reply`
 
 /** The script of these terms: made once, for all who have the same. */
@@ -166,7 +197,7 @@ export function defineExchange(client: Client, pool: PoolKeys, terms: ExchangeTe
   const [prefix, wait] = [pool.chunk(''), pool.chunk('wait')]
   return ({ token, ended, want }) => {
     const args: (string | number | Buffer)[] = [token, want, prefix, elderPatience()]
-    for (const [jobId, , outcome] of ended) args.push(jobId, ...outcome)
-    return run(client, ended.length === 0 ? [wait] : ended.map(([, results]) => results), args)
+    for (const { ids, head, body } of ended) args.push(ids, head, body)
+    return run(client, ended.length === 0 ? [wait] : ended.map(({ stream }) => stream), args)
   }
 }

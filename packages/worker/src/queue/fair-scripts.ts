@@ -44,8 +44,8 @@ export const unknownStep = 0.001
  */
 export const placeFairly = `
 local paused, list, turn = unpack(call('HMGET', meta, 'paused', 'list.owner', 'list.tag'))
-local isListed, isSorted = list == mine and not turn, false
-local isUsed, placeOthers, settleOthers = false, nil, nil
+local isListed, isSorted, listed = list == mine and not turn, false, {}
+local placeOthers, settleOthers
 local function share()
   local accounts, hasAsked = {}, isListed
   local step, key = string.match(mine, '^(%S+) (.*)$')
@@ -100,8 +100,8 @@ local function share()
     if priority == '0' then
       if not hasAsked then isListed, hasAsked = claimList(), true end
       if isListed then
-        isUsed = true
-        return call('LPUSH', wait, id)
+        listed[#listed + 1] = id
+        return
       end
     end
     local its = account(priority)
@@ -144,16 +144,18 @@ end
 /** Lua that places the chunk of this id, of the priority `priority`. */
 export const place = (id: string): string => `
 if isListed and priority == '0' then
-  isUsed = true
-  call('LPUSH', wait, ${id})
+  listed[#listed + 1] = ${id}
 else
   if not placeOthers then share() end
   placeOthers(${id}, priority)
 end`
 
-/** Lua for the end, when all are placed. */
+/** Lua for the end, when all are placed: at most a few thousand, as Lua's stack is bounded. */
 export const settle = `
-if isUsed then call('PEXPIRE', wait, ${keyLife}) end
+if #listed > 0 then
+  call('LPUSH', wait, unpack(listed))
+  call('PEXPIRE', wait, ${keyLife})
+end
 if isSorted then settleOthers() end`
 
 /**

@@ -9,7 +9,7 @@ import {
   packNumbers,
   viewNumbers,
 } from '../../../../packages/shared/src/payload/payload-numbers.js'
-import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../../packages/shared/src/records/wire.js'
+import { formatChunk, formatOutcome, parseChunk, parseOutcomes } from '../../../../packages/shared/src/records/wire.js'
 
 const bounds = [8, 16, 31, 32, 53].flatMap((bits) => [2 ** (bits - 1), 2 ** bits].flatMap((n) => [n - 1, n, n + 1]))
 const byte = fc.integer({ min: -128, max: 127 })
@@ -60,7 +60,7 @@ function travel(values: readonly unknown[], offset = 0): unknown[] {
   for (let i = 0; i < items.length; i += 1) results[i] = items[i]
   const outcome = { payload: encodeValues(results, 'results'), failures: [], duration: 1 }
   const fields = formatOutcome('client00.1.2', outcome).map((field) => arrived(field, offset))
-  const back = parseOutcome(fields)?.outcome
+  const back = parseOutcomes(fields)[0]?.outcome
   assert(back !== undefined && !(back instanceof Error))
   assert.deepStrictEqual(back.payload, there.payload)
   return joinLists([decodeList(back.payload)])
@@ -228,7 +228,7 @@ describe('any bytes under any mark', () => {
         const chunk = Buffer.concat([Buffer.from(`${JSON.stringify({ v: 1, m: 'f', e: name })}\n`), body])
         check(() => decodeList(parseChunk(arrived(chunk, offset)).payload), name, body)
         const fields = ['j', '0.0.0', 'h', JSON.stringify({ v: 1, d: 1, e: name }), 'p', body]
-        const outcome = parseOutcome(fields.map((field) => arrived(field, offset)))?.outcome
+        const outcome = parseOutcomes(fields.map((field) => arrived(field, offset)))[0]?.outcome
         assert(outcome !== undefined)
         const read = () => {
           if (outcome instanceof Error) throw outcome

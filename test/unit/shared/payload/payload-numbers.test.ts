@@ -23,7 +23,7 @@ import {
   formatChunk,
   formatOutcome,
   parseChunk,
-  parseOutcome,
+  parseOutcomes,
 } from '../../../../packages/shared/src/records/wire.js'
 
 /** The list in front, and zeros after it, so that it is long enough. */
@@ -192,10 +192,10 @@ function chunkWith(mark: unknown, body: Uint8Array): ArrayLike<unknown> {
 
 function outcomeWith(mark: unknown, body: Uint8Array): ArrayLike<unknown> {
   const head = JSON.stringify({ v: 1, d: 1, e: mark })
-  const outcome = parseOutcome([
+  const [{ outcome } = {}] = parseOutcomes([
     ...['j', '0.0.0', 'h', head, 'p'].map((field) => Buffer.from(field)),
     Buffer.from(body),
-  ])?.outcome
+  ])
   assert(outcome !== undefined)
   if (outcome instanceof Error) throw outcome
   return decodeList(outcome.payload)
@@ -444,7 +444,7 @@ describe('on the wire', () => {
     expect(typeof chunk === 'string').toBe(mark === 'b')
     const data = Buffer.from(chunk as string)
     const start = data.indexOf('\n') + 1
-    expect(JSON.parse(data.toString('utf8', 0, start))).toEqual({ v: 1, m: 'f', e: mark + width })
+    expect(JSON.parse(data.toString('utf8', 0, start))).toEqual({ v: 1, m: 'f', b: 1, e: mark + width })
     expect(data.subarray(start).equals(Buffer.from(body as string))).toBe(true)
 
     const fields = formatOutcome('0.0.0', { payload, failures: [], duration: 1 })

@@ -18,7 +18,7 @@ import {
   parseSpec,
   versionsOf,
 } from '../../../../packages/shared/src/records/pool-records.js'
-import { formatChunk, formatOutcome, parseChunk, parseOutcome } from '../../../../packages/shared/src/records/wire.js'
+import { formatChunk, formatOutcome, parseChunk, parseOutcomes } from '../../../../packages/shared/src/records/wire.js'
 
 const runs = 3000
 const now = 1_000_000
@@ -285,23 +285,47 @@ describe('bytes that are not ours', () => {
     fc.assert(fc.property(chunk, check), { numRuns: runs })
   })
 
-  test('parseOutcome', () => {
-    const check = (fields: Buffer[]) => {
-      const found = parseOutcome(fields)
-      if (found === undefined) return
-      expect(found.jobId).toBeTypeOf('string')
-      if (found.outcome instanceof Error) {
-        expect(found.outcome).toBeInstanceOf(ProtocolError)
-        expect(found.outcome.message.length).toBeLessThan(400)
-        return
+  test('parseOutcomes', () => {
+    const check = (entries: Buffer[][]) => {
+      for (const found of parseOutcomes(entries.flat())) {
+        expect(found.jobId).toBeTypeOf('string')
+        if (found.outcome instanceof Error) {
+          expect(found.outcome).toBeInstanceOf(ProtocolError)
+          expect(found.outcome.message.length).toBeLessThan(400)
+          continue
+        }
+        for (const [offset, error] of found.outcome.failures) {
+          expect(isCount(offset, -1)).toBe(true)
+          expect(decodeError(error)).toBeInstanceOf(Error)
+        }
+        expectPayload(found.outcome.payload)
       }
-      for (const [offset, error] of found.outcome.failures) {
-        expect(isCount(offset, -1)).toBe(true)
-        expect(decodeError(error)).toBeInstanceOf(Error)
-      }
-      expectPayload(found.outcome.payload)
     }
-    fc.assert(fc.property(outcome, check), { numRuns: runs })
+    fc.assert(fc.property(fc.array(outcome, { maxLength: 3 }), check), { numRuns: runs })
+  })
+
+  test('parseOutcomes: those that stand in one entry are those that stand alone', () => {
+    const alone = fc.array(outcome, { minLength: 2, maxLength: 5 })
+    const check = (entries: Buffer[][]) => {
+      const short = entries.filter(
+        (fields) => fields.length === 6 && !fields.some((field) => /[ \n]/.test(field.toString('latin1'))),
+      )
+      if (short.length < 2 || short.some((fields) => fields[0]?.toString() !== 'j')) return
+      const [ids, heads, payloads] = [1, 3, 5].map((i) => short.map((fields) => fields[i]?.toString('latin1')))
+      const together = ['j', ids?.join(' '), 'h', heads?.join('\n'), 'p', payloads?.join('\n')]
+      const found = parseOutcomes(together.map((field) => Buffer.from(field ?? '', 'latin1')))
+      expect(found).toEqual(short.flatMap((fields) => parseOutcomes(fields)))
+    }
+    fc.assert(fc.property(alone, check), { numRuns: runs })
+  })
+
+  test.each([
+    ['heads', 'a.1.0 a.1.1', '{"v":1,"e":"j","d":1}', '[1]\n[2]'],
+    ['payloads', 'a.1.0 a.1.1', '{"v":1,"e":"j","d":1}\n{"v":1,"e":"j","d":1}', '[1]'],
+  ])('parseOutcomes: %s that are missing are told to each chunk', (_what, ids, heads, payloads) => {
+    const found = parseOutcomes(['j', ids, 'h', heads, 'p', payloads].map((field) => Buffer.from(field)))
+    expect(found.map(({ jobId }) => jobId)).toEqual(['a.1.0', 'a.1.1'])
+    for (const { outcome: read } of found) expect(read).toBeInstanceOf(ProtocolError)
   })
 
   test('parseSpec', () => {
