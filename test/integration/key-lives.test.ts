@@ -10,6 +10,7 @@ import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js
 import * as dropScripts from '../../packages/worker/dist/queue/drop-scripts.js'
 import * as durableScripts from '../../packages/worker/dist/queue/durable-scripts.js'
 import { DurableStore } from '../../packages/worker/dist/queue/durable-store.js'
+import { dismiss } from '../../packages/worker/dist/queue/handover-scripts.js'
 import { PieceStore } from '../../packages/worker/dist/queue/piece-store.js'
 import * as poolScripts from '../../packages/worker/dist/queue/pool-scripts.js'
 import { liveHosts, showHost } from '../../packages/worker/dist/queue/presence.js'
@@ -182,9 +183,32 @@ const steps: Record<string, Step> = {
       await link.client.zadd(keys.chunk('marker'), 0, '0', 5, '1')
       await link.client.pexpire(keys.chunk('marker'), 10_000)
     },
-    run: () => queue.waitForChunk(0.05),
+    run: () => queue.waitForChunk(token, 0.05),
     scripts: [],
     leaves: ['wait', id(0)],
+  },
+  'noting that a process has nothing to do': {
+    run: () => queue.exchange(token, [], 1, true),
+    scripts: [],
+    leaves: ['idle'],
+  },
+  'adding chunks while processes have nothing to do': {
+    given: async () => {
+      await queue.exchange('another', [], 1, true)
+      await queue.exchange(token, [], 1, true)
+    },
+    run: () => store.add([chunk(0), chunk(1, 5), chunk(2)]),
+    scripts: ['addChunks'],
+    leaves: ['active', 'wait', 'marker', id(0), id(1), `${id(0)}:lock`, `desk:${token}`],
+  },
+  'handing nothing more to a process that is gone': {
+    given: async () => {
+      await queue.exchange('another', [], 1, true)
+      await queue.exchange(token, [], 1, true)
+    },
+    run: () => store.dismiss(token),
+    scripts: ['dismiss'],
+    leaves: ['idle'],
   },
   'completing a chunk, and taking the next': {
     given: () => delivering(chunk(0), chunk(1), chunk(2)),
@@ -520,6 +544,7 @@ test('and that is all of them', () => {
     ...chunkScripts,
     ...dropScripts,
     ...durableScripts,
+    dismiss,
     ...poolScripts,
     ...viewScripts,
   }).flatMap(([name, value]) => (typeof value === 'function' && name !== 'script' ? [name] : []))

@@ -101,7 +101,7 @@ export const partsSuffix = ':parts'
 /** What the key of those who hold a shared value ends in, behind that of the value. */
 export const sharersSuffix = ':durables'
 
-/** The keys of one queue other than its jobs: BullMQ's, and the last five ours. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last six ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -126,6 +126,7 @@ export const queueKeySuffixes = [
   'elders',
   'placed',
   'shares',
+  'idle',
 ] as const
 
 /** Milliseconds that the keys of a queue and what all clients of a pool share live after somebody has looked after them. */

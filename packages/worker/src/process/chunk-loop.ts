@@ -171,14 +171,25 @@ export class ChunkLoop {
 
   /** Waits for a chunk, while lanes run. */
   #listen(): void {
-    const { queue, store, longestWait } = this.#parts
+    const { queue, store, token, longestWait } = this.#parts
+    const began = performance.now()
     this.#waits = true
-    void this.#insist(() => queue.waitForChunk(longestWait / 1000)).then(() => {
+    void this.#insist(() => queue.waitForChunk(token, longestWait / 1000)).then((handed) => {
       this.#waits = false
+      if (handed !== undefined) void this.#receive(handed, performance.now() - began)
       // All lanes have been filled meanwhile: what woke this process is for another.
-      if (this.#want(0) === 0) store.wakeAnother().catch(this.#parts.log)
+      else if (this.#want(0) === 0) store.wakeAnother().catch(this.#parts.log)
       this.#look()
     })
+  }
+
+  /** A chunk was handed to this process within the last `age` milliseconds. */
+  async #receive(handed: TakenChunk, age: number): Promise<void> {
+    const { store, token, longestWait } = this.#parts
+    // This process has been held up: the lock may have lapsed, and the chunk be another's.
+    if (age > 1.5 * longestWait && !(await this.#insist(() => store.isHeld(handed.jobId, token)))) return
+    // Lanes may have been promised to others meanwhile.
+    await (this.#taking || this.#want(0) === 0 ? this.#giveBack([handed]) : this.#assign([handed]))
   }
 
   async #exchange(): Promise<void> {
@@ -188,7 +199,7 @@ export class ChunkLoop {
     const batch = this.#outcomes.next()
     const want = this.#want(batch.length)
     this.#taking = want > 0
-    const exchanged = this.#outcomes.exchange(batch, want)
+    const exchanged = this.#outcomes.exchange(batch, want, this.#chunks.size === batch.length)
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
     if (this.#chunks.size === 0) hand.write(0, undefined)
     const { taken, rest } = await exchanged
@@ -197,8 +208,9 @@ export class ChunkLoop {
     if (batch.length > 0) this.#askForSuccessor()
     // What is to be shared is taken when the others have had the chance.
     if (want > 0) this.#looks = rest === 'more' && taken.length < want && sharers === 1
-    const assigned = this.#assign(taken)
+    const assigned = this.#assign(want > 0 ? taken : [])
     if (assigned !== undefined) await assigned
+    if (want === 0 && taken.length > 0) await this.#giveBack(taken)
     if (rest === 'bullmq' && this.#want(0) > 0) await this.#takeWithBullMQ()
   }
 

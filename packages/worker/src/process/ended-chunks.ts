@@ -70,12 +70,14 @@ export class EndedChunks {
   /**
    * Delivers them and takes up to `want` others. Never rejects. A client whose stream is gone never sees the outcome; if it
    * lives (Redis has lost the stream), it misses the chunk.
+   *
+   * @param idles - nothing else will be in hand: a chunk may be handed to this process when nothing is there to take
    */
-  exchange(batch: readonly EndedChunk[], want: number): Promise<Brought> {
+  exchange(batch: readonly EndedChunk[], want: number, idles = false): Promise<Brought> {
     const { queue, token, insist } = this.#parts
     const ended = batch.map(({ chunk, entry, gathers }) => [chunk.taken.jobId, entry, gathers] as const)
     const isFinal = (error: unknown) => batch.length > 0 && isRefusal(error)
-    return insist(() => queue.exchange(token, ended, want), isFinal).catch((error: unknown) =>
+    return insist(() => queue.exchange(token, ended, want, idles), isFinal).catch((error: unknown) =>
       this.#deliverEach(batch, want, error),
     )
   }

@@ -1,7 +1,7 @@
 /**
  * The queue of a pool as a worker process sees it: BullMQ's Redis backend, with one job for one chunk.
  *
- * Waiting is BullMQ's. What it adds: outcomes are delivered, their chunks completed and others taken in one script, so
+ * What it adds to BullMQ's: outcomes are delivered, their chunks completed and others taken in one script, so
  * that a chunk is never completed without its outcome; and what only BullMQ's own script can take is taken by Redis's clock
  * (take-script) and read field by field and as bytes (BullMQ would throw on a malformed hash after having taken it). It
  * never runs tasks; what else happens to a chunk is chunk-store's.
@@ -9,7 +9,9 @@
 import { PoolKeys as Keys, type OutcomeFields, type PoolKeys, type RedisLink } from '@poolmq/shared'
 import type * as bullmq from 'bullmq'
 import { QueueKeys, RedisConnection, RedisQueueBackend } from './bullmq-backend.js'
+import { ChunkWait } from './chunk-wait.js'
 import { defineExchange, type ExchangeChunks, type OutcomeGroup, type Reply, rests } from './exchange-script.js'
+import { deskOf } from './handover-scripts.js'
 import { type Holder, swap, takeOver } from './swap-scripts.js'
 import { defineTake, type TakeChunk } from './take-script.js'
 
@@ -45,7 +47,10 @@ export interface Exchange {
    */
   readonly delivered: readonly boolean[]
   readonly taken: readonly TakenChunk[]
-  /** What may be had beside it: nothing; more that waits; what only BullMQ's own script can take (see `take`). */
+  /**
+   * What may be had beside it: nothing; more that waits; what only BullMQ's own script can take (see `take`); nothing, and a chunk may be
+   * handed to this process as it waits for one.
+   */
   readonly rest: (typeof rests)[number]
 }
 
@@ -61,24 +66,28 @@ export class ChunkQueue extends RedisQueueBackend {
   readonly #lockDuration: number
   readonly #take: TakeChunk
   readonly #exchange: ExchangeChunks
+  readonly #wait: ChunkWait | undefined
   #taken: unknown[] | undefined
+  /** A chunk may be handed to this process. */
+  #isIdle = false
   /** When the next chunk that was put off is due, by this process's monotonic clock; undefined: none is. */
   #delayedUntil: number | undefined
 
   constructor(link: RedisLink, pool: PoolKeys, options: ChunkQueueOptions = {}) {
     const { lockDuration = 10_000, lanes = 1, sharers = 1 } = options
-    const connect = (client: unknown, blocking: boolean) =>
-      // `shared`: the link opened these clients and closes them. Version and eviction policy are the link's business too.
-      new RedisConnection(client as never, { shared: true, blocking, skipVersionCheck: true })
+    // `shared`: the link opened this client and closes it. Version and eviction policy are the link's business too.
+    const connection = new RedisConnection(link.client as never, {
+      shared: true,
+      blocking: false,
+      skipVersionCheck: true,
+    })
     const names = new QueueKeys(pool.prefix)
-    super(
-      connect(link.client, false),
-      Keys.queue,
-      names.getKeys(Keys.queue),
-      (suffix) => names.toKey(Keys.queue, suffix),
-      { connection: {}, prefix: pool.prefix, lockDuration } as never,
-      options.blocking === true ? connect(link.duplicate(), true) : undefined,
-    )
+    super(connection, Keys.queue, names.getKeys(Keys.queue), (suffix) => names.toKey(Keys.queue, suffix), {
+      connection: {},
+      prefix: pool.prefix,
+      lockDuration,
+    } as never)
+    this.#wait = options.blocking === true ? new ChunkWait(link, pool.chunk('marker')) : undefined
     this.#link = link
     this.#pool = pool
     this.#lockDuration = lockDuration
@@ -123,16 +132,19 @@ export class ChunkQueue extends RedisQueueBackend {
     })
   }
 
-  /** Waits until a chunk may be there to take, for at most so many seconds. */
-  async waitForChunk(seconds: number): Promise<void> {
-    // BullMQ asked no version of this connection, and takes it for one that knows whole seconds only.
-    if (this.blockingConnection !== undefined) {
-      await this.blockingConnection.client
-      this.blockingConnection.capabilities = { canDoubleTimeout: true, canBlockFor1Ms: false }
-    }
+  /**
+   * Waits until a chunk may be there to take, for at most so many seconds; resolves with one that was handed over meanwhile, which is in
+   * hand then.
+   */
+  async waitForChunk(token: string, seconds: number): Promise<TakenChunk | undefined> {
+    if (this.#wait === undefined) throw new Error('a queue without a connection that may block')
     // A chunk that was put off wakes nobody when its time has come: who knows of it looks again then.
     const delayed = ((this.#delayedUntil ?? Number.POSITIVE_INFINITY) - performance.now()) / 1000
-    await this.waitForJob(Math.min(seconds, Math.max(delayed, shortestWait)))
+    const longest = Math.min(seconds, Math.max(delayed, shortestWait))
+    const handed = await this.#wait.for(deskOf(this.#pool, token), longest)
+    if (handed === undefined) return undefined
+    this.#isIdle = false
+    return freshChunk(handed)
   }
 
   /**
@@ -141,10 +153,14 @@ export class ChunkQueue extends RedisQueueBackend {
    *
    * That a chunk is no longer ours to complete (its lock has lapsed, or another has completed it) does not matter: the
    * outcome is delivered, and the client drops the second one.
+   *
+   * @param idles - nothing else will be in hand: when nothing is there to take, a chunk may be handed to this process
    */
-  exchange(token: string, ended: readonly EndedChunk[], want: number): Promise<Exchange> {
+  exchange(token: string, ended: readonly EndedChunk[], want: number, idles = false): Promise<Exchange> {
     const groups = this.#grouped(ended)
-    return this.#exchange({ token, ended: groups, want }).then((reply) => this.#exchanged(reply, groups, want))
+    return this.#exchange({ token, ended: groups, want, isIdle: this.#isIdle, idles }).then((reply) =>
+      this.#exchanged(reply, groups, want),
+    )
   }
 
   #exchanged([delivered, rest, due, now, ...found]: Reply, groups: readonly OutcomeGroup[], want: number): Exchange {
@@ -155,6 +171,7 @@ export class ChunkQueue extends RedisQueueBackend {
       const chunk = Buffer.isBuffer(one) ? freshChunk(one, now) : takenChunk(one, found[++i])
       if (chunk !== undefined) taken.push(chunk)
     }
+    this.#isIdle = rest === rests.indexOf('idle')
     const heard = groups.flatMap(({ chunks }, i) => new Array<boolean>(chunks).fill(delivered[i] === 1))
     return { delivered: heard, taken, rest: rests[rest] ?? 'none' }
   }
@@ -190,8 +207,8 @@ export class ChunkQueue extends RedisQueueBackend {
 
 const noFields: ReadonlyMap<string, string> = new Map()
 
-/** A chunk that was taken for the first time: id, task, when it was added, data, a line each. */
-function freshChunk(record: Buffer, now: number): TakenChunk {
+/** A chunk that was taken for the first time: id, task, when it was added, data, a line each. @param now - undefined: it was handed over at once */
+function freshChunk(record: Buffer, now?: number): TakenChunk {
   const idEnd = record.indexOf(lineBreak)
   const taskEnd = record.indexOf(lineBreak, idEnd + 1)
   const addedEnd = record.indexOf(lineBreak, taskEnd + 1)
@@ -201,7 +218,7 @@ function freshChunk(record: Buffer, now: number): TakenChunk {
     taskId: record.toString('utf8', idEnd + 1, taskEnd),
     data: record.subarray(addedEnd + 1),
     fields: noFields,
-    waited: added === '' ? undefined : now - Number(added),
+    waited: added === '' ? undefined : now === undefined ? 0 : now - Number(added),
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { keyLife } from '@poolmq/shared'
 import { place, placeFairly, settle } from './fair-scripts.js'
+import { handOver } from './handover-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -11,14 +12,18 @@ import { serverNow } from './server-clock.js'
  * Adds chunks, as BullMQ adds plain jobs (without options it takes them for `{}`); one that is there already is not put in line again. All of them have a time to live from
  * the first moment: their client may die before it looks after them.
  * What was there before has its life, which clients renew; a key that may be new is given one.
- * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders. ARGV: prefix, milliseconds, share; then of chunks that
+ * While none waits, and none is held back, it is handed to a worker process that has nothing to do.
+ * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders, idle. ARGV: prefix, milliseconds, share; then of chunks that
  * follow each other task, priority, how many, and of each id and data.
  */
 const addChunksLua = `${serverNow}
 local stamp = tostring(now)
-local wait, prioritized, shares, marker, meta, jobs, delayed, elders = unpack(KEYS)
-local call, prefix, life, mine, added, urgent, at = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false, 4
+local wait, prioritized, shares, marker, meta, jobs, delayed, elders, idle = unpack(KEYS)
+local call, prefix, life, mine, added, placed, urgent, at = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false, false, 4
 ${placeFairly}
+local hand = nil
+if call('EXISTS', idle) == 1 and not (paused or most or rate) and call('EXISTS', wait, prioritized) == 0 then ${handOver}
+end
 while ARGV[at] do
   local name, priority, last = ARGV[at], ARGV[at + 1], at + 2 * ARGV[at + 2] + 2
   for i = at + 3, last, 2 do
@@ -26,12 +31,15 @@ while ARGV[at] do
     local job = prefix .. id
     if call('HSET', job, 'name', name, 'data', ARGV[i + 1], 'timestamp', stamp, 'delay', '0', 'priority', priority) > 0 then
       call('PEXPIRE', job, life)
-      if priority ~= '0' then
-        if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
-        call('RPUSH', elders, id)
-        urgent = true
+      if not (hand and hand(id, name, ARGV[i + 1])) then
+        if priority ~= '0' then
+          if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
+          call('RPUSH', elders, id)
+          urgent = true
+        end
+        ${place('id')}
+        placed = true
       end
-      ${place('id')}
       added = added + 1
     end
   end
@@ -40,7 +48,7 @@ end
 if added == 0 then return 0 end
 ${settle}
 if call('INCRBY', jobs, added) == added then call('PEXPIRE', jobs, life) end
-if not paused then
+if placed and not paused then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, life)
 end

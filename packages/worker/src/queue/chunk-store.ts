@@ -19,6 +19,7 @@ import {
 } from './chunk-scripts.js'
 import { dropChunks, dropSlice, thin } from './drop-scripts.js'
 import { type Share, shareArgument, unknownStep } from './fair-scripts.js'
+import { deskOf, dismiss } from './handover-scripts.js'
 import { noteMeta } from './pool-scripts.js'
 
 /** Entries that BullMQ's events stream keeps, about. */
@@ -66,7 +67,7 @@ export class ChunkStore {
    * @param share - whose they are among others'; by default of the client of the first
    */
   async add(chunks: readonly NewChunk[], share = shareOfClient(chunks)): Promise<void> {
-    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'delayed', 'elders']
+    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'delayed', 'elders', 'idle']
     const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
     const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife, shareArgument(share)]
     // What follows each other is mostly of one call: its task and priority are sent once.
@@ -149,6 +150,11 @@ export class ChunkStore {
   /** Whether a chunk is held under this token. */
   async isHeld(jobId: string, token: string): Promise<boolean> {
     return (await this.#link.client.get(this.#pool.chunk(`${jobId}:lock`))) === token
+  }
+
+  /** The process of this token is gone: no chunk is handed to it any more. */
+  async dismiss(token: string): Promise<void> {
+    await dismiss(this.#link.client, [this.#pool.chunk('idle'), deskOf(this.#pool, token)], [token])
   }
 
   /** The chunks held under this token, read from Redis: true even when their holder died before it could tell. */

@@ -11,6 +11,7 @@
 import { keyLife, type PoolKeys, partsSuffix } from '@poolmq/shared'
 import { elderPatience, promoteElder } from './elder-chunks.js'
 import { takeFairly } from './fair-scripts.js'
+import { leaveIdle, standIdle } from './handover-scripts.js'
 import { type Client, type RunScript, script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -26,8 +27,11 @@ export type Reply = [
   ...taken: (Buffer | (Buffer | null)[])[],
 ]
 
-/** What may be had beside what was taken: nothing that waits; more; what BullMQ's own script must look at. */
-export const rests = ['none', 'more', 'bullmq'] as const
+/**
+ * What may be had beside what was taken: nothing that waits; more; what BullMQ's own script must look at; nothing, and the process is noted as
+ * idle.
+ */
+export const rests = ['none', 'more', 'bullmq', 'idle'] as const
 
 /** Outcomes that travel in one entry of their client's stream. */
 export interface OutcomeGroup {
@@ -45,6 +49,10 @@ export interface ExchangeArguments {
   readonly ended: readonly OutcomeGroup[]
   /** Chunks to be taken, at most. */
   readonly want: number
+  /** This process has been noted as idle. */
+  readonly isIdle: boolean
+  /** It is to be noted so when nothing is there. */
+  readonly idles: boolean
 }
 
 /** What is the same in every exchange of a worker process. */
@@ -81,15 +89,15 @@ const mostData = 8 * 1024 * 1024
  * the prefix here, as BullMQ's scripts make those of jobs: for each argument the worker process pays as well, so what does
  * not change stands in the script; as text, as Redis spells a number out with 17 digits at each use. Half of what a chunk costs Redis is
  * calls from Lua, so what can be asked for all chunks is asked once. ARGV: token, how many
- * to take, prefix, milliseconds of patience or 0; then for each stream the ids of chunks that have ended, and the head and the
+ * to take, prefix, milliseconds of patience or 0, whether this process is noted as idle (1), is to be (2), both (3); then for each stream the ids of chunks that have ended, and the head and the
  * payload of the entry.
  */
 const lua = ({ lanes, sharers, lockDuration }: ExchangeTerms) => `
 local token, want, prefix, patience = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local call, active = redis.call, prefix .. 'active'
 local delivered, ended, locks = {}, {}, {}
-for k = 1, ARGV[5] and #KEYS or 0 do
-  local ids, head, payload = ARGV[3 * k + 2], ARGV[3 * k + 3], ARGV[3 * k + 4]
+for k = 1, ARGV[6] and #KEYS or 0 do
+  local ids, head, payload = ARGV[3 * k + 3], ARGV[3 * k + 4], ARGV[3 * k + 5]
   delivered[k] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', 'j', ids, 'h', head, 'p', payload) and 1 or 0
   for id in string.gmatch(ids, '%S+') do
     ended[#ended + 1] = id
@@ -97,6 +105,12 @@ for k = 1, ARGV[5] and #KEYS or 0 do
   end
 end
 local reply, taken = { delivered, 0, 0, 0 }, {}
+if ARGV[5] % 2 == 1 then ${leaveIdle}
+  if handed then
+    reply[5] = handed
+    want = want - 1
+  end
+end
 if want > 0 then
   local wait, prioritized = prefix .. 'wait', prefix .. 'prioritized'
   local limits = call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'list.tag')${serverNow}
@@ -162,6 +176,8 @@ if want > 0 then
   if reply[2] == 0 and call('EXISTS', wait, prioritized) > 0 then
     reply[2] = 1
     if call('ZADD', prefix .. 'marker', '0', '0') == 1 then call('PEXPIRE', prefix .. 'marker', '${keyLife}') end
+  elseif #reply == 4 and reply[2] == 0 and ARGV[5] > '1' then ${standIdle(lanes, lockDuration)}
+    reply[2] = 3
   end
 end
 local isKept, over = #reply == 4, {}
@@ -195,8 +211,9 @@ function scriptOf(terms: ExchangeTerms): RunScript<Reply> {
 export function defineExchange(client: Client, pool: PoolKeys, terms: ExchangeTerms): ExchangeChunks {
   const run = scriptOf(terms)
   const [prefix, wait] = [pool.chunk(''), pool.chunk('wait')]
-  return ({ token, ended, want }) => {
-    const args: (string | number | Buffer)[] = [token, want, prefix, elderPatience()]
+  return ({ token, ended, want, isIdle, idles }) => {
+    const idle = (isIdle ? 1 : 0) + (idles ? 2 : 0)
+    const args: (string | number | Buffer)[] = [token, want, prefix, elderPatience(), idle]
     for (const { ids, head, body } of ended) args.push(ids, head, body)
     return run(client, ended.length === 0 ? [wait] : ended.map(({ stream }) => stream), args)
   }

@@ -43,7 +43,7 @@ export const unknownStep = 0.001
  * share. A single producer's chunks need nothing more: even the functions are made only for others', and for priorities.
  */
 export const placeFairly = `
-local paused, list, turn = unpack(call('HMGET', meta, 'paused', 'list.owner', 'list.tag'))
+local paused, list, turn, most, rate = unpack(call('HMGET', meta, 'paused', 'list.owner', 'list.tag', 'concurrency', 'max'))
 local isListed, isSorted, listed = list == mine and not turn, false, {}
 local placeOthers, settleOthers
 local function share()

@@ -169,6 +169,7 @@ export class SupervisorDuties {
   }
 
   async #giveBack(loss: WorkerLoss, details: Loss): Promise<void> {
+    await this.#options.store.dismiss(loss.token)
     const found = await this.#giveBackHeld(loss, details)
     if (found > 0 && loss.lanes === 1) return
     // The dead process may have asked for chunks with its last words, which Redis may not have read yet.
