@@ -6,7 +6,7 @@ import { ByteBudget } from '../../../../packages/client/src/session/byte-budget.
 import { encodeError } from '../../../../packages/shared/src/errors/error-transport.js'
 import { UnknownTaskError, WorkerLostError } from '../../../../packages/shared/src/errors/errors.js'
 import { formatChunkId } from '../../../../packages/shared/src/records/job-id.js'
-import type { Outcome } from '../../../../packages/shared/src/records/wire.js'
+import type { Outcome } from '../../../../packages/shared/src/records/outcome-record.js'
 
 const client = 'client00'
 const ids = [formatChunkId(client, 0, 4), formatChunkId(client, 0, 4, 1)] as const

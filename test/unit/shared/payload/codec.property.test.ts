@@ -5,7 +5,7 @@ import { decodeError, encodeError } from '../../../../packages/shared/src/errors
 import { EncodingError } from '../../../../packages/shared/src/errors/errors.js'
 import type { Payload, TextPayload } from '../../../../packages/shared/src/payload/codec.js'
 import { decodeList, decodePayload, encodeValue, encodeValues } from '../../../../packages/shared/src/payload/codec.js'
-import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/wire.js'
+import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/chunk-record.js'
 import { identities, plain, rich } from '../../../fixtures/dist/any-value.js'
 
 const RUNS = 3_000

@@ -9,7 +9,8 @@ import {
   packNumbers,
   viewNumbers,
 } from '../../../../packages/shared/src/payload/payload-numbers.js'
-import { formatChunk, formatOutcome, parseChunk, parseOutcomes } from '../../../../packages/shared/src/records/wire.js'
+import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/chunk-record.js'
+import { formatOutcome, parseOutcomes } from '../../../../packages/shared/src/records/outcome-record.js'
 
 const bounds = [8, 16, 31, 32, 53].flatMap((bits) => [2 ** (bits - 1), 2 ** bits].flatMap((n) => [n - 1, n, n + 1]))
 const byte = fc.integer({ min: -128, max: 127 })

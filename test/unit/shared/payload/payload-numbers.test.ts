@@ -18,13 +18,8 @@ import {
   viewNumbers,
   type Width,
 } from '../../../../packages/shared/src/payload/payload-numbers.js'
-import {
-  type CallHeader,
-  formatChunk,
-  formatOutcome,
-  parseChunk,
-  parseOutcomes,
-} from '../../../../packages/shared/src/records/wire.js'
+import { type CallHeader, formatChunk, parseChunk } from '../../../../packages/shared/src/records/chunk-record.js'
+import { formatOutcome, parseOutcomes } from '../../../../packages/shared/src/records/outcome-record.js'
 
 /** The list in front, and zeros after it, so that it is long enough. */
 const filled = (...values: number[]): number[] => [...values, ...new Array<number>(FEWEST_PACKED).fill(0)]

@@ -16,7 +16,7 @@ import {
   sharedContent,
   standFor,
 } from '../../../../packages/shared/src/payload/shared-content.js'
-import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/wire.js'
+import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/chunk-record.js'
 
 class StandIn {
   constructor(readonly content: SharedContent) {

@@ -12,13 +12,14 @@ import {
   type TextPayload,
 } from '../../../../packages/shared/src/payload/codec.js'
 import { joinBlobs } from '../../../../packages/shared/src/payload/payload-blobs.js'
+import { formatChunk, parseChunk } from '../../../../packages/shared/src/records/chunk-record.js'
+import { formatOutcome, parseOutcomes } from '../../../../packages/shared/src/records/outcome-record.js'
 import {
   formatSpec,
   parsePresence,
   parseSpec,
   versionsOf,
 } from '../../../../packages/shared/src/records/pool-records.js'
-import { formatChunk, formatOutcome, parseChunk, parseOutcomes } from '../../../../packages/shared/src/records/wire.js'
 
 const runs = 3000
 const now = 1_000_000
