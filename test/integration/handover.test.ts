@@ -124,6 +124,36 @@ describe('a chunk that is added', () => {
     expect(await exists('active')).toBe(0)
   })
 
+  test('that nobody fetches from the desk of its process is given back, and that counts for no loss', async () => {
+    await idle('a')
+    await idle('b')
+    await store.add([chunk(0)])
+    const found = async () => {
+      await link.client.del(keys.chunk('lapse-check'))
+      return (await store.giveBackLapsed()).chunks
+    }
+    expect(await found()).toEqual([])
+    const who = (await holder(0)) ?? ''
+    expect(await exists(`desk:${who}`)).toBe(1)
+    expect(await until('it is given back', found, (chunks) => chunks.length > 0)).toEqual([id(0)])
+    for (const suffix of [`desk:${who}`, `${id(0)}:lock`, 'active', 'suspects'])
+      expect(await exists(suffix), suffix).toBe(0)
+    expect(await list('wait')).toEqual([id(0)])
+    expect(await exists('marker')).toBe(1)
+    expect(await link.client.hmget(keys.chunk(id(0)), 'stc', 'lost', 'shared')).toEqual([null, null, null])
+  })
+
+  test('that was fetched is not given back while its lock lasts', async () => {
+    const queue = await idle('a')
+    const waits = queue.waitForChunk('a', 30)
+    await store.add([chunk(0)])
+    await waits
+    const { taken } = await queue.exchange('a', [], 0)
+    expect(taken).toEqual([])
+    expect((await store.giveBackLapsed()).chunks).toEqual([])
+    expect(await list('active')).toEqual([id(0)])
+  })
+
   test('is not handed twice, however often it is sent', async () => {
     await idle('a')
     await idle('b')

@@ -4,7 +4,7 @@
  */
 import { keyLife } from '@poolmq/shared'
 import { place, placeFairly, settle } from './fair-scripts.js'
-import { handOver } from './handover-scripts.js'
+import { handOver, unclaimed } from './handover-scripts.js'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -129,7 +129,8 @@ return over`
 
 /**
  * Gives back the chunks whose lock has been missing for ARGV[3] milliseconds: long enough for a holder that lives to have
- * renewed it, also after Redis itself was away. One host in ARGV[2] milliseconds does it.
+ * renewed it, also after Redis itself was away; and those that still lie on the desk of a process to which they were handed: it is gone, or does
+ * not wait, and they have not begun. One host in ARGV[2] milliseconds does it.
  * KEYS: active, wait, marker, gate, suspects, durable calls. ARGV: prefix, interval, grace. Returns whether there are durable calls, which whoever passes
  * the gate looks after, and the ids.
  */
@@ -138,20 +139,28 @@ if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return { 0 } en
 ${serverNow}
 local active = redis.call('LRANGE', KEYS[1], 0, -1)
 local suspected, back, suspects = redis.call('HGETALL', KEYS[5]), { redis.call('EXISTS', KEYS[6]) }, 0
-local since = {}
+local since, handed = {}, {}
 for i = 1, #suspected, 2 do since[suspected[i]] = tonumber(suspected[i + 1]) end
+local function giveBack(id)
+  redis.call('LREM', KEYS[1], 1, id)
+  redis.call('RPUSH', KEYS[2], id)
+  redis.call('ZADD', KEYS[3], 0, '0')
+  back[#back + 1] = id
+end
 for _, id in ipairs(active) do
-  if redis.call('EXISTS', ARGV[1] .. id .. ':lock') == 0 then
+  local lock = ARGV[1] .. id .. ':lock'
+  local holder = redis.pcall('GET', lock)
+  if type(holder) == 'string' then ${unclaimed}
+  elseif not holder then
     if not since[id] then
       redis.call('HSET', KEYS[5], id, now)
       suspects = suspects + 1
     elseif now - since[id] >= tonumber(ARGV[3]) then
-      redis.call('LREM', KEYS[1], 1, id)
       if redis.call('EXISTS', ARGV[1] .. id) == 1 then
         redis.pcall('HINCRBY', ARGV[1] .. id, 'stc', 1)
-        redis.call('RPUSH', KEYS[2], id)
-        redis.call('ZADD', KEYS[3], 0, '0')
-        back[#back + 1] = id
+        giveBack(id)
+      else
+        redis.call('LREM', KEYS[1], 1, id)
       end
     else
       suspects = suspects + 1

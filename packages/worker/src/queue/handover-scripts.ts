@@ -5,8 +5,9 @@
  * than by the marker, for which the process waits as well.
  *
  * A process is handed one chunk, as its note is removed with it; and none once it has asked for chunks itself, as that removes the note too, and brings what
- * lies on the desk. What is handed to a process that has died is found by its lock's token, like all that it has in hand; on
- * a host that has died it waits for its lease to end, like all that was taken there.
+ * lies on the desk. What is handed to a process that has died is found by its lock's token, like all that it has in hand, or still lies
+ * there. Only where Redis does not know yet that nobody is at the other end of the connection (the host is gone, the process was stopped) it waits for
+ * its lease to end, like all that was taken there.
  *
  * | key | |
  * | --- | --- |
@@ -18,6 +19,9 @@ import { script } from './script.js'
 
 /** Bytes of data above which a chunk waits to be taken: they would be in Redis twice. */
 const largestHanded = 16 * 1024
+
+/** Milliseconds for which a chunk lies on a desk at most: who waits there has it at once. */
+const longestUnclaimed = 500
 
 /** The key on which a process is handed chunks. */
 export const deskOf = (keys: PoolKeys, token: string): string => keys.chunk(`desk:${token}`)
@@ -59,6 +63,19 @@ export const leaveIdle = `
 export const standIdle = (lanes: number, lockDuration: number): string => `
   call('HSET', prefix .. 'idle', token, string.format('%.0f ${lanes} ${lockDuration}', now + ${lockDuration}))
   call('PEXPIRE', prefix .. 'idle', '${keyLife}')`
+
+/**
+ * Lua that gives back the chunk `id`, held by `holder`, which has lain on its desk for too long. It needs `handed`, a table of what lies on desks; the prefix in
+ * ARGV[1]; `lock`, `now`, and `giveBack(id)`.
+ */
+export const unclaimed = `
+    local desk = ARGV[1] .. 'desk:' .. holder
+    if handed[holder] == nil then handed[holder] = redis.pcall('ZRANGE', desk, 0, 0)[1] or false end
+    local of, stamp = string.match(handed[holder] or '', '^([^\\n]*)\\n[^\\n]*\\n(%d+)\\n')
+    if of == id and now - stamp > ${longestUnclaimed} then
+      redis.call('DEL', desk, lock)
+      giveBack(id)
+    end`
 
 /** Nothing is handed to this process any more. KEYS: idle, desk. ARGV: token. */
 const dismissLua = `
