@@ -214,7 +214,7 @@ function freshChunk(record: Buffer, now?: number): TakenChunk {
   const addedEnd = record.indexOf(lineBreak, taskEnd + 1)
   const added = record.toString('latin1', taskEnd + 1, addedEnd)
   return {
-    jobId: record.toString('latin1', 0, idEnd),
+    jobId: record.toString('utf8', 0, idEnd),
     taskId: record.toString('utf8', idEnd + 1, taskEnd),
     data: record.subarray(addedEnd + 1),
     fields: noFields,

@@ -89,19 +89,20 @@ const mostData = 8 * 1024 * 1024
  * the prefix here, as BullMQ's scripts make those of jobs: for each argument the worker process pays as well, so what does
  * not change stands in the script; as text, as Redis spells a number out with 17 digits at each use. Half of what a chunk costs Redis is
  * calls from Lua, so what can be asked for all chunks is asked once. ARGV: token, how many
- * to take, prefix, milliseconds of patience or 0, whether this process is noted as idle (1), is to be (2), both (3); then for each stream the ids of chunks that have ended, and the head and the
+ * to take, prefix, milliseconds of patience or 0, whether this process is noted as idle (1), is to be (2), both (3); then for each stream how many chunks have ended, their ids, and the head and the
  * payload of the entry.
  */
 const lua = ({ lanes, sharers, lockDuration }: ExchangeTerms) => `
 local token, want, prefix, patience = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local call, active = redis.call, prefix .. 'active'
-local delivered, ended, locks = {}, {}, {}
+local delivered, ended = {}, {}
 for k = 1, ARGV[6] and #KEYS or 0 do
-  local ids, head, payload = ARGV[3 * k + 3], ARGV[3 * k + 4], ARGV[3 * k + 5]
+  local chunks, ids, head, payload = unpack(ARGV, 4 * k + 2, 4 * k + 5)
   delivered[k] = call('XADD', KEYS[k], 'NOMKSTREAM', '*', 'j', ids, 'h', head, 'p', payload) and 1 or 0
-  for id in string.gmatch(ids, '%S+') do
-    ended[#ended + 1] = id
-    locks[#locks + 1] = prefix .. id .. ':lock'
+  if chunks == '1' then
+    ended[#ended + 1] = ids
+  else
+    for id in string.gmatch(ids, '%S+') do ended[#ended + 1] = id end
   end
 end
 local reply, taken = { delivered, 0, 0, 0 }, {}
@@ -149,7 +150,7 @@ if want > 0 then
       local job = prefix .. id
       local fields = redis.pcall('HMGET', job, 'processedOn', 'name', 'data', 'timestamp')
       local name, text, added = fields[2], fields[3], fields[4]
-      local isFresh = text and not fields[1] and not string.find(name or '', '\\n', 1, true)
+      local isFresh = text and not fields[1] and not string.find(id .. (name or ''), '\\n', 1, true)
       if not isFresh then fields = redis.pcall('HGETALL', job) end
       if #fields == 0 and not fields.err and call('EXISTS', job) == 0 then
         call('LREM', active, '1', id)
@@ -182,6 +183,8 @@ if want > 0 then
 end
 local isKept, over = #reply == 4, {}
 if #ended > 0 then
+  local locks = {}
+  for k, id in ipairs(ended) do locks[k] = prefix .. id .. ':lock' end
   local holders = call('MGET', unpack(locks))
   for k, id in ipairs(ended) do
     local holder = holders[k]
@@ -214,7 +217,7 @@ export function defineExchange(client: Client, pool: PoolKeys, terms: ExchangeTe
   return ({ token, ended, want, isIdle, idles }) => {
     const idle = (isIdle ? 1 : 0) + (idles ? 2 : 0)
     const args: (string | number | Buffer)[] = [token, want, prefix, elderPatience(), idle]
-    for (const { ids, head, body } of ended) args.push(ids, head, body)
+    for (const { chunks, ids, head, body } of ended) args.push(chunks, ids, head, body)
     return run(client, ended.length === 0 ? [wait] : ended.map(({ stream }) => stream), args)
   }
 }

@@ -33,7 +33,7 @@ export const deskOf = (keys: PoolKeys, token: string): string => keys.chunk(`des
 export const handOver = `
   local active, mayHand = prefix .. 'active', true
   function hand(id, name, data)
-    while mayHand and #data <= ${largestHanded} and not string.find(name, '\\n', 1, true) do
+    while mayHand and #data <= ${largestHanded} and not string.find(id .. name, '\\n', 1, true) do
       local found = call('HRANDFIELD', idle, '1', 'WITHVALUES')
       local token, note = found[1], found[2]
       if not token then break end
