@@ -36,7 +36,7 @@ export { DurableStore, type DurableView, openDurables } from './queue/durable-st
 export { type Share, unknownStep } from './queue/fair-scripts.js'
 export { findForeignKey } from './queue/foreign-key.js'
 export { keysOfChunk, PieceStore } from './queue/piece-store.js'
-export { copyOrders, orderLife, orderStop, renewLease, sweepPool } from './queue/pool-scripts.js'
+export { copyOrders, orderLife, orderStop, renewLease, sweepPool, sweptKeys } from './queue/pool-scripts.js'
 export { type LiveHost, liveHosts } from './queue/presence.js'
 export { inheritedExecArgv } from './supervisor/exec-argv.js'
 export { type StartFailure, StartFailures } from './supervisor/start-failures.js'

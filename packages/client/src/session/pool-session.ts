@@ -1,46 +1,42 @@
 /**
  * A pool's side of Redis: the link, the queue, the lease, the reader of results and the reconciler, opened together and
- * closed together. An outage is waited out for a minute; then it is told as a failure, since nothing may wait for ever.
+ * closed together.
  */
-import { performance } from 'node:perf_hooks'
-import { clearTimeout, setTimeout } from 'node:timers'
 import {
   assertServer,
   type ClientOrder,
   type ClientReport,
-  ConnectionError,
   type ConnectionOption,
   explainFailure,
   formatClientReport,
   formatSpec,
-  isWrongType,
   maxMemoryOf,
   type OutcomeEntry,
   PoolError,
   type PoolKeys,
   type PoolSpec,
   PoolStateError,
-  type ProtocolError,
-  queueKeySuffixes,
   RedisLink,
   type SharedContent,
   untilAnswered,
   within,
 } from '@poolmq/shared'
-import { ChunkStore, findForeignKey, PieceStore, PoolView, type RunTimes, sweepPool } from '@poolmq/worker'
+import { ChunkStore, findForeignKey, PieceStore, PoolView, type RunTimes, sweepPool, sweptKeys } from '@poolmq/worker'
 import type { PendingChunk } from '../calls/call.js'
 import type { PoolLog } from '../pool-logger.js'
 import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import { DurableSession } from './durable-session.js'
+import { Enqueuer } from './enqueuer.js'
 import type { FairShare } from './fair-share.js'
+import { type OutageListener, OutageWatch } from './outage-watch.js'
 import type { ReadingPace } from './reading-pace.js'
 import { Reconciler } from './reconciler.js'
 import { ResultReader } from './result-reader.js'
 import { SharedClaims } from './shared-claims.js'
 import { Withdrawal } from './withdrawal.js'
 
-export interface PoolSessionOptions {
+export interface PoolSessionOptions extends OutageListener {
   readonly connection: ConnectionOption | undefined
   readonly keys: PoolKeys
   readonly clientId: string
@@ -64,14 +60,8 @@ export interface PoolSessionOptions {
   readonly onEntry: (entry: OutcomeEntry) => void
   /** An onlooker asks something of this client. */
   readonly onOrder: (order: ClientOrder) => void
-  /** Redis is out of reach for good. */
-  readonly onFailed: (error: ConnectionError) => void
-  /** Redis has been out of reach, or has refused to write, for too long; undefined: it is back. */
-  readonly onOutage: (error: PoolError | undefined) => void
 }
 
-/** Milliseconds that Redis may be out of reach before open calls are given up. */
-const outageLimit = 60_000
 /** Milliseconds that the last words to Redis may take. */
 const farewellLimit = 5000
 /** Milliseconds that an answer to an onlooker lives. */
@@ -83,20 +73,16 @@ export class PoolSession {
   readonly #store: ChunkStore
   readonly #pieces: PieceStore
   readonly #claims: SharedClaims
+  readonly #enqueuer: Enqueuer
   readonly #arrivals: Arrivals
   readonly #lease: ClientLease
   readonly #withdrawal: Withdrawal
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
-  #isLost = false
-  #outage: NodeJS.Timeout | undefined
-  /** A key of the pool is somebody else's. */
-  #foreign: ProtocolError | undefined
-  /** When Redis began to refuse what it is asked. */
-  #refusedSince: number | undefined
+  readonly #outages: OutageWatch
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
-    const { keys, clientId, spec, share, pending, awaited, pace, onEntry, onOrder, onFailed } = options
+    const { keys, clientId, spec, share, pending, awaited, pace, log, onEntry, onOrder, onFailed, onOutage } = options
     this.#options = options
     this.#link = link
     this.#store = new ChunkStore(link, keys)
@@ -108,7 +94,15 @@ export class PoolSession {
       onEntry: (entry) => this.#arrivals.hear(entry),
       onOrder,
       onRefused: refused,
-      onWrongType: () => void this.#lookForForeignKey(),
+      onWrongType: () => void this.#outages.lookForForeignKey(),
+    })
+    this.#enqueuer = new Enqueuer({
+      store: this.#store,
+      pieces: this.#pieces,
+      claims: this.#claims,
+      share,
+      awaited,
+      onWrongType: () => this.#outages.lookForForeignKey(),
     })
     const add = (chunks: readonly PendingChunk[]) => this.add(chunks)
     const renewOutcomes = async () => {
@@ -135,19 +129,21 @@ export class PoolSession {
         this.#reader.rewind()
         void this.#reconciler.reconcile()
       },
-      onRenewed: (error) => this.#renewed(error),
+      onRenewed: (error) => this.#outages.noteRenewal(error),
     })
-    link.on('lost', () => this.#lost())
-    link.on('restored', () => this.#restored())
-    link.on('failed', (error) => {
-      this.#isLost = true
-      onFailed(error)
+    this.#outages = new OutageWatch(link, {
+      keys,
+      clientId,
+      log,
+      onFailed,
+      onOutage,
+      onRestored: () => void this.#lease.renew().then(() => this.#reconciler.reconcile()),
     })
   }
 
   /** Redis is out of reach for good: nothing more can be said to it. */
   get isLost(): boolean {
-    return this.#isLost
+    return this.#outages.isLost
   }
 
   /** @throws ConnectionError when Redis is not to be had, or not one that can run a pool. */
@@ -198,54 +194,8 @@ export class PoolSession {
   }
 
   /** Adds chunks to the queue, in order, after what is large in them. */
-  async add(chunks: readonly PendingChunk[]): Promise<void> {
-    const { awaited } = this.#options
-    const shared = chunks.filter((chunk) => chunk.shared !== undefined && awaited(chunk.jobId) === chunk)
-    if (shared.length > 0) await this.#claims.send(shared.flatMap((chunk) => chunk.shared ?? []))
-    for (const { jobId, parts } of chunks) {
-      if (parts === undefined || awaited(jobId) === undefined) continue
-      try {
-        await this.#pieces.putPayload(jobId, parts)
-      } catch (error) {
-        // What is there of it is of no use, and Redis may be short of memory.
-        await this.#pieces.dropPayload(jobId).catch(() => undefined) // it expires
-        throw error
-      }
-    }
-    if (chunks.every(({ parts }) => parts === undefined)) return await this.#put(chunks)
-    // The call may have ended meanwhile, and what had been added been removed.
-    const [wanted, unwanted]: [PendingChunk[], PendingChunk[]] = [[], []]
-    for (const chunk of chunks) {
-      const isWanted = chunk.parts === undefined || awaited(chunk.jobId) === chunk
-      ;(isWanted ? wanted : unwanted).push(chunk)
-    }
-    if (wanted.length > 0) await this.#put(wanted)
-    for (const { jobId } of unwanted) await this.#pieces.dropPayload(jobId)
-  }
-
-  /** Where a key is somebody else's, the error names it. */
-  async #put(chunks: readonly PendingChunk[]): Promise<void> {
-    try {
-      await this.#store.add(chunks, this.#options.share.of(chunks))
-    } catch (error) {
-      throw (isWrongType(error) ? await this.#lookForForeignKey() : undefined) ?? error
-    }
-  }
-
-  /**
-   * Looks whether a key of the pool is somebody else's, whoever stumbles over it, here or on a host. Calls fail as long as one
-   * is. Never rejects.
-   */
-  async #lookForForeignKey(): Promise<ProtocolError | undefined> {
-    const { keys, clientId, onOutage } = this.#options
-    try {
-      const found = await findForeignKey(this.#link.client, keys, clientId)
-      if (found !== undefined || this.#foreign !== undefined) onOutage(found)
-      this.#foreign = found
-      return found
-    } catch {
-      return undefined // Redis is away, which is told by others
-    }
+  add(chunks: readonly PendingChunk[]): Promise<void> {
+    return this.#enqueuer.enqueue(chunks)
   }
 
   /** Resolves when a shared value is in Redis, to stay there until it is unshared or the pool ends. */
@@ -279,7 +229,7 @@ export class PoolSession {
    * @param jobIds - those that may still be in Redis
    */
   async release(jobIds: Iterable<string>): Promise<void> {
-    clearTimeout(this.#outage)
+    this.#outages.stop()
     this.#reconciler.stop()
     const released = this.#lease
       .release()
@@ -308,51 +258,12 @@ export class PoolSession {
     const { keys, clientId } = this.#options
     // To look through a named pool's queue would take as long as it is; of a private one all is this client's.
     await (isPrivate ? this.#store.dropAll(`${clientId}.`) : this.#store.drop(this.#withdrawal.left, true))
-    const counted = ['wait', 'active', 'prioritized', 'delayed']
-    const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
-    const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
-    const all = [keys.hosts, keys.clients, ...queueKeys, keys.stops, keys.orders]
+    const all = sweptKeys(keys)
     if (isPrivate) {
       await this.#claims.removeAll()
       await this.#link.client.del(...all)
     } else {
       await sweepPool(this.#link.client, all, [])
     }
-  }
-
-  #lost(): void {
-    if (this.#outage === undefined)
-      this.#options.log.tell('warn', 'the connection to Redis is lost; it is connected to again')
-    this.#outage ??= setTimeout(() => {
-      const cause = this.#link.lastError
-      const why = cause === undefined ? '' : `: ${cause.message}`
-      this.#options.onOutage(
-        new ConnectionError(`Redis has been out of reach for ${outageLimit / 1000} s${why}`, { cause }),
-      )
-    }, outageLimit).unref()
-  }
-
-  #restored(): void {
-    this.#options.log.tell('info', 'Redis is back')
-    clearTimeout(this.#outage)
-    this.#outage = undefined
-    this.#options.onOutage(undefined)
-    void this.#lease.renew().then(() => this.#reconciler.reconcile())
-  }
-
-  /** A Redis that answers and refuses (it is out of memory, or read-only) is no better than one out of reach. */
-  #renewed(error?: unknown): void {
-    void this.#lookForForeignKey()
-    if (error === undefined) {
-      if (this.#refusedSince !== undefined) this.#options.onOutage(undefined)
-      this.#refusedSince = undefined
-      return
-    }
-    this.#refusedSince ??= performance.now()
-    if (performance.now() - this.#refusedSince < outageLimit) return
-    const reason = error instanceof Error ? error.message : String(error)
-    this.#options.onOutage(
-      new ConnectionError(`Redis has refused to write for ${outageLimit / 1000} s: ${reason}`, { cause: error }),
-    )
   }
 }

@@ -2,7 +2,7 @@
  * Scripts on a pool's keys beside its queue: who serves it, who uses it, which calls are to be stopped, and its end. Each
  * goes by Redis's clock, and leaves no key without a time to live.
  */
-import { keyLife } from '@poolmq/shared'
+import { keyLife, type PoolKeys, queueKeySuffixes } from '@poolmq/shared'
 import { script } from './script.js'
 import { serverNow } from './server-clock.js'
 
@@ -91,3 +91,11 @@ export const renewLease = script(renewLeaseLua, Number)
 export const orderStop = script(orderStopLua, Number)
 export const noteMeta = script(noteMetaLua, Number)
 export const sweepPool = script(sweepPoolLua, Number)
+
+/** The keys of a pool that are no client's own, in the order of `sweepPool`: those that it looks at come first. */
+export function sweptKeys(keys: PoolKeys): string[] {
+  const counted: readonly string[] = ['wait', 'active', 'prioritized', 'delayed']
+  const others = queueKeySuffixes.filter((suffix) => !counted.includes(suffix))
+  const queueKeys = [...counted, ...others].map((suffix) => keys.chunk(suffix))
+  return [keys.hosts, keys.clients, ...queueKeys, keys.stops, keys.orders]
+}

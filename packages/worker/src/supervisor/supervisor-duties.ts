@@ -11,7 +11,6 @@ import {
   isWrongType,
   type PoolKeys,
   parseChunkId,
-  queueKeySuffixes,
   type RedisLink,
   within,
 } from '@poolmq/shared'
@@ -20,7 +19,7 @@ import type { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
 import type { Loss } from '../queue/loss-ledger.js'
 import { PieceStore } from '../queue/piece-store.js'
-import { copyOrders, orderStop, sweepPool } from '../queue/pool-scripts.js'
+import { copyOrders, orderStop, sweepPool, sweptKeys } from '../queue/pool-scripts.js'
 import { liveHosts, showHost } from '../queue/presence.js'
 import { DurableKeeper } from './durable-keeper.js'
 import type { HostPresence } from './host-presence.js'
@@ -299,11 +298,9 @@ export class SupervisorDuties {
     this.#ended = true
     for (const timer of this.#timers) clearInterval(timer)
     const { link, keys, id, log } = this.#options
-    const queueKeys = queueKeySuffixes.filter((key) => !['wait', 'active', 'prioritized', 'delayed'].includes(key))
-    const swept = ['wait', 'active', 'prioritized', 'delayed', ...queueKeys].map((key) => keys.chunk(key))
     try {
       await link.client.hdel(keys.hosts, id)
-      await sweepPool(link.client, [keys.hosts, keys.clients, ...swept, keys.stops, keys.orders], [])
+      await sweepPool(link.client, sweptKeys(keys), [])
     } catch (error) {
       log.info({ err: error }, 'could not withdraw from Redis; the records lapse by themselves')
     }
