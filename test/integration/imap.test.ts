@@ -176,6 +176,27 @@ describe.each(['imap', 'imapUnordered'] as const)('leaving %s early', (method) =
     expect(seen.every((value) => value !== 2)).toBe(true)
   })
 
+  test('through yield*: what the generator is given arrives, and the input ends', async () => {
+    const ends = { return: false, throw: false }
+    const endless = function* (how: keyof typeof ends) {
+      try {
+        for (;;) yield 2
+      } finally {
+        ends[how] = true
+      }
+    }
+    async function* taking(how: keyof typeof ends): AsyncGenerator<number, number> {
+      yield* pool[method](math.square, endless(how))
+      return 0
+    }
+    const [returned, thrown] = [taking('return'), taking('throw')]
+    expect(await returned.next()).toEqual({ done: false, value: 4 })
+    expect(await returned.return(7)).toEqual({ done: true, value: 7 })
+    await thrown.next()
+    await expect(thrown.throw(new RangeError('given'))).rejects.toThrow('given')
+    await until('both inputs have ended', () => ends.return && ends.throw, Boolean)
+  })
+
   test('what waits is removed', async () => {
     using scratch = new Scratch()
     const name = uniqueName('leaving')

@@ -71,6 +71,34 @@ describe('map and starmap', () => {
     ).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
   })
 
+  test('take what an instance of a class that extends Array iterates over, and run no constructor of it', async () => {
+    class Named extends Array<number> {
+      constructor(readonly title: string) {
+        super()
+        if (typeof title !== 'string') throw new TypeError('a list needs a title')
+      }
+    }
+    const named = new Named('numbers')
+    named.push(1, 2, 3, 4)
+    expect(await pool.map(math.square, named, 2)).toEqual([1, 4, 9, 16])
+    const own = Object.assign([1, 2], {
+      *[Symbol.iterator]() {
+        yield 5
+      },
+    }) as unknown as number[]
+    expect(await pool.map(math.square, own)).toEqual([25])
+    const lengthless = {
+      get length(): number {
+        throw new Error('it has no length')
+      },
+      *[Symbol.iterator]() {
+        yield 6
+      },
+    }
+    expect(await pool.map(math.square, lengthless)).toEqual([36])
+    expect(await pool.imap(math.square, lengthless).next()).toEqual({ done: false, value: 36 })
+  })
+
   test('take any iterable, and nothing', async () => {
     const three = function* () {
       yield* [1, 2, 3]

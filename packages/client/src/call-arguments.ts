@@ -67,7 +67,7 @@ export function parseMap(method: string, [items, options, ...extra]: readonly un
 
 /** The whole input, read now: later changes of it are not seen. */
 export function toArray(method: string, items: unknown): unknown[] {
-  if (Array.isArray(items)) return items
+  if (isPlainArray(items)) return items
   if (isIterable(items)) return Array.from(items)
   if (isAsyncIterable(items)) {
     const other = method.startsWith('star') ? 'istarmap' : 'imap'
@@ -94,6 +94,13 @@ function iterationHint(items: unknown): string {
   const { length } = items as { length?: unknown }
   if (typeof length === 'number') return '; make an array of it: Array.from(items)'
   return '; of an object, pass Object.values(items), Object.keys(items) or Object.entries(items)'
+}
+
+/** Cutting an instance of a class of the user's would run its constructor, and its iterator may give other items than its elements. */
+function isPlainArray(items: unknown): items is unknown[] {
+  return (
+    Array.isArray(items) && items.constructor === Array && items[Symbol.iterator] === Array.prototype[Symbol.iterator]
+  )
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {

@@ -1,5 +1,5 @@
 /** Starts a call whose results are taken one by one: `imap`, `imapUnordered` and their `istarmap` forms. */
-import type { TaskInfo } from '@poolmq/shared'
+import { attempt, type TaskInfo } from '@poolmq/shared'
 import type { ParsedOptions } from '../call-options.js'
 import type { PoolEngine } from '../engine/pool-engine.js'
 import type { Collector } from './call.js'
@@ -99,7 +99,9 @@ export function startImap<R>(
 
 /** The items of an input that knows them: arrays, typed arrays, sets, maps, strings do. */
 function lengthOf(input: object): number | undefined {
-  const { length, size } = input as { length?: unknown; size?: unknown }
-  const known = length ?? size
+  const known = attempt(() => {
+    const { length, size } = input as { length?: unknown; size?: unknown }
+    return length ?? size
+  })
   return typeof known === 'number' && Number.isSafeInteger(known) && known >= 0 ? known : undefined
 }

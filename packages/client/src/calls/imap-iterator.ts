@@ -36,6 +36,8 @@ export interface ImapResults<T> {
   next(timeout?: number): Promise<IteratorResult<T, undefined>>
   /** Ends the iteration: input that was not read is not read, chunks that wait are removed. `break` calls it. */
   return(): Promise<IteratorResult<T, undefined>>
+  /** Ends the iteration, and rejects with the error: what `yield*` does with one that its generator is given. */
+  throw(error: unknown): Promise<IteratorResult<T, undefined>>
   [Symbol.asyncIterator](): ImapResults<T>
   /** `await using`: as `return`. A loop that an item's error has ended did not call that, as the iteration could go on. */
   [Symbol.asyncDispose](): Promise<void>
@@ -96,7 +98,8 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
     })
   }
 
-  async return(): Promise<IteratorResult<T, undefined>> {
+  /** @param value - what `yield*` hands on, whose generator then returns it */
+  async return(value?: undefined): Promise<IteratorResult<T, undefined>> {
     if (!this.#returned) {
       this.#returned = true
       this.#ready = []
@@ -104,7 +107,12 @@ export class ImapIterator<T> implements Collector, ImapResults<T> {
       this.#listener.onReturn()
       this.#release(new CancelledError('the iterator was returned'))
     }
-    return { done: true, value: undefined }
+    return { done: true, value }
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<T, undefined>> {
+    await this.return()
+    throw error
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
