@@ -4,7 +4,7 @@ import { leftOut } from './test/support/left-out.js'
 // `npm run chaos`, `npm run consumers` and `npm run lanes` run the tests that take minutes; `npm test` runs all others.
 const suites: Record<string, string> = {
   chaos: 'test/chaos/long-*.test.ts',
-  consumers: 'test/consumers/all.test.ts',
+  consumers: 'test/consumers/*.test.ts',
   lanes: 'test/conformance/lanes.test.ts',
 }
 const suite = suites[process.env.POOLMQ_SUITE ?? '']

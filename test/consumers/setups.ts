@@ -33,8 +33,8 @@ const tsconfig = (compilerOptions: object) =>
     include: ['*.ts'],
   })
 
-/** Those that most people have; they run with every `npm test`. */
-export const commonest: readonly Setup[] = [
+/** Those that most people have: with every Node.js. */
+const commonest: readonly Setup[] = [
   { name: 'ES modules, JavaScript', files: esm, steps: ['node main.js'], says: squares },
   {
     name: "TypeScript 7, tsc, nodenext: the README's example",
