@@ -1,7 +1,8 @@
 // `poolmq run`, `map`, `doctor`, `top`: tasks called from a shell, and a pool examined.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RedisLink } from '../../packages/shared/src/redis/redis-link.js'
@@ -10,6 +11,7 @@ import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
 import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
 import { redisUrl } from '../support/redis-database.js'
+import { until } from '../support/until.js'
 import { TestServer } from './connection-server.js'
 
 const name = uniqueName('calls')
@@ -29,12 +31,15 @@ afterAll(async () => {
 })
 
 /** Runs the command with this on standard input. */
-async function poolmq(args: readonly string[], input = ''): Promise<{ code: number; stdout: string; stderr: string }> {
+async function poolmq(
+  args: readonly string[],
+  input: string | Buffer = '',
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = { ...process.env, REDIS_URL: redisUrl(), POOLMQ_POOL: name }
   const child = spawn(process.execPath, [poolmqCommand, ...args], { env })
   const said = { stdout: '', stderr: '' }
-  child.stdout.on('data', (text) => (said.stdout += text))
-  child.stderr.on('data', (text) => (said.stderr += text))
+  child.stdout.setEncoding('utf8').on('data', (text) => (said.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text) => (said.stderr += text))
   child.stdin.end(input)
   const [code] = (await once(child, 'close')) as [number]
   return { code, ...said }
@@ -93,6 +98,7 @@ describe('map', () => {
 
   test.each([
     ['a line that is not JSON', '1\n2\nthree\n4\n', /line 3 is not JSON.*three/],
+    ['bytes that are no text', Buffer.from([0x31, 0x0a, 0x22, 0xe9, 0x22, 0x0a, 0x34]), /line 2 is not JSON .*UTF-8/],
     ['half a character at the end', Buffer.from([0x31, 0x0a, 0x22, 0xc3]).toString('latin1'), /line 2 is not JSON/],
   ])('%s ends it, after what came before', async (_what, input, says) => {
     const run = await poolmq(['map', 'math.square', '--items', '-', '--out', '-', '--chunk-size', '1'], input)
@@ -111,7 +117,53 @@ describe('map', () => {
     expect(run).toMatchObject({ stdout: '1\n4\n9\n16\n25\n', stderr: '' })
   })
 
+  test('a mark of the byte order, line ends of Windows, characters that come in halves', async () => {
+    const text = ['"é"', '"€"', '"😀"', '""'].join('\r\n')
+    // One line is longer than what a pipe gives at a time, so that characters and lines come in pieces.
+    const long = JSON.stringify('ä€'.repeat(100_000))
+    const input = `\ufeff${text}\n${long}`
+    const run = await poolmq(['map', 'math.identity', '--items', '-', '--out', '-'], input)
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout === `${text.replaceAll('\r', '')}\n${long}\n`).toBe(true)
+  })
+
+  test('the file of the items is not written over', async () => {
+    const items = join(scratch.directory, 'both.jsonl')
+    writeFileSync(items, '1\n2\n')
+    const run = await poolmq(['map', 'math.square', '--items', items, '--out', items])
+    expect(run.code).toBe(2)
+    expect(run.stderr).toMatch(/--out .*both\.jsonl is the file that the items are read from/)
+    expect(readFileSync(items, 'utf8')).toBe('1\n2\n')
+  })
+
+  test('a disk that is full, however little is written', async () => {
+    const run = await poolmq(['map', 'math.square', '--items', '-', '--out', '/dev/full'], '1\n')
+    expect(run).toMatchObject({ code: 1, stdout: '' })
+    expect(run.stderr).toMatch(/^poolmq: the results cannot be written: ENOSPC/)
+  })
+
+  test.each(['SIGTERM', 'SIGHUP'] as const)('%s ends it, though it waits for a named pipe', async (signal) => {
+    const pipe = join(scratch.directory, `pipe-${signal}`)
+    execFileSync('mkfifo', [pipe])
+    const output = join(scratch.directory, `out-${signal}`)
+    await using run = new ProgramRun([poolmqCommand, 'map', 'math.square', '--items', pipe, '--out', output], {
+      env: { REDIS_URL: redisUrl(), POOLMQ_POOL: name },
+    })
+    // It has read what was written, and waits for more.
+    const writer = await open(pipe, 'w')
+    await writer.write('3\n')
+    await until(
+      'the result is there',
+      () => (existsSync(output) ? readFileSync(output, 'utf8') : ''),
+      (text) => text === '9\n',
+    )
+    run.kill(signal)
+    expect(await run.exit()).toBe(signal)
+    await writer.close()
+  })
+
   test.each([
+    ['a directory to read', ['--items', '/', '--out', '-'], 1, /the input cannot be read: EISDIR/],
     ['no file to read', ['--items', '/no/such/file', '--out', '-'], 1, /cannot read \/no\/such\/file/],
     ['no file to write', ['--items', '-', '--out', '/no/such/file'], 1, /cannot write \/no\/such\/file/],
     ['no items', ['--out', '-'], 2, /--items/],

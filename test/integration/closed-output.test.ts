@@ -1,7 +1,11 @@
 // Nobody reads what tasks print (`node producer.js | head -1`), or it has no room: it is dropped. No worker process,
 // thread or supervisor is lost for it, and so no item runs twice.
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Pool } from '@poolmq/client'
 import { expect, test } from 'vitest'
+import { math } from '../fixtures/dist/math-tasks.js'
+import { says } from '../fixtures/dist/output-tasks.js'
 import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
 import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
@@ -60,5 +64,55 @@ test.each([['--help'], ['--version'], ['worker', '--help']])(
     })
     await command.exit()
     expect(command.stderr).toBe('')
+  },
+)
+
+test.each([['--help'], ['status', '--pool', 'nobody']])(
+  'poolmq %s: a disk that is full is a failure',
+  async (...args) => {
+    await using command = new ProgramRun([poolmqCommand, ...args], {
+      command: ['/bin/sh', '-c', '"$0" "$@" >/dev/full', process.execPath],
+      env: { REDIS_URL: redisUrl() },
+    })
+    expect(await command.exit()).toBe(1)
+    expect(command.stderr).toMatch(/^poolmq: the output cannot be written: ENOSPC/)
+  },
+)
+
+test('poolmq calls: a reader that is slow gets all of it', async () => {
+  const pool = uniqueName('output')
+  await using producer = new Pool({ name: pool, connection: redisUrl() })
+  const calls = Array.from({ length: 2000 }, () => producer.applyAsync(math.square, [1]))
+  await using command = new ProgramRun([poolmqCommand, 'calls', '--pool', pool, '-o', 'json'], {
+    command: ['/bin/sh', '-c', '"$0" "$@" | { sleep 1; cat; }', process.execPath],
+    env: { REDIS_URL: redisUrl() },
+  })
+  await command.exit()
+  await command.silent()
+  expect(JSON.parse(command.stdout)).toHaveLength(calls.length)
+  await producer.terminate()
+  await Promise.all(calls.map((call) => call.wait()))
+})
+
+test.each(['--processes', '--threads'])(
+  'poolmq worker %s: a reader that stands still holds nothing up',
+  async (seats) => {
+    using scratch = new Scratch()
+    const name = uniqueName('output')
+    // A pipe with a name: those between a test and its programs are sockets.
+    const stalled = 'mkfifo "$PIPE"; sleep 600 <"$PIPE" & "$0" "$@" >"$PIPE" 2>&1; code=$?; kill $!; exit $code'
+    const modules = [fixture('math-tasks'), fixture('output-tasks')]
+    await using host = new ProgramRun([poolmqCommand, 'worker', '--pool', name, seats, '1', ...modules], {
+      command: ['/bin/sh', '-c', stalled, process.execPath],
+      env: { ...env, PIPE: join(scratch.directory, 'pipe') },
+    })
+    await using pool = new Pool({ name, connection: redisUrl() })
+    await pool.apply(says.writeMuch, [{ log: scratch.log('log').path, value: 1 }])
+    // Each death is told, into a pipe that is full.
+    await expect(pool.apply(math.exit, [3])).rejects.toThrow('code 3')
+    expect(await pool.apply(math.square, [3])).toBe(9)
+    const [supervisor] = (await pool.hosts()).map(({ pid }) => pid)
+    process.kill(supervisor as number, 'SIGTERM')
+    expect(await host.exit()).toBe(0)
   },
 )

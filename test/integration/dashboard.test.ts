@@ -173,6 +173,7 @@ describe('elsewhere than on this machine: a token', () => {
     ['a wrong one', { authorization: 'Bearer 0123456789abcdeF' }, 401],
     ['a wrong cookie', { cookie: 'poolmq-token=%ff' }, 401],
     ['the right one', { authorization: `Bearer ${token}` }, 200],
+    ['the right one, by another spelling', { authorization: `bearer ${token}` }, 200],
     ['as a cookie', { cookie: `a=b; poolmq-token=${token}` }, 200],
   ])('%s', async (_what, given, status) => {
     const headers = { host: 'pools.example', ...given } as Record<string, string>
@@ -189,7 +190,7 @@ describe('elsewhere than on this machine: a token', () => {
   test('in the address, once: the browser keeps it as a cookie that no script reads and no other site sends', async () => {
     expect(shown.run.stdout).toContain(`/?token=${token}`)
     const { status, headers } = await ask(shown.port, `/?token=${token}`, { headers: { host: 'pools.example' } })
-    expect({ status, location: headers.location }).toEqual({ status: 303, location: '/' })
+    expect({ status, location: headers.location }).toEqual({ status: 303, location: './' })
     expect(String(headers['set-cookie'])).toMatch(/HttpOnly; SameSite=Strict/)
   })
 })
@@ -219,6 +220,18 @@ test('what tasks are given and give is not in it', async () => {
   expect(events).not.toContain(scratch.directory)
   go.open()
   expect(await held).toEqual([secret])
+})
+
+test('behind a proxy that shows it under a path of its own: nothing of the page is asked for by an address from the root', async () => {
+  for (const path of ['/', '/app.js', '/charts.js']) {
+    const { text } = await ask(readOnly.port, path)
+    expect(text.match(/(?:href|src|from|import|fetch\(|EventSource\() ?=?["'`]\/[^"'`]*/g) ?? [], path).toEqual([])
+  }
+})
+
+test('HEAD of what has no end is answered, and ends', async () => {
+  const { status } = await ask(readOnly.port, `/api/events?pool=${name}`, { method: 'HEAD' })
+  expect(status).toBe(200)
 })
 
 test('a port that is taken: one line, exit code 1', async () => {

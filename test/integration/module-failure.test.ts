@@ -89,3 +89,16 @@ test.each([
   expect(await run.exit()).toBe(1)
   expect(run.complaints).toEqual([expect.stringMatching(says)])
 })
+
+test('one that fails a moment after it was loaded: its host waits longer each time, and says so', async () => {
+  const late = `${client}${defined.replace('failing', 'late')}if (isWorker()) setTimeout(() => { throw new Error('too late') }, 20)\n`
+  const module = folder.write('late.mjs', late)
+  await using host = new ProgramRun(
+    [poolmqCommand, 'worker', '--pool', uniqueName('late'), '--processes', '1', module],
+    {
+      env: { REDIS_URL: redisUrl() },
+    },
+  )
+  await host.says('before it had anything to do; another is started in 800 ms')
+  expect(host.stderr).toContain('"because":"Error: too late"')
+})

@@ -1,4 +1,5 @@
 // Looking into a running pool, and steering it: from a program (Monitor, pool.stats) and from the command.
+import { spawnSync } from 'node:child_process'
 import { CancelledError, Monitor, Pool } from '@poolmq/client'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -100,6 +101,22 @@ describe('two hosts and a running map', () => {
     const pids = async () => (await monitor.hosts()).map((one) => one.pid)
     await until('one host is left', pids, (found) => found.length === 1, 30_000)
     expect(await pids()).toEqual([left.pid])
+  })
+
+  test('a producer whose event loop is blocked is told of, and cancels what it was asked to when it can', async () => {
+    const [call] = await pool.calls()
+    const other = pool.applyAsync(math.square, [1], undefined, { priority: 9 })
+    const id = (await pool.calls()).map((one) => one.id).find((one) => one !== call?.id) ?? ''
+    const blocked = (...args: string[]) =>
+      spawnSync(process.execPath, [poolmqCommand, ...args, '--pool', name, '--redis', redisUrl()], { encoding: 'utf8' })
+    const calls = blocked('calls', '-o', 'json')
+    expect(calls).toMatchObject({ status: 0, stdout: '[]\n' })
+    expect(calls.stderr).toBe(`poolmq: 1 producer does not answer (${call?.client}): its calls are not shown\n`)
+    expect(blocked('status').stdout).toContain('1 producer does not answer')
+    const cancel = blocked('cancel', id)
+    expect(cancel).toMatchObject({ status: 1, stdout: '' })
+    expect(cancel.stderr).toContain(`the producer of ${id} has not answered`)
+    await expect(other.get()).rejects.toThrow(CancelledError)
   })
 
   test('cancel: the handle rejects, and nothing of the call is left', async () => {

@@ -1,5 +1,6 @@
 // The command `poolmq worker`: serves a pool from a host of its own, ends as it is told to, and says what is wrong.
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Pool } from '@poolmq/client'
 import { describe, expect, test } from 'vitest'
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -104,6 +105,22 @@ describe('signals', () => {
     },
   )
 
+  test('a terminal that is closed drains it as well, though all its processes hear of it, twice', async () => {
+    using scratch = new Scratch()
+    const { host, pool, running, drained, second } = await busyHost(scratch)
+    await using _host = host
+    await using _pool = pool
+    const hangUp = () => {
+      for (const pid of host.processes().keys()) process.kill(pid, 'SIGHUP')
+    }
+    hangUp()
+    hangUp()
+    await drained()
+    second.go.open()
+    expect(await running).toEqual([1, 2])
+    expect(await host.exit()).toBe(0)
+  })
+
   test('a second SIGTERM stops at once: what ran is left to another host', async () => {
     using scratch = new Scratch()
     const { name, host, pool, running, ending, first, second } = await busyHost(scratch)
@@ -154,6 +171,7 @@ describe('wrong usage: what is wrong, the usage, exit code 2', () => {
       ['worker', '--pool', 'p', '--redis', 'http://localhost', 'm.js'],
       /--redis: .*redis:\/\//,
     ],
+    ['a module without a name', ['worker', '--pool', 'p', 'm.js', ''], /named by an empty text/],
     ['where nothing listens', ['metrics', '--pool', 'p', '--once', '--port', '80'], /--port with --once/],
   ])('%s', async (_what, args, says) => {
     await using run = poolmq(...args)
@@ -166,6 +184,7 @@ describe('wrong usage: what is wrong, the usage, exit code 2', () => {
 
   test.each([
     ['a variable whose value is none', { POOLMQ_PROCESSES: 'two' }, /--processes .*"two"/],
+    ['a level that is none', { POOLMQ_POOL: 'p', POOLMQ_LOG: 'loud' }, /POOLMQ_LOG is none of trace, .*"loud"/],
     ['a variable and no flag', { POOLMQ_POOL: 'a b' }, /"a b"/],
   ])('%s', async (_what, env, says) => {
     await using run = new ProgramRun([poolmqCommand, 'worker', 'm.js'], { env: { REDIS_URL: redisUrl(), ...env } })
@@ -186,6 +205,11 @@ describe('modules: which one is wrong, and how; exit code 1', () => {
       'that throws',
       [fixture('math-tasks'), fixture('broken-module')],
       /broken-module\.js does not load: broken on purpose/,
+    ],
+    [
+      'that is a directory',
+      [dirname(fixture('math-tasks'))],
+      /fixtures\/dist does not load: it is a directory; name its file$/m,
     ],
     ['that is not there', [fixture('no-such-module')], /no-such-module\.js does not load: .*find/i],
     ['without tasks', [fixture('empty-module')], /empty-module\.js defines no tasks/],

@@ -1,9 +1,9 @@
 // The dashboard's page: draws each look at the pool that it is sent, whole. Names come from others' records: they are
 // only ever text here, never markup.
 
-import { Plot } from '/charts.js'
-import htm from '/lib/htm.js'
-import { h, render } from '/lib/preact.js'
+import { Plot } from './charts.js'
+import htm from './lib/htm.js'
+import { h, render } from './lib/preact.js'
 
 const html = htm.bind(h)
 const top = document.getElementById('app')
@@ -24,7 +24,7 @@ let plots
 const spans = new Map()
 
 async function start() {
-  about = await (await fetch('/api/about')).json()
+  about = await (await fetch('./api/about')).json()
   follow(new URLSearchParams(location.search).get('pool') ?? about.pools[0])
 }
 
@@ -35,7 +35,7 @@ function follow(name) {
   spans.clear()
   for (const plot of Object.values(plots ?? {})) plot.clear()
   source?.close()
-  source = new EventSource(`/api/events?pool=${encodeURIComponent(name)}`)
+  source = new EventSource(`./api/events?pool=${encodeURIComponent(name)}`)
   source.onmessage = (event) => {
     lost = false
     take(JSON.parse(event.data))
@@ -94,7 +94,7 @@ function keepSpans(next) {
 
 async function ask(order, subject) {
   try {
-    const response = await fetch(`/api/${order}`, {
+    const response = await fetch(`./api/${order}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ pool, subject }),

@@ -1,5 +1,5 @@
 // Two plots of the last five minutes, and what is kept for them.
-import uPlot from '/lib/uplot.js'
+import uPlot from './lib/uplot.js'
 
 const kept = 300
 

@@ -2,14 +2,23 @@ import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import type { DestinationStream, Logger, pino } from 'pino'
 import type pretty from 'pino-pretty'
+import { LogOutput } from './log-output.js'
 
 /** What is logged, and when: pino's methods. */
 export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-/** Characters that wait to be written while there is no room; what is more is dropped. */
-const mostUnwritten = 65_536
+/** What `POOLMQ_LOG` says, where that is no level; undefined when it is one, or is not set. */
+export function unknownLevel(): string | undefined {
+  const wanted = process.env.POOLMQ_LOG ?? ''
+  return wanted === '' || levelOf(wanted) !== undefined ? undefined : wanted
+}
+
+/** The levels that there are, for messages. */
+export const knownLevels = levels.join(', ')
+
+const levelOf = (name: string) => levels.find((level) => level === name.toLowerCase())
 
 /**
  * Logs on standard error: as JSON lines, on a terminal as readable ones. On each stand the process, its host, and what it is
@@ -17,8 +26,7 @@ const mostUnwritten = 65_536
  * `error`, `fatal`, `silent`. pino is loaded with the first line that is written: most processes write none.
  */
 export function createLogger(role: string, about: object = {}): Log {
-  const wanted = levels.indexOf(process.env.POOLMQ_LOG as (typeof levels)[number])
-  const level = levels[wanted] ?? 'warn'
+  const level = levelOf(process.env.POOLMQ_LOG ?? '') ?? 'warn'
   let logger: Logger | undefined
   const write = (name: keyof Log) => {
     if (levels.indexOf(name) < levels.indexOf(level)) return () => undefined
@@ -38,11 +46,11 @@ export function createLogger(role: string, about: object = {}): Log {
 function open(role: string, level: string, about: object): Logger {
   const make = createRequire(import.meta.url)('pino') as typeof pino
   const serializers = { err: (error: unknown) => withoutArguments(make.stdSerializers.err(error as Error)) }
-  const destination = make.destination({ dest: 2, sync: true, maxLength: mostUnwritten })
-  destination.on('error', () => undefined) // nobody reads it, or the disk is full: a log ends no process
+  const output = new LogOutput()
+  const mixin = () => (output.dropped > 0 ? { dropped: output.dropped } : {})
   const base = { pid: process.pid, host: hostname(), ...about }
-  const stream = process.stderr.isTTY === true ? readable(destination) : destination
-  return make({ name: `poolmq-${role}`, base, level, serializers }, stream)
+  const stream = process.stderr.isTTY === true ? readable(output) : output
+  return make({ name: `poolmq-${role}`, base, level, serializers, mixin }, stream)
 }
 
 /** One readable line for each, for a person at a terminal. */

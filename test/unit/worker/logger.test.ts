@@ -34,6 +34,7 @@ test.each([
   ['warn', ['warn', 'error']],
   ['debug', ['debug', 'info', 'warn', 'error']],
   ['silent', []],
+  ['ERROR', ['error']],
   ['loud', ['warn', 'error']],
 ])('at the level %s', (level, expected) => {
   const program = "for (const name of ['trace', 'debug', 'info', 'warn', 'error']) log[name](name)"

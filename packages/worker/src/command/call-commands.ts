@@ -8,6 +8,8 @@ import type { MapFlags } from './map-lines.js'
 import { monitorCommand } from './monitor-command.js'
 import { until } from './until.js'
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 export function addCallCommands(program: Command, end: (code: number) => void): void {
   callCommand(program, 'run', 'call a task once and print its result as JSON')
     .argument('<task>', 'the id of the task: namespace.name')
@@ -90,8 +92,9 @@ async function withPool(
   const ref = taskOf(client, task)
   const pool = new client.Pool({ name, connection: redis })
   const onSignal = (signal: NodeJS.Signals) =>
-    void pool.terminate().then(() => process.exit(signal === 'SIGINT' ? 130 : 143))
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+    // By the signal, as whoever sent it expects; an exit would wait for a file that is being read (a named pipe) as well.
+    void pool.terminate().finally(() => process.kill(process.pid, signal))
+  for (const signal of signals) process.once(signal, onSignal)
   try {
     if (!(await until(flags.wait, async () => (await pool.hosts()).length > 0))) {
       const advice = `start a host: poolmq worker --pool ${name} MODULE… (or wait for one with --wait MS)`
@@ -99,8 +102,8 @@ async function withPool(
     }
     return await call(pool, ref)
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     await pool.terminate()
+    for (const signal of signals) process.off(signal, onSignal)
   }
 }
 

@@ -2,7 +2,8 @@
  * The command `poolmq`: reads its arguments, runs what was asked, and ends with an exit code that says how it went. Each
  * command has a file of its own; this one has what they share: usage, errors, the way out.
  */
-import { ProcessAnchor } from '@poolmq/shared'
+import type { Writable } from 'node:stream'
+import { ProcessAnchor, within } from '@poolmq/shared'
 import { Command, CommanderError } from 'commander'
 import { bearClosedOutput } from '../closed-output.js'
 import { packageVersion } from '../package-version.js'
@@ -20,11 +21,14 @@ const epilogue = `
 Exit codes: 0 done, 1 failed (or no Redis), 2 wrong usage, 3 nobody serves the pool.
 Each flag can be given by the environment variable that stands beside it; the flag comes first.`
 
+/** Milliseconds that a host which has ended waits for those who read what its tasks print. */
+const lastWords = 1000
+
 /** Runs the command; resolves with its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   bearClosedOutput()
-  // Of the other commands, output is all that they do: who reads it no more has seen enough.
-  if (args[0] !== 'worker') process.stdout.on('error', () => process.exit(exitCode.done))
+  // Of these, output is all that they do; `map` sees to its own, as it has a pool to close.
+  if (args[0] !== 'worker' && args[0] !== 'map') process.stdout.on('error', endWithOutput)
   let code: number = exitCode.done
   const program = new Command('poolmq')
     .description("PoolMQ: Python's multiprocessing.Pool for TypeScript, with workers on any number of hosts.")
@@ -64,8 +68,25 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`poolmq: ${error instanceof Error ? error.message : String(error)}\n`)
     return error instanceof CommandFailure ? error.code : exitCode.failed
   } finally {
+    // What a pipe has no room for is still to be written, and the end of the process would drop it. A host ends without:
+    // what it has to say stands there as it is said, and the rest is what tasks have printed.
+    const unwritten = Promise.all([process.stdout, process.stderr].map(written))
+    if (args[0] === 'worker') await within(lastWords, unwritten)
+    else await unwritten
     anchor.release(program)
   }
+}
+
+/** Who reads it no more has seen enough; that it cannot be written (a full disk) is a failure. */
+function endWithOutput(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(exitCode.done)
+  process.stderr.write(`poolmq: the output cannot be written: ${error.message}\n`)
+  process.exit(exitCode.failed)
+}
+
+/** Resolves when all has been handed to the system, or cannot be. */
+function written(output: Writable): Promise<void> {
+  return new Promise((resolve) => output.write('', () => resolve()))
 }
 
 /** The command that was meant, as far as it can be told. */

@@ -1,4 +1,5 @@
 /** Lines of JSON, in and out, as fast as the slower side goes: nothing but what is being read or written is held. */
+import { constants, isUtf8 } from 'node:buffer'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 
@@ -6,9 +7,14 @@ import type { Readable, Writable } from 'node:stream'
 const batch = 64 * 1024
 /** Milliseconds after which what is to be written is written, however little it is. */
 const longestWait = 50
+/** Bytes: what is longer is no string, and is rather another kind of file than one value. */
+const longestLine = constants.MAX_STRING_LENGTH
 
-/** A line that is no JSON. */
-export class LineError extends Error {}
+const lineBreak = 0x0a
+const byteOrderMark = Buffer.from('\ufeff')
+
+/** What ends the input: a line that is no JSON, or that nothing more can be read. */
+export class InputError extends Error {}
 
 /**
  * The values of a stream's lines; empty lines are skipped. A line that has been read is given at once, and not by a promise: a
@@ -17,11 +23,14 @@ export class LineError extends Error {}
 export class LineReader implements AsyncIterable<unknown> {
   readonly #bytes: AsyncIterator<Buffer>
   readonly #onBytes: (bytes: number) => void
-  readonly #decoder = new TextDecoder()
-  #lines: string[] = []
+  /** A line that is no text is null. */
+  #lines: (string | null)[] = []
   #at = 0
-  #rest = ''
+  /** The beginning of a line whose end has not been read. */
+  #rest: Buffer[] = []
+  #restSize = 0
   #number = 0
+  #begun = false
   #ended = false
 
   /** @param onBytes - told how many bytes have been read */
@@ -37,12 +46,13 @@ export class LineReader implements AsyncIterable<unknown> {
   /**
    * The next of the lines that have been read; undefined when there is none.
    *
-   * @throws LineError for a line that is not JSON, with its number.
+   * @throws InputError for a line that is not JSON, with its number.
    */
   #next(): IteratorResult<unknown> | undefined {
     while (this.#at < this.#lines.length) {
-      const line = this.#lines[this.#at++] as string
+      const line = this.#lines[this.#at++]
       this.#number++
+      if (typeof line !== 'string') throw new InputError(`line ${this.#number} is not JSON (it is no text in UTF-8)`)
       if (line.trim() !== '') return { done: false, value: this.#parse(line) }
     }
     return this.#ended ? { done: true, value: undefined } : undefined
@@ -50,19 +60,42 @@ export class LineReader implements AsyncIterable<unknown> {
 
   async #read(): Promise<IteratorResult<unknown>> {
     for (;;) {
-      const { done, value } = await this.#bytes.next()
+      const { done, value } = await this.#bytes.next().catch((error: Error) => {
+        throw new InputError(`the input cannot be read: ${error.message}`)
+      })
       if (done === true) {
         this.#ended = true
-        this.#lines = [this.#rest + this.#decoder.decode()]
+        this.#take(Buffer.alloc(0))
       } else {
         this.#onBytes(value.length)
-        this.#lines = (this.#rest + this.#decoder.decode(value, { stream: true })).split('\n')
-        this.#rest = this.#lines.pop() as string
+        const end = value.lastIndexOf(lineBreak)
+        if (end >= 0) this.#take(value.subarray(0, end))
+        this.#keep(value.subarray(end + 1))
       }
-      this.#at = 0
       const next = this.#next()
       if (next !== undefined) return next
     }
+  }
+
+  /** A line may come in many pieces: each is looked at once, and they are put together once. */
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    this.#rest.push(bytes)
+    this.#restSize += bytes.length
+    if (this.#restSize <= longestLine) return
+    const number = this.#number + this.#lines.length - this.#at + 1
+    throw new InputError(`line ${number} is longer than ${longestLine} bytes; is this a file of JSON lines?`)
+  }
+
+  /** What has been kept and this are whole lines. */
+  #take(bytes: Buffer): void {
+    let text = this.#rest.length === 0 ? bytes : Buffer.concat([...this.#rest, bytes])
+    this.#rest = []
+    this.#restSize = 0
+    if (!this.#begun && text.subarray(0, 3).equals(byteOrderMark)) text = text.subarray(3)
+    this.#begun = true
+    this.#lines = isUtf8(text) ? text.toString().split('\n') : linesOf(text)
+    this.#at = 0
   }
 
   #parse(line: string): unknown {
@@ -70,9 +103,22 @@ export class LineReader implements AsyncIterable<unknown> {
       return JSON.parse(line)
     } catch (error) {
       const start = line.length > 60 ? `${line.slice(0, 60)}…` : line
-      throw new LineError(`line ${this.#number} is not JSON (${(error as Error).message}): ${start}`)
+      throw new InputError(`line ${this.#number} is not JSON (${(error as Error).message}): ${start}`)
     }
   }
+}
+
+/** Lines of which some are no text. */
+function linesOf(bytes: Buffer): (string | null)[] {
+  const lines: (string | null)[] = []
+  for (let start = 0; start <= bytes.length; ) {
+    const found = bytes.indexOf(lineBreak, start)
+    const end = found < 0 ? bytes.length : found
+    const line = bytes.subarray(start, end)
+    lines.push(isUtf8(line) ? line.toString() : null)
+    start = end + 1
+  }
+  return lines
 }
 
 /** Writes lines; whoever writes waits while the reader is behind. */
@@ -120,9 +166,14 @@ export class LineWriter {
     await this.#send()
     if (this.#failure !== undefined || this.#output.destroyed) return
     await new Promise<void>((resolve) => {
-      this.#output.once('error', () => resolve())
-      if (this.#output === process.stdout) this.#output.write('', () => resolve())
-      else this.#output.end(() => resolve())
+      // It may be told here before it is told to those who listen.
+      const settle = (error?: Error | null) => {
+        this.#failure ??= error ?? undefined
+        resolve()
+      }
+      this.#output.once('error', settle)
+      if (this.#output === process.stdout) this.#output.write('', settle)
+      else this.#output.end(settle)
     })
   }
 }

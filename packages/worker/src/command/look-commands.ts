@@ -36,6 +36,7 @@ export function addLookCommands(program: Command, end: (code: number) => void): 
         await lookAt(flags, async (monitor) => {
           const calls = await monitor.calls()
           printList(flags.output, calls, () => callTable(calls))
+          if (monitor.silent.length > 0) process.stderr.write(`poolmq: ${silence(monitor)}\n`)
           return exitCode.done
         }),
       ),
@@ -61,8 +62,16 @@ export async function statusText(monitor: Monitor): Promise<{ hosts: number; val
     hosts.length === 0 ? 'Nobody serves the pool.' : hostTable(hosts),
     '',
     calls.length === 0 ? 'No call is open.' : callTable(calls),
+    ...(monitor.silent.length === 0 ? [] : ['', silence(monitor)]),
   ]
-  return { hosts: hosts.length, value: { pool: monitor.name, ...stats, hosts, calls }, text: lines.join('\n') }
+  const value = { pool: monitor.name, ...stats, hosts, calls, silent: monitor.silent }
+  return { hosts: hosts.length, value, text: lines.join('\n') }
+}
+
+/** Whose calls are not shown. */
+function silence({ silent }: Monitor): string {
+  const [who, their] = silent.length === 1 ? ['1 producer does', 'its'] : [`${silent.length} producers do`, 'their']
+  return `${who} not answer (${silent.slice(0, 5).join(', ')}${silent.length > 5 ? ', …' : ''}): ${their} calls are not shown`
 }
 
 function hostTable(hosts: readonly HostInfo[]): string {

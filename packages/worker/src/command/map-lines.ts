@@ -2,14 +2,14 @@
  * `poolmq map`: lines of JSON through a task, in order. The pool reads ahead only as far as its buffer allows, and results are
  * written as fast as they are read, so that memory does not grow with the input.
  */
-import { createReadStream, createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { createReadStream, createWriteStream, fstatSync, statSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
+import { attempt } from '@poolmq/shared'
 import { SingleBar } from 'cli-progress'
 import { asJson, callOptions } from './call-flags.js'
 import type { CallingPool } from './client-package.js'
-import { CommandFailure, exitCode } from './exit-code.js'
-import { LineError, LineReader, LineWriter } from './json-lines.js'
+import { CommandFailure, exitCode, UsageError } from './exit-code.js'
+import { InputError, LineReader, LineWriter } from './json-lines.js'
 
 export interface MapFlags {
   readonly items: string
@@ -21,6 +21,7 @@ export interface MapFlags {
 }
 
 export async function mapLines(pool: CallingPool, task: unknown, flags: MapFlags): Promise<number> {
+  refuseSameFile(flags)
   const input = await openInput(flags.items)
   const writer = new LineWriter(await openOutput(flags.out))
   const progress = await Progress.of(flags)
@@ -42,7 +43,7 @@ export async function mapLines(pool: CallingPool, task: unknown, flags: MapFlags
     if (writer.failure !== undefined) return enough(writer.failure)
   } catch (error) {
     await writer.end()
-    throw error instanceof LineError ? new CommandFailure(error.message) : error
+    throw error instanceof InputError ? new CommandFailure(error.message) : error
   } finally {
     progress.stop()
     await results.return?.()
@@ -61,7 +62,7 @@ async function nextLine(
     const { done, value } = await results.next()
     return done === true ? undefined : { text: asJson(value), failed: false }
   } catch (error) {
-    if (error instanceof LineError || endsAll(error)) throw error
+    if (error instanceof InputError || endsAll(error)) throw error
     const { name, message } = error as Error
     return { text: JSON.stringify({ error: { name, message }, index }), failed: true }
   }
@@ -77,6 +78,15 @@ function endsAll(error: unknown): boolean {
 function enough(failure: NodeJS.ErrnoException): number {
   if (failure.code === 'EPIPE') return exitCode.done
   throw new CommandFailure(`the results cannot be written: ${failure.message}`)
+}
+
+/** Opening the results' file empties it. */
+function refuseSameFile({ items, out }: MapFlags): void {
+  if (out === '-') return
+  const input = attempt(() => (items === '-' ? fstatSync(0) : statSync(items)))
+  const output = attempt(() => statSync(out))
+  if (input?.isFile() !== true || input.dev !== output?.dev || input.ino !== output.ino) return
+  throw new UsageError(`--out ${out} is the file that the items are read from; it would be emptied before it is read`)
 }
 
 async function openInput(path: string): Promise<Readable> {
@@ -113,7 +123,7 @@ class Progress {
   }
 
   static async of({ items, out }: MapFlags): Promise<Progress> {
-    const total = items === '-' ? undefined : (await stat(items)).size
+    const total = items === '-' ? undefined : statSync(items).size
     // Both on one terminal would write over each other.
     return out === '-' && process.stdout.isTTY ? new Progress(0) : new Progress(total)
   }

@@ -37,17 +37,21 @@ export function addSteerCommands(program: Command, end: (code: number) => void):
 }
 
 async function cancel(monitor: Monitor, id: string): Promise<number> {
-  const find = async () => (await monitor.calls()).find((call) => call.id === id)
-  if ((await find()) === undefined) {
+  // A producer that tells nothing now may hold it: what it is asked it does as soon as it can.
+  const isOver = async () => {
+    const calls = await monitor.calls()
+    return !calls.some((call) => call.id === id) && !monitor.silent.includes(id.replace(/\.\d+$/, ''))
+  }
+  if ((await isOver()) || !(await monitor.cancel(id))) {
     throw new CommandFailure(
       `no call ${printable(id)} is open in pool ${monitor.name}; poolmq calls shows those that are`,
       exitCode.nobody,
     )
   }
-  await monitor.cancel(id)
-  if (!(await until(cancelTime, async () => (await find()) === undefined))) {
+  if (!(await until(cancelTime, isOver))) {
     throw new CommandFailure(
-      `the producer of ${printable(id)} has not answered for ${cancelTime} ms; it will when its event loop turns`,
+      `the producer of ${printable(id)} has not answered for ${cancelTime} ms: it gives the call up when its event loop turns; ` +
+        'if it has died, the call ends with its lease, within a minute',
     )
   }
   return await say(Promise.resolve(), `call ${printable(id)} is cancelled`)

@@ -1,6 +1,7 @@
 /** `poolmq worker`: runs a supervisor until it is told to end, or has to give up. */
 import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
+import { knownLevels, unknownLevel } from '../logger.js'
 import { moduleUrl } from '../process/module-loader.js'
 import { Supervisor } from '../supervisor/supervisor.js'
 import { exitCode, UsageError } from './exit-code.js'
@@ -107,6 +108,8 @@ export function addWorkerCommand(program: Command, end: (code: number) => void):
 
 function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments {
   const { pool, redis } = target(flags)
+  const level = unknownLevel()
+  if (level !== undefined) throw new UsageError(`POOLMQ_LOG is none of ${knownLevels}: ${JSON.stringify(level)}`)
   if (flags.threads !== undefined && flags.processes !== undefined) {
     throw new UsageError('--processes and --threads exclude each other')
   }
@@ -114,6 +117,7 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
     throw new UsageError('--health-host without --health-port; nothing would listen there')
   }
   if (modules.length === 0) throw new UsageError('no task modules given')
+  if (modules.includes('')) throw new UsageError('a task module is named by an empty text; a variable that is not set?')
   const processes = flags.processes ?? flags.threads ?? availableParallelism()
   return {
     pool,
@@ -139,8 +143,11 @@ async function serve(args: WorkerArguments): Promise<number> {
     if (signals === 1) void supervisor.drain()
     else void supervisor.stop()
   }
+  // A terminal that is closed tells so twice, itself and by its shell.
+  const onHangup = () => void supervisor.drain()
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  process.on('SIGHUP', onHangup)
   if (healthPort !== undefined) supervisor.observe()
   const health = healthPort === undefined ? undefined : await openHealth(supervisor, healthPort, healthHost)
   try {
@@ -155,6 +162,7 @@ async function serve(args: WorkerArguments): Promise<number> {
   } finally {
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
+    process.off('SIGHUP', onHangup)
     health?.close()
   }
 }

@@ -75,7 +75,8 @@ export class DashboardServer {
     const cookie = this.#guard.cookieFor(url)
     if (cookie !== undefined) {
       // The token leaves the address, and with it the history of the browser.
-      response.writeHead(303, { location: url.pathname, 'set-cookie': cookie }).end()
+      // Relative, as a proxy may show the dashboard under a path of its own.
+      response.writeHead(303, { location: `./${url.pathname.split('/').at(-1)}`, 'set-cookie': cookie }).end()
       return
     }
     if (request.method === 'POST') return await this.#obey(url.pathname, request, response)
@@ -83,19 +84,24 @@ export class DashboardServer {
       const { allowControl } = this.#options
       return sendJson(response, 200, { pools: [...this.#monitors.keys()], allowControl })
     }
-    if (url.pathname === '/api/events') return this.#stream(url.searchParams.get('pool') ?? '', response)
+    if (url.pathname === '/api/events') return this.#stream(url.searchParams.get('pool') ?? '', request, response)
     const file = staticFile(url.pathname)
     if (file === undefined) return sendJson(response, 404, { error: 'there is no such page' })
     response.writeHead(200, { 'content-type': file.type }).end(file.body)
   }
 
-  #stream(pool: string, response: ServerResponse): void {
+  #stream(pool: string, { method }: IncomingMessage, response: ServerResponse): void {
     const feed = this.#feeds.get(pool)
     if (feed === undefined) {
       sendJson(response, 404, { error: 'there is no such pool' })
       return
     }
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    // A proxy that gathers what it passes on would hold each look back.
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
+    if (method === 'HEAD') {
+      response.end()
+      return
+    }
     const end = feed.watch((snapshot) => {
       // Who reads too slowly misses some; the next tells all there is.
       if (response.writableLength === 0) response.write(`data: ${JSON.stringify(snapshot)}\n\n`)

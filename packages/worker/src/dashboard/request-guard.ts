@@ -46,7 +46,8 @@ export class RequestGuard {
     if (request.headers['sec-fetch-site'] !== 'same-origin') {
       return { status: 403, error: 'only the dashboard’s own page may ask for this' }
     }
-    if (request.headers['content-type'] !== 'application/json') return { status: 415, error: 'send application/json' }
+    if (!/^application\/json *(;|$)/i.test(request.headers['content-type'] ?? ''))
+      return { status: 415, error: 'send application/json' }
     return undefined
   }
 
@@ -59,7 +60,7 @@ export class RequestGuard {
 
   #isShown({ headers, url = '/' }: IncomingMessage): boolean {
     if (this.#options.token === undefined) return true
-    const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1]
+    const bearer = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]
     const baked = (headers.cookie ?? '').split(/; */).find((one) => one.startsWith(`${cookie}=`))
     const given = [bearer, baked && decoded(baked.slice(cookie.length + 1)), tokenIn(url)]
     return given.some((one) => typeof one === 'string' && this.#isToken(one))

@@ -146,6 +146,15 @@ export class HandReader {
     return held
   }
 
+  /** Whether it has ever had a chunk in hand: of the last one in a lane the id is left, and only its length is not. */
+  hasHeld(): boolean {
+    if (this.#descriptor === undefined) return false
+    const record = this.#record
+    const end = readSync(this.#descriptor, record, 0, record.length, 0)
+    for (let at = head; at < end; at += size) if (record[at] !== 0) return true
+    return false
+  }
+
   /** What has been run, where it is tallied. */
   tally(): Tally {
     if (this.#descriptor === undefined) return { tasks: new Map(), recent: [] }

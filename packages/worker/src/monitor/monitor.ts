@@ -38,6 +38,7 @@ export class Monitor {
   readonly #anchor = new ProcessAnchor()
   #link: Promise<RedisLink> | undefined
   #view: PoolView | undefined
+  #silent: readonly string[] = []
 
   /** @throws TypeError, RangeError for options that are wrong. That Redis does not answer shows in what is asked first. */
   constructor(options: MonitorOptions) {
@@ -66,7 +67,17 @@ export class Monitor {
 
   /** The open calls of all producers, oldest first. */
   async calls(): Promise<CallInfo[]> {
-    return await this.#look(async (view) => (await view.calls()).calls)
+    const { calls, silent } = await this.#look((view) => view.calls())
+    this.#silent = silent
+    return calls
+  }
+
+  /**
+   * The producers that had not answered the last {@link Monitor.calls} within a second, by the client id with which the ids of
+   * their calls begin: their event loop is blocked, or they have died within the last minute. Their calls are left out there.
+   */
+  get silent(): readonly string[] {
+    return this.#silent
   }
 
   /**

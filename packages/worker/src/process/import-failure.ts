@@ -28,7 +28,8 @@ export async function importFailure(url: string, cause: unknown): Promise<Module
   const place =
     placeOf(frames[0]) ?? importerIn(reason) ?? (isSyntaxError(cause) ? await searchSyntaxError(url) : undefined)
   const missing = reason.endsWith(`imported from ${importer}`) // the module itself is not there
-  const what = missing ? 'Node finds no such file' : reason
+  const isDirectory = attempt(() => (cause as NodeJS.ErrnoException).code) === 'ERR_UNSUPPORTED_DIR_IMPORT'
+  const what = !missing ? reason : isDirectory ? 'it is a directory; name its file' : 'Node finds no such file'
   const where = place === undefined || missing ? '' : ` (at ${place})`
   // The cause's stack stands in this one's place: it would be printed after it.
   const message = `the task module ${shorten(url)} does not load: ${what}${where}${attempt(() => loadingAdvice(cause)) ?? ''}`

@@ -36,8 +36,10 @@ function exitWhenSent(): void {
   if (exitCode !== undefined && underWay === 0) exitAnyhow(exitCode)
 }
 
-// Ctrl-C reaches the whole process group; the supervisor decides what it means. SIGTERM to this process alone: drain.
+// Ctrl-C, and a terminal that is closed, reach the whole process group; the supervisor decides what it means. SIGTERM to this
+// process alone: drain.
 process.on('SIGINT', () => undefined)
+process.on('SIGHUP', () => undefined)
 bearClosedOutput()
 process.on('SIGTERM', () => {
   if (body === undefined) isDraining = true

@@ -24,8 +24,10 @@ let abandon = (): void => {
   for (const worker of started) worker?.child.kill('SIGKILL')
 }
 const line = PrivateLine.toParent<ToLocalSupervisor, FromLocalSupervisor>(() => abandon())
-// Ctrl-C reaches the whole process group: the Pool's process decides what it means, and its end is ours.
+// Ctrl-C, and a terminal that is closed, reach the whole process group: the Pool's process decides what it means, and its
+// end is ours.
 process.on('SIGINT', () => undefined)
+process.on('SIGHUP', () => undefined)
 bearClosedOutput()
 line.send({ type: 'listening' })
 let isDraining = false

@@ -26,6 +26,7 @@ import type { HostPresence } from './host-presence.js'
 import type { HostRecord } from './host-record.js'
 import { HostReporter } from './host-reporter.js'
 import { LockKeeper } from './lock-keeper.js'
+import { RepeatedFailure } from './repeated-failure.js'
 import type { LostChunk, WorkerLoss } from './worker-loss.js'
 import type { WorkerSlot } from './worker-slot.js'
 
@@ -315,15 +316,17 @@ export class SupervisorDuties {
 
   #every(interval: number, what: string, action: () => Promise<void>): void {
     let running = false
+    const failures = new RepeatedFailure(this.#options.log, what, interval)
     const tick = async () => {
       if (running || this.#ended) return
       running = true
       try {
         await action()
+        failures.over()
       } catch (error) {
         // At the end Redis may go first: a Pool's own ends with it.
         const err = await this.#named(error)
-        if (!this.#ended) this.#options.log.warn({ err }, `${what} failed; it is done again in ${interval} ms`)
+        if (!this.#ended) failures.tell(err)
       } finally {
         running = false
       }

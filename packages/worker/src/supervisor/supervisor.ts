@@ -23,7 +23,7 @@ import {
 import type { EagerSpec } from '../line/messages.js'
 import { packDescriptor } from '../line/packed-descriptor.js'
 import { removeSharedDirectory, sharedDirectory, sweepSharedDirectories } from '../line/shared-directory.js'
-import { createLogger, type Log } from '../logger.js'
+import { createLogger, knownLevels, type Log, unknownLevel } from '../logger.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
 import { stopGrace } from './deadline.js'
@@ -83,6 +83,10 @@ export class Supervisor implements HealthSource {
     this.#shared = options.shared ?? sharedDirectory(this.id)
     this.#record = new HostRecord(options.pool)
     this.#log = createLogger('supervisor', { pool: options.pool })
+    const level = unknownLevel()
+    if (level !== undefined) {
+      this.#log.warn(`POOLMQ_LOG is none of ${knownLevels}: ${JSON.stringify(level)}; it is warn`)
+    }
     this.#config.promise.catch(() => undefined)
     this.#firstReady.promise.catch(() => undefined)
     this.#ended.promise.catch(() => undefined)

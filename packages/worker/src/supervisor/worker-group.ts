@@ -10,13 +10,14 @@ import { processToken } from '../line/process-token.js'
 import type { Log } from '../logger.js'
 import type { WorkerCounts } from './health-source.js'
 import type { HostRecord } from './host-record.js'
+import { IdleLosses } from './idle-losses.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
 import { type StartFailure, StartFailures } from './start-failures.js'
 import { StartGate } from './start-gate.js'
 import type { SupervisorDuties } from './supervisor-duties.js'
 import type { SupervisorOptions } from './supervisor-options.js'
 import { lanesOf } from './worker-handle.js'
-import { longPreparation, WorkerSlot } from './worker-slot.js'
+import { type IdleEnd, longPreparation, WorkerSlot } from './worker-slot.js'
 
 /** What all worker processes of a host are told alike, once Redis is there. */
 export type HostConfig = Omit<
@@ -48,6 +49,7 @@ export class WorkerGroup {
   readonly #gate = new StartGate()
   readonly #startFailures = new StartFailures()
   readonly #initializerFailures = new InitializerFailures()
+  readonly #idleLosses = new IdleLosses()
   /** What every worker process must load to start. */
   readonly #modules: string[]
   /** Modules that have become known since. */
@@ -132,6 +134,7 @@ export class WorkerGroup {
       onLost: async (loss) => await this.#parts.duties()?.recover(loss),
       onGivenUp: async (jobId, token, chunk) => await this.#parts.duties()?.giveUp(jobId, token, chunk),
       onFailedStart: (failure) => this.#failedStart(failure),
+      onIdleEnd: (end) => this.#idleEnd(end),
       onInitialized: (clientId) => {
         this.#initializerFailures.succeeded(clientId)
         this.#parts.duties()?.announceSoon()
@@ -189,6 +192,16 @@ export class WorkerGroup {
       this.#log.warn({ err: error }, `a worker process could not start; another is started in ${Math.ceil(next)} ms`)
     }
     return next
+  }
+
+  /** Milliseconds to wait before the next start. */
+  #idleEnd({ pid, why, crash, began, hadWork }: IdleEnd): number {
+    const { pause, isNews } = hadWork ? { pause: 0, isNews: true } : this.#idleLosses.ended(began)
+    const because = crash && `${crash.name}: ${crash.message}`
+    const when = pause === 0 ? 'it is replaced' : `another is started in ${Math.ceil(pause)} ms`
+    const what = hadWork ? 'with nothing in hand' : 'before it had anything to do'
+    if (isNews) this.#log.warn({ worker: pid, because }, `a worker process ended (${why}) ${what}; ${when}`)
+    return pause
   }
 
   /** Other worker processes of this host need not find out by themselves. */

@@ -36,8 +36,11 @@ export interface WorkerHandle {
 
 export interface WorkerListener {
   onMessage(message: FromWorker): void
-  /** @param held - what it had in hand */
-  onExit(exit: ProgramExit, held: readonly HeldChunk[], tally: Tally): void
+  /**
+   * @param held - what it had in hand
+   * @param hadWork - whether it has ever had anything in hand
+   */
+  onExit(exit: ProgramExit, held: readonly HeldChunk[], tally: Tally, hadWork: boolean): void
 }
 
 /** A worker process that was started and has not been spoken to. */
@@ -75,7 +78,7 @@ const nothing: Tally = { tasks: new Map(), recent: [] }
 
 /** What could not even be started ends as what has died at its start. */
 function stillborn(listener: WorkerListener, error: unknown): WorkerHandle {
-  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }, [], nothing))
+  setImmediate(() => listener.onExit({ code: 1, signal: null, cause: error }, [], nothing, false))
   const tally = () => nothing
   return { pid: 0, handDescriptor: 0, held: [], lastTold: 0, tally, send: () => undefined, kill: () => undefined }
 }
@@ -87,9 +90,9 @@ function handleOf(started: StartedWorker, listener: WorkerListener, lanes: numbe
     started,
     (message) => listener.onMessage(message),
     (exit) => {
-      const [held, tally] = [hand.read(), hand.tally()]
+      const [held, tally, hadWork] = [hand.read(), hand.tally(), hand.hasHeld()]
       hand.close()
-      listener.onExit(exit, held, tally)
+      listener.onExit(exit, held, tally, hadWork)
     },
   )
   return {
@@ -132,9 +135,9 @@ function threadHandle(listener: WorkerListener, lanes: number): WorkerHandle {
       listener.onMessage(last.message as FromWorker)
     }
     line.close()
-    const [held, tally] = [hand.read(), hand.tally()]
+    const [held, tally, hadWork] = [hand.read(), hand.tally(), hand.hasHeld()]
     hand.close()
-    listener.onExit({ code, signal: null, ...(cause !== undefined && { cause }) }, held, tally)
+    listener.onExit({ code, signal: null, ...(cause !== undefined && { cause }) }, held, tally, hadWork)
   })
   return {
     pid: process.pid,

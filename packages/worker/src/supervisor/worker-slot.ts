@@ -4,7 +4,7 @@
  * of the cause (worker-loss). A task that is to end and does not ends with its process (overdue-tasks), and so does a
  * process that does not work (watchdog).
  */
-import { decodeError, type ProcessReport, within } from '@poolmq/shared'
+import { decodeError, type ProcessReport, type WireError, within } from '@poolmq/shared'
 import type { HeldChunk } from '../line/hand.js'
 import type { FromWorker, Preparation, ToWorker, WorkerConfig } from '../line/messages.js'
 import type { ProgramExit } from '../line/started-program.js'
@@ -45,10 +45,23 @@ export interface WorkerSlotOptions extends WatchdogListener {
   readonly onGivenUp: (jobId: string, token: string, chunk: LostChunk) => Promise<void>
   /** Returns the milliseconds to wait before the next start, or undefined when there is to be none. */
   readonly onFailedStart: (failure: StartFailure) => number | undefined
+  /** A worker process has ended by itself, with nothing in hand. Returns the milliseconds to wait before the next start. */
+  readonly onIdleEnd: (end: IdleEnd) => number
   /** The initializer of this client has run in a worker process. */
   readonly onInitialized: (clientId: string) => void
   /** Returns the milliseconds to wait before the next start. */
   readonly onInitializerFailed: (failure: InitializerTry & { readonly key: string }) => number
+}
+
+export interface IdleEnd {
+  readonly pid: number
+  readonly why: string
+  /** What it said that it dies of. */
+  readonly crash: WireError | undefined
+  /** When it was started, by performance's clock. */
+  readonly began: number
+  /** Whether it has ever had anything in hand. */
+  readonly hadWork: boolean
 }
 
 /** Milliseconds after which it is told what a worker process waits for. */
@@ -154,9 +167,9 @@ export class WorkerSlot {
     const { lanes, threads, config } = this.#options
     const listener: WorkerListener = {
       onMessage: (message) => this.#hear(occupant, message),
-      onExit: (exit, held, tally) => {
+      onExit: (exit, held, tally, hadWork) => {
         this.#options.record.keep(tally)
-        this.#left(occupant, exit, held)
+        this.#left(occupant, exit, held, hadWork)
       },
     }
     const handle = threads ? startThread(listener, lanes) : startProcess(listener, lanes, started)
@@ -229,7 +242,7 @@ export class WorkerSlot {
     }
   }
 
-  #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[]): void {
+  #left(occupant: Occupant, exit: ProgramExit, held: readonly HeldChunk[], hadWork: boolean): void {
     occupant.leaveGate()
     occupant.deadline.clear()
     occupant.patience.clear()
@@ -237,7 +250,7 @@ export class WorkerSlot {
     if (!occupant.done) this.#report(occupant, exit, held)
     occupant.gone.resolve()
     if (!this.#succession.left(occupant)) return
-    const pause = this.#pauseAfter(occupant, exit)
+    const pause = this.#pauseAfter(occupant, exit, held.length === 0 && { hadWork })
     if (pause !== undefined) this.#succession.refill(pause)
   }
 
@@ -259,10 +272,21 @@ export class WorkerSlot {
     this.#recovering.add(recovery)
   }
 
-  /** Milliseconds before the next start where nobody is left; undefined when there is to be none. */
-  #pauseAfter({ failure, began, ready, leaving, crash, pause }: Occupant, exit: ProgramExit): number | undefined {
-    const { onFailedStart } = this.#options
+  /**
+   * Milliseconds before the next start where nobody is left; undefined when there is to be none.
+   *
+   * @param idle - it had nothing in hand
+   */
+  #pauseAfter(
+    { failure, began, ready, leaving, done, crash, pause, handle }: Occupant,
+    exit: ProgramExit,
+    idle: false | { readonly hadWork: boolean },
+  ): number | undefined {
+    const { onFailedStart, onIdleEnd } = this.#options
     if (failure !== undefined) return onFailedStart({ error: decodeError(failure), refused: false, began })
+    if (ready && idle && !leaving && !done) {
+      return onIdleEnd({ pid: handle.pid, why: reasonOf(exit), crash: crash?.error, began, ...idle })
+    }
     if (ready || leaving) return pause
     return onFailedStart({ error: startError(exit, crash?.error), refused: isRefused(exit), began })
   }

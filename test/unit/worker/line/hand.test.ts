@@ -29,6 +29,17 @@ describe('what is in hand', () => {
     }
   })
 
+  test('whether there has ever been one, in any lane', () => {
+    const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
+    writer.write(1, undefined)
+    writer.beat()
+    expect(reader.hasHeld()).toBe(false)
+    writer.write(1, 'a.0.0')
+    writer.write(1, undefined)
+    expect(reader.read()).toEqual([])
+    expect(reader.hasHeld()).toBe(true)
+  })
+
   test('a chunk in each lane, and whether it runs', () => {
     const writer = new HandWriter(shownMemory(descriptor, lanes), lanes)
     writer.write(0, 'a.0.0')
