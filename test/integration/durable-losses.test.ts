@@ -204,25 +204,32 @@ describe.skipIf(redisProgram === '')('a durable call', () => {
     await expect(pool.attach(key).get()).rejects.toBeInstanceOf(CancelledError)
   })
 
-  test('one that does not fit is refused with the reason, leaves Redis to others, and runs when there is room', async () => {
+  test('one that does not fit is refused before anything is sent; one that turns out not to is ended, and leaves Redis to others', async () => {
     await using small = await RedisServer.start(redisProgram, ['--maxmemory', '16mb'])
     const items = Array.from({ length: 75 }, (_, length) => ({ length, text: 'x'.repeat(400_000) }))
     await using pool = new Pool({ name, connection: small.url })
     const begin = (more = {}) => pool.mapAsync(durables.text, items, { durable: key, chunkSize: 1, ...more })
-    const error: unknown = await begin()
-      .get()
-      .catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ name: 'ConnectionError', code: 'ERR_POOL_CONNECTION' })
-    expect((error as Error).message).toMatch(
+    const refusal = begin().get()
+    await expect(refusal).rejects.toMatchObject({ name: 'ConnectionError', code: 'ERR_POOL_CONNECTION' })
+    await expect(refusal).rejects.toThrow(
+      /no room for the durable call .*: its items take 28.* MiB, and 1\d.* MiB of maxmemory/,
+    )
+    await expect(pool.attach(key).get()).rejects.toBeInstanceOf(NoDurableCallError)
+    await small.ask('CONFIG', 'SET', 'maxmemory', '0')
+    await using _host = await WorkerHost.start({ pool: name, redis: small.url, tasks: 'durable-tasks' })
+    const lengths = items.map(({ length }) => length)
+    expect((await begin().get(60_000)).map((text) => text.length)).toEqual(lengths)
+    // Now it may not be asked, as it is known to be there.
+    await small.ask('CONFIG', 'SET', 'maxmemory', '4mb')
+    await expect(begin({ ifDone: 'rerun' }).get()).rejects.toThrow(
       /refused what is asked for the durable call .*: OOM .*rerun-failed.*forget/,
     )
     expect(await pool.attach(key).info()).toMatchObject({ state: 'cancelled', items: 75 })
     expect((await small.keys()).filter((one) => /:chunks:durable/.test(one))).toEqual([])
-    await using _host = await WorkerHost.start({ pool: name, redis: small.url, tasks: 'durable-tasks' })
     expect(await pool.apply(durables.add, [1, 2])).toBe(3)
     await small.ask('CONFIG', 'SET', 'maxmemory', '0')
     const again = await begin({ ifDone: 'rerun-failed' }).get(60_000)
-    expect(again.map((text) => text.length)).toEqual(items.map(({ length }) => length))
+    expect(again.map((text) => text.length)).toEqual(lengths)
   })
 
   test('what Redis has lost, and has no room for now, is told of', async () => {

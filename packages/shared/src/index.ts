@@ -68,6 +68,7 @@ export { isPassing, isRefusal, isWrongType, untilAnswered } from './redis/passin
 export {
   assertServer,
   maxMemoryOf,
+  memoryLeft,
   RedisLink,
   type RedisLinkEvents,
   type RedisLinkOptions,

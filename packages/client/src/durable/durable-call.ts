@@ -15,7 +15,7 @@ import {
 import type { DurableView } from '@poolmq/worker'
 import type { Progress } from '../call-options.js'
 import type { DurableSession } from '../session/durable-session.js'
-import { cancelled, noCall, refused } from './durable-errors.js'
+import { cancelled, noCall, noRoom, refused } from './durable-errors.js'
 import { DurableFollower } from './durable-follower.js'
 import type { DurableInput } from './durable-input.js'
 import type { DurableOutcomes } from './durable-outcomes.js'
@@ -25,6 +25,8 @@ import { DurableWatch } from './durable-watch.js'
 /** What becomes of a call that has ended when it is made again. */
 export type IfDone = 'return' | 'rerun-failed' | 'rerun'
 
+/** Bytes of a call that is not asked whether it fits. */
+const smallCall = 1024 * 1024
 /** Milliseconds between two looks at a call whose beginning another process is writing. */
 const openingInterval = 100
 
@@ -197,6 +199,7 @@ export class DurableCall implements DurableSource {
       const run = await untilAnswered(() => store.open(input.head, chunks, this.#options.keep))
       if (run !== undefined) {
         this.#isKnown = true
+        await this.#checkRoom(session, input)
         if (!(await untilAnswered(() => store.notePrints(run, input.prints)))) continue
         if (!(await untilAnswered(() => store.begin(run, session.spec)))) continue
         const view = await untilAnswered(() => store.look(true))
@@ -241,6 +244,14 @@ export class DurableCall implements DurableSource {
     this.#opened(id, view.run)
     follower.run = view.run
     this.#heard()
+  }
+
+  /** Before anything is sent: what fills Redis keeps the memory from those who could work it off. */
+  async #checkRoom(session: DurableSession, { size }: DurableInput): Promise<void> {
+    const left = size < smallCall ? Number.POSITIVE_INFINITY : await session.memoryLeft()
+    if (size <= left) return
+    await untilAnswered(() => session.store.forget())
+    throw noRoom(this.key, size, left)
   }
 
   /** Adds the chunks of a run that was begun here. Nobody is to wait for one that Redis has no room for. */

@@ -26,6 +26,15 @@ export function refused(key: string, cause: unknown, isAbandoned: boolean): Conn
   return new ConnectionError(`Redis refused what is asked for the durable call ${name}: ${reason}${rest}`, { cause })
 }
 
+/** @param size - bytes that the items take @param left - that Redis has left */
+export function noRoom(key: string, size: number, left: number): ConnectionError {
+  const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+  return new ConnectionError(
+    `Redis has no room for the durable call ${JSON.stringify(key)}: its items take ${mebibytes(size)}, and ${mebibytes(left)} of maxmemory are left. ` +
+      'Nothing of it was kept. Raise maxmemory, or make a call of each part, one after the other',
+  )
+}
+
 export function lostItems(key: string, items: readonly ItemRange[]): DurableLostError {
   const named = items.slice(0, mostNamed).map(([from, to]) => (to - from === 1 ? String(from) : `${from} to ${to - 1}`))
   const more = items.length > named.length ? `, and ${items.length - named.length} more ranges` : ''

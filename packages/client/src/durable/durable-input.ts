@@ -28,6 +28,8 @@ import { blockSize, firstDifference, ItemPrints } from './item-prints.js'
 /** Chunks, and characters of them, that are added at once. */
 const maxChunks = 500
 const maxCharacters = 4 * 1024 * 1024
+/** What a chunk takes beside its payload, in Redis 7. */
+const overhead = 400
 /** Blocks of items that are compared at once. */
 const comparedAtOnce = 50
 
@@ -91,6 +93,13 @@ export class DurableInput {
   /** What stands for the items, as it is kept. */
   get prints(): Buffer[] {
     return this.#prints.blocks
+  }
+
+  /** Bytes that its chunks take in Redis, about: before they have been sent. */
+  get size(): number {
+    let size = 0
+    for (const { payload } of this.#encoded) size += overhead + (payload === undefined ? 0 : payloadLength(payload))
+    return size
   }
 
   /** The shared values that they hold. */

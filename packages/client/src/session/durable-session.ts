@@ -1,6 +1,7 @@
 /** What a durable call needs of a pool's side of Redis: its store, pieces, and a reader of its stream that leaves what it reads. */
 import {
   explainFailure,
+  memoryLeft,
   type OutcomeEntry,
   type PoolKeys,
   type PoolSpec,
@@ -51,6 +52,11 @@ export class DurableSession {
     this.claims = claims
     this.share = share
     this.store = DurableStore.ofKey(link, keys, key)
+  }
+
+  /** Bytes that Redis has left, as far as it tells. */
+  memoryLeft(): Promise<number> {
+    return memoryLeft(this.#link)
   }
 
   /** Reads the call's stream from its beginning, over a connection of its own, until it is closed. */

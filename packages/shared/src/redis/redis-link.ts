@@ -252,6 +252,18 @@ export async function maxMemoryOf(link: RedisLink): Promise<number> {
   return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0
 }
 
+/** Bytes that the server has left before it refuses to take more; `Infinity` where it does not refuse, or does not tell. */
+export async function memoryLeft(link: RedisLink): Promise<number> {
+  // Of a Cluster any node answers, and not the one that has the pool.
+  if (isCluster(link.client)) return Number.POSITIVE_INFINITY
+  const info = await serverInfo(link.client).catch(() => undefined)
+  const [most = 0, used, apart = 0] = ['maxmemory', 'used_memory', 'mem_not_counted_for_evict'].map((name) =>
+    Number(info?.get(name) ?? 0),
+  )
+  const refuses = (info?.get('maxmemory_policy') ?? 'noeviction') === 'noeviction'
+  return refuses && most > 0 && used ? Math.max(0, most - used + apart) : Number.POSITIVE_INFINITY
+}
+
 async function borrow(client: Redis | Cluster, settings: ConnectionSettings, target: ConnectionTarget): Promise<void> {
   const patience = new Patience(settings.connectTimeout)
   try {
