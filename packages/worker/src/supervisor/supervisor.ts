@@ -4,8 +4,8 @@
  * through it: worker processes pull them from Redis themselves.
  *
  * What stands here is the host's own life, from its start to its last words to Redis. The rest is in files of their own:
- * worker-group (the worker processes, their starts and successors) and supervisor-duties (leases, being seen, chunks of lost
- * hosts, clients that are gone).
+ * worker-group (the worker processes, their starts and successors) and supervisor-duties (leases, being seen, what dead
+ * processes and hosts have left, clients that are gone).
  */
 import {
   assertServer,
@@ -175,11 +175,12 @@ export class Supervisor implements HealthSource {
         log: this.#log,
         record: this.#record,
         build: this.#options.build,
+        presence: () => hostPresence(this.#options, this.#group.slots),
         onWatched: () => this.observe(),
         // A Pool's own supervisor ends with its Pool.
         onDrain: client !== undefined ? undefined : () => void this.drain(),
       })
-      if (!this.#withdrawn) this.#duties.start(() => hostPresence(this.#options, this.#group.slots))
+      if (!this.#withdrawn) this.#duties.start()
     } catch (reason) {
       const error = this.#link === undefined ? reason : explainFailure(reason, this.#link.descriptor)
       this.#config.reject(error)
@@ -250,7 +251,7 @@ export class Supervisor implements HealthSource {
     if (this.#clientEnds && client !== undefined) {
       // It has begun to use Redis when this host was told where that is.
       await this.#opening.catch(() => undefined)
-      await this.#duties?.removeClient(client)
+      await this.#duties?.clients.remove(client)
     }
     await this.#duties?.end()
   }

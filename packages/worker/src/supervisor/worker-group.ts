@@ -1,7 +1,7 @@
 /**
  * The worker processes (or threads) of a host: a seat for each, their starts and what follows when one fails, and what all
  * of them must know: task modules, initializers that have failed, whether somebody observes. It knows nothing of Redis: what
- * the dead have left is given back by supervisor-duties.
+ * the dead have left is given back by chunk-recovery.
  */
 import { ConnectionError, decodeError, ModuleError } from '@poolmq/shared'
 import { hostNow } from '../line/host-clock.js'
@@ -131,8 +131,8 @@ export class WorkerGroup {
       onStopped: (pid) => this.#log.warn({ pid }, 'a worker process was stopped and not continued; it is replaced'),
       onSlow: (preparation, pid) => this.#tellSlow(preparation, pid),
       onBlocked: (pid, jobIds) => void this.#warnOfBlocked(pid, jobIds),
-      onLost: async (loss) => await this.#parts.duties()?.recover(loss),
-      onGivenUp: async (jobId, token, chunk) => await this.#parts.duties()?.giveUp(jobId, token, chunk),
+      onLost: async (loss) => await this.#parts.duties()?.recovery.recover(loss),
+      onGivenUp: async (jobId, token, chunk) => await this.#parts.duties()?.recovery.giveUp(jobId, token, chunk),
       onFailedStart: (failure) => this.#failedStart(failure),
       onIdleEnd: (end) => this.#idleEnd(end),
       onInitialized: (clientId) => {
@@ -145,7 +145,7 @@ export class WorkerGroup {
   }
 
   async #warnOfBlocked(pid: number, jobIds: readonly string[]): Promise<void> {
-    const tasks = (await this.#parts.duties()?.tasksOf(jobIds)) ?? []
+    const tasks = (await this.#parts.duties()?.recovery.tasksOf(jobIds)) ?? []
     this.#log.warn(
       { pid, tasks, chunks: jobIds },
       `a worker process stands still with ${jobIds.length} chunks in hand: a task keeps the event loop from those beside it ` +
