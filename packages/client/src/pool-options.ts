@@ -5,26 +5,18 @@ import {
   ConnectionError,
   type ConnectionOption,
   describe,
-  encodeValue,
   knownOptions,
-  largestInline,
-  type PoolSpec,
   parseConnectionOption,
   poolName,
-  type SharedContent,
   shortName,
   type TaskFunction,
   type TaskRef,
-  type TextPayload,
-  taskInfo,
-  weigh,
   wholeNumber,
 } from '@poolmq/shared'
-import { shareable } from './calls/shared-input.js'
 import type { PoolEngineOptions } from './engine/pool-engine.js'
 import type { PoolLogger } from './pool-logger.js'
+import { parsePoolSpec } from './pool-spec.js'
 import { smallestBudget } from './session/byte-budget.js'
-import { sharedValue } from './shared-value.js'
 
 /** Options of `new Pool(…)`. Python: `Pool(processes, initializer, initargs, maxtasksperchild)`. */
 export interface PoolOptions {
@@ -166,23 +158,7 @@ export function parsePoolOptions(
     typeof given === 'object' && given !== null ? given : { processes: given }
   checkNames(options, threads)
   const processes = parseProcesses(options.processes as unknown, options.name)
-  const maxTasksPerChild = options.maxTasksPerChild as unknown
-  if (
-    maxTasksPerChild !== undefined &&
-    !(Number.isSafeInteger(maxTasksPerChild) && (maxTasksPerChild as number) >= 1)
-  ) {
-    throw new RangeError(`maxTasksPerChild must be a positive integer or undefined, got ${describe(maxTasksPerChild)}`)
-  }
-  const { initializer, shared } = parseInitializer(options.initializer, options.initArgs)
-  const { maxMemoryPerChild, maxAgePerChild } = options
-  if (maxMemoryPerChild !== undefined) wholeNumber('maxMemoryPerChild', maxMemoryPerChild, 1)
-  if (maxAgePerChild !== undefined) wholeNumber('maxAgePerChild', maxAgePerChild, 1)
-  const spec: PoolSpec = {
-    ...(initializer && { initializer }),
-    ...(maxMemoryPerChild !== undefined && { maxMemoryPerChild }),
-    ...(maxAgePerChild !== undefined && { maxAgePerChild }),
-    ...(maxTasksPerChild !== undefined && { maxTasksPerChild: maxTasksPerChild as number }),
-  }
+  const { spec, shared } = parsePoolSpec(options)
   const { name, connection, expectedWorkers, maxBytes } = options
   const seats = threads
     ? { processes: parseThreads(options.threads, processes), lanes: processes }
@@ -193,7 +169,7 @@ export function parsePoolOptions(
     ...seats,
     threads,
     connection,
-    spec: Object.keys(spec).length === 0 ? undefined : spec,
+    spec,
     shared,
     logger: parseLogger(options.logger),
     build: processes === 0 ? undefined : parseBuild(process.env.POOLMQ_BUILD),
@@ -309,35 +285,4 @@ function unreachable(name: unknown, isGiven: boolean): string {
     "Say where Redis is (connection: 'redis://host:6379', or REDIS_URL in the environment), or run worker processes " +
     'here (processes: 2)'
   )
-}
-
-function parseInitializer(initializer: unknown, initArgs: unknown): ParsedInitializer {
-  if (initArgs !== undefined && !Array.isArray(initArgs)) {
-    throw new TypeError(`initArgs must be an array of arguments, got ${describe(initArgs)}`)
-  }
-  if (initializer === undefined) {
-    if (initArgs !== undefined) throw new TypeError('initArgs without an initializer; nothing would take them')
-    return { shared: [] }
-  }
-  const { id, version } = taskInfo(initializer, 'initializer')
-  const { encoding, text, shared = [] } = encodeInitArgs(initArgs ?? [])
-  const refs = shared.map(({ hash, size }) => ({ hash, size }))
-  const about = { ...(version !== undefined && { version }), ...(refs.length > 0 && { shared: refs }) }
-  return { initializer: { task: id, args: { encoding, text }, ...about }, shared }
-}
-
-/** Large ones are a shared value themselves: a host fetches them once, and nothing large stands in one string. */
-function encodeInitArgs(initArgs: readonly unknown[]): TextPayload {
-  if (weigh(initArgs, largestInline) <= largestInline) {
-    const args = encodeValue(initArgs, 'initArgs')
-    if (args.text.length <= largestInline) return args
-  }
-  const standIn = sharedValue(shareable(initArgs, 'initArgs'), () => undefined)
-  return encodeValue(standIn, 'initArgs')
-}
-
-interface ParsedInitializer {
-  readonly initializer?: NonNullable<PoolSpec['initializer']>
-  /** The shared values that its arguments hold. */
-  readonly shared: readonly SharedContent[]
 }
