@@ -1,46 +1,24 @@
 /**
- * A durable call in one process: begun or joined, followed through its stream, and told to its handle. It never ends the call by its own
- * end: what runs goes on, and another process, or the same later, attaches to it.
+ * A durable call in one process: begun or joined (durable-opening), followed through its stream, and told to its handle. It never ends
+ * the call by its own end: what runs goes on, and another process, or the same later, attaches to it.
  */
-import { setTimeout } from 'node:timers'
-import {
-  chunksOf,
-  Deferred,
-  type ItemRange,
-  isPassing,
-  PoolError,
-  type SharedContent,
-  untilAnswered,
-} from '@poolmq/shared'
+import { Deferred, type ItemRange, PoolError, type SharedContent, untilAnswered } from '@poolmq/shared'
 import type { DurableView } from '@poolmq/worker'
 import type { Progress } from '../call-options.js'
 import type { DurableSession } from '../session/durable-session.js'
-import { cancelled, noCall, noRoom, refused } from './durable-errors.js'
+import { cancelled, noCall, refused } from './durable-errors.js'
 import { DurableFollower } from './durable-follower.js'
 import type { DurableInput } from './durable-input.js'
+import { DurableOpening, type DurableOpeningOptions, type Followed } from './durable-opening.js'
 import type { DurableOutcomes } from './durable-outcomes.js'
 import { type DurableInfo, type DurableSource, infoOf } from './durable-result.js'
 import { DurableWatch } from './durable-watch.js'
 
-/** What becomes of a call that has ended when it is made again. */
-export type IfDone = 'return' | 'rerun-failed' | 'rerun'
-
-/** Bytes of a call that is not asked whether it fits. */
-const smallCall = 1024 * 1024
-/** Milliseconds between two looks at a call whose beginning another process is writing. */
-const openingInterval = 100
-
-export interface DurableCallOptions {
+export interface DurableCallOptions extends DurableOpeningOptions {
   /** The pool, which is not collected while it has an open call. */
   readonly owner: object
-  readonly key: string
   /** The items, in a process that was given them. */
   readonly input: DurableInput | undefined
-  readonly ifDone: IfDone
-  /** Milliseconds that the call is kept from its end on. */
-  readonly keep: number
-  /** The pool's side of Redis, for this call. */
-  readonly session: () => Promise<DurableSession>
   /** Somebody waits from now on, or waits no more: see durable-calls. */
   readonly onHeld: (change: 1 | -1) => void
   /** It has been begun or joined, in this process that has its items. @param call - `CLIENT.NUMBER` */
@@ -104,10 +82,21 @@ export class DurableCall implements DurableSource {
   }
 
   async #start(): Promise<void> {
-    const { input } = this.#options
+    const { input, onOpen } = this.#options
+    const opening = new DurableOpening(this.#options, {
+      isOver: () => this.#isOver,
+      onThere: () => {
+        this.#isKnown = true
+      },
+      onOpen: (call) => {
+        if (!this.#isOver) onOpen?.(call)
+      },
+      follow: (session, view) => this.#follow(session, view),
+      onHeard: () => this.#heard(),
+    })
     try {
-      if (input === undefined) await this.#attach()
-      else await this.held(() => this.#begin(input))
+      if (input === undefined) await opening.attach()
+      else await this.held(() => opening.begin(input))
     } catch (error) {
       this.fail(error instanceof PoolError ? error : refused(this.key, error, false))
     }
@@ -184,102 +173,6 @@ export class DurableCall implements DurableSource {
     })
   }
 
-  async #attach(): Promise<void> {
-    const session = await this.#options.session()
-    const view = await untilAnswered(() => session.store.look())
-    if (view === undefined) throw noCall(this.key)
-    await this.#follow(session, view).watch.look()
-  }
-
-  async #begin(input: DurableInput): Promise<void> {
-    const session = await this.#options.session()
-    const { store } = session
-    const chunks = chunksOf(input.head)
-    while (!this.#isOver) {
-      const run = await untilAnswered(() => store.open(input.head, chunks, this.#options.keep))
-      if (run !== undefined) {
-        this.#isKnown = true
-        await this.#checkRoom(session, input)
-        if (!(await untilAnswered(() => store.notePrints(run, input.prints)))) continue
-        if (!(await untilAnswered(() => store.begin(run, session.spec)))) continue
-        const view = await untilAnswered(() => store.look(true))
-        if (view === undefined) continue
-        this.#opened(store.id, run)
-        const followed = this.#follow(session, view)
-        return await this.#submit(session, followed, run, all(chunks))
-      }
-      const view = await untilAnswered(() => store.look())
-      // Gone meanwhile, or on its way.
-      if (view === undefined) continue
-      if (view.state !== 'opening') return await this.#join(session, view, input)
-      await new Promise((resolve) => setTimeout(resolve, openingInterval))
-    }
-  }
-
-  async #join(session: DurableSession, view: DurableView, input: DurableInput): Promise<void> {
-    const { ifDone } = this.#options
-    await input.compare(view.head, session.store)
-    const isOver = view.state === 'done' || view.state === 'cancelled'
-    const { id } = session.store
-    if (!isOver || ifDone === 'return') {
-      this.#opened(id, view.run)
-      return await this.#follow(session, view).watch.look()
-    }
-    // Of no run yet: what has ended is heard, and is not the end.
-    const { follower, watch } = this.#follow(session, { ...view, run: Number.POSITIVE_INFINITY })
-    if (ifDone === 'rerun-failed') await follower.caughtUp(1)
-    const chunks = ifDone === 'rerun' ? all(chunksOf(view.head)) : follower.outcomes.unfinished()
-    const finished = ifDone === 'rerun' ? undefined : (chunk: number) => follower.outcomes.finished(chunk)
-    if (chunks.length > 0) {
-      const how = ifDone === 'rerun' ? 'all' : 'failed'
-      const { keep } = this.#options
-      const run = await untilAnswered(() => session.store.rerun(view.run, how, chunks, keep, session.spec))
-      // Who was first runs it: this is the second, and joins.
-      if (run === undefined) return await this.#begin(input)
-      this.#opened(id, run)
-      follower.run = run
-      this.#heard()
-      return await this.#submit(session, { follower, watch }, run, chunks, finished)
-    }
-    this.#opened(id, view.run)
-    follower.run = view.run
-    this.#heard()
-  }
-
-  /** Before anything is sent: what fills Redis keeps the memory from those who could work it off. */
-  async #checkRoom(session: DurableSession, { size }: DurableInput): Promise<void> {
-    const left = size < smallCall ? Number.POSITIVE_INFINITY : await session.memoryLeft()
-    if (size <= left) return
-    await untilAnswered(() => session.store.forget())
-    throw noRoom(this.key, size, left)
-  }
-
-  /** Adds the chunks of a run that was begun here. Nobody is to wait for one that Redis has no room for. */
-  async #submit(
-    { store }: DurableSession,
-    { follower, watch }: Followed,
-    run: number,
-    ...what: Submission
-  ): Promise<void> {
-    try {
-      await watch.submit(run, ...what)
-    } catch (error) {
-      if (error instanceof PoolError || isPassing(error)) throw error
-      watch.stop()
-      follower.close()
-      const abandoned = untilAnswered(() => store.abandon(run, follower.outcomes.chunks))
-      const isAbandoned = await abandoned.then(
-        () => true,
-        () => false,
-      )
-      throw refused(this.key, error, isAbandoned)
-    }
-  }
-
-  #opened(id: string, run: number): void {
-    if (!this.#isOver) this.#options.onOpen?.(`${id}.${run}`)
-  }
-
   #follow(session: DurableSession, view: DurableView): Followed {
     this.#isKnown = true
     this.#follower?.close()
@@ -326,11 +219,3 @@ export class DurableCall implements DurableSource {
     this.#change()
   }
 }
-
-interface Followed {
-  readonly follower: DurableFollower
-  readonly watch: DurableWatch
-}
-type Submission = [chunks: readonly number[], finished?: (chunk: number) => readonly number[]]
-
-const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
