@@ -56,6 +56,31 @@ test.each([
   await expectAllOnce(producer, scratch)
 })
 
+/** A reader that takes its time, and then tells how much it has got. */
+const slowly = '"$0" "$@" | { sleep 1; wc -c; }'
+
+test.each(['processes', 'threads'])('a pool of %s: what tasks have printed is written before its end', async (kind) => {
+  using scratch = new Scratch()
+  const args = [fixture('printing-program'), kind, scratch.log('log').path]
+  await using producer = new ProgramRun(args, { command: ['/bin/sh', '-c', slowly, process.execPath], env })
+  await producer.exit(60_000)
+  expect(scratch.log('log').lines.length).toBe(10)
+  expect(producer.stdout.trim()).toBe('2100000')
+})
+
+test('poolmq run: a large result is written before its end', async () => {
+  const pool = uniqueName('output')
+  await using host = new ProgramRun(
+    [poolmqCommand, 'worker', '--pool', pool, '--processes', '1', fixture('math-tasks')],
+    { env },
+  )
+  await host.says('serving')
+  const args = [poolmqCommand, 'run', 'math.identity', JSON.stringify('x'.repeat(100_000)), '--pool', pool]
+  await using command = new ProgramRun(args, { command: ['/bin/sh', '-c', slowly, process.execPath], env })
+  await command.exit(60_000)
+  expect(command.stdout.trim(), command.stderr).toBe('100003')
+})
+
 test.each([['--help'], ['--version'], ['worker', '--help']])(
   'poolmq %s: who reads it no more has seen enough',
   async (...args) => {

@@ -2,7 +2,7 @@
  * The program of a worker process. Its supervisor forks it; it ends with it. The line to the supervisor is listened to
  * from the first moment, as it may close while the rest is still being loaded.
  */
-import { bearClosedOutput } from '../closed-output.js'
+import { bearClosedOutput, isOutputWaiting, outputWritten } from '../closed-output.js'
 import type { FromWorker, SupervisorChannel, ToWorker } from '../line/messages.js'
 import { PrivateLine } from '../line/private-line.js'
 import { exitAnyhow } from './exit-anyhow.js'
@@ -33,7 +33,10 @@ const channel: SupervisorChannel = {
 }
 
 function exitWhenSent(): void {
-  if (exitCode !== undefined && underWay === 0) exitAnyhow(exitCode)
+  if (exitCode === undefined || underWay > 0) return
+  const code = exitCode
+  if (isOutputWaiting()) void outputWritten().then(() => exitAnyhow(code))
+  else exitAnyhow(code)
 }
 
 // Ctrl-C, and a terminal that is closed, reach the whole process group; the supervisor decides what it means. SIGTERM to this

@@ -5,7 +5,7 @@
  * reaches both, and would end this one too while it starts.
  */
 import { closeSync, openSync } from 'node:fs'
-import { bearClosedOutput } from '../closed-output.js'
+import { bearClosedOutput, outputWritten } from '../closed-output.js'
 import type { FromLocalSupervisor, LocalStart, ToLocalSupervisor } from '../line/local-messages.js'
 import { unpackDescriptor } from '../line/packed-descriptor.js'
 import { PrivateLine } from '../line/private-line.js'
@@ -62,8 +62,8 @@ supervisor.ready.then(
 void supervisor.ended.then((failure) => {
   const last: FromLocalSupervisor =
     failure === undefined ? { type: 'ended' } : { type: 'failed', error: encodeError(failure) }
-  // Nothing is left to do; what is still open (a connection that is being tried) is no reason to stay.
-  line.send(last, () => (start.threads ? leave() : process.exit()))
+  // Nothing is left to do but to say what threads have said; what is still open (a connection that is being tried) is no reason to stay.
+  line.send(last, () => void outputWritten().then(() => (start.threads ? leave() : process.exit())))
 })
 
 /** Without a Redis that has anything of the Pool's there is no reason to stay: the worker processes end with this one. */
