@@ -181,6 +181,20 @@ describe('onProgress', () => {
     await expect(pool.map(math.square, [1, 2, 3], { chunkSize: 1, onProgress: fail })).rejects.toThrow('no more')
     expect(await pool.apply(math.square, [3])).toBe(9)
   })
+
+  test('that is async and throws fails the call, also at its last chunk', async () => {
+    const fail = async () => {
+      throw new Error('no more')
+    }
+    await expect(pool.map(math.square, [1], { onProgress: fail })).rejects.toThrow('no more')
+    await expect(pool.apply(math.square, [1], undefined, { onProgress: fail })).rejects.toThrow('no more')
+    const told: unknown[] = []
+    const tell = { callback: () => told.push('value'), errorCallback: (error: unknown) => told.push(error) }
+    const error = await pool.mapAsync(math.square, [1], { onProgress: fail, ...tell }).catch((thrown) => thrown)
+    expect(told).toEqual([error])
+    expect(error).toEqual(new Error('no more'))
+    expect(await pool.map(math.square, [1, 2], { chunkSize: 1, onProgress: async () => undefined })).toEqual([1, 4])
+  })
 })
 
 describe('bufferSize', () => {

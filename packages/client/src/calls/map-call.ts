@@ -40,7 +40,7 @@ export function startMap<T>(
       engine.calls.end(call)
     }
   }
-  const collector = new MapCollector<unknown>(input.chunks, (ending) => {
+  const end = (ending: Ending<unknown[]>) => {
     // One of the callbacks is called, and once; when the pool is terminated none is, nor is one waited for.
     const isTerminated = 'error' in ending && attempt(() => ending.error instanceof PoolTerminatedError) === true
     if (place === undefined || !hasCallbacks || isTerminated || told !== undefined) return settle(told ?? ending)
@@ -51,8 +51,12 @@ export function startMap<T>(
       const called = callBack(ending, callbacks, place, engine)
       return 'then' in called ? called.then(settle) : settle(called)
     })
-  })
+  }
   const progress = new ProgressReporter(options.onProgress, place)
+  const collector = new MapCollector<unknown>(input.chunks, (ending) => {
+    if ('value' in ending) progress.beforeEnd(() => end(ending))
+    else end(ending)
+  })
   progress.total = input.items
   const call = engine.opener.open(owner, task, kind, options, progress.before(collector))
   call.total = progress.total

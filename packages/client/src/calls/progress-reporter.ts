@@ -1,5 +1,5 @@
 /** Tells how far a call is, each time one of its chunks has ended. */
-
+import { setImmediate } from 'node:timers'
 import type { Progress } from '../call-options.js'
 import type { Collector } from './call.js'
 import { isThenable } from './callback-queue.js'
@@ -9,6 +9,8 @@ export class ProgressReporter {
   /** Items of the call, once they are known. */
   total: number | undefined
   #done = 0
+  /** The listener has returned a promise. */
+  #isAsync = false
   readonly #listener: ((progress: Progress) => unknown) | undefined
   readonly #place: CallPlace | undefined
 
@@ -16,6 +18,15 @@ export class ProgressReporter {
   constructor(listener: ((progress: Progress) => unknown) | undefined, place: CallPlace | undefined) {
     this.#listener = listener
     this.#place = place
+  }
+
+  /**
+   * Calls this when the call has its value. A promise of the listener's that is rejected by then (an async function that throws) needs a
+   * turn of the event loop to say so.
+   */
+  beforeEnd(end: () => void): void {
+    if (this.#isAsync) setImmediate(end)
+    else end()
   }
 
   /**
@@ -39,7 +50,9 @@ export class ProgressReporter {
         try {
           place.run(() => {
             const returned = listener(progress)
-            if (isThenable(returned)) new Promise((resolve) => resolve(returned)).catch(fail)
+            if (!isThenable(returned)) return
+            this.#isAsync = true
+            new Promise((resolve) => resolve(returned)).catch(fail)
           })
         } catch (error) {
           return fail(error)
