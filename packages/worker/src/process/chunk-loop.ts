@@ -58,6 +58,9 @@ export class ChunkLoop {
   #replacing = false
   /** Redis has been asked for chunks, and has not answered. */
   #taking = false
+  #exchanging: Promise<void> | undefined
+  /** The last chunk was handed to this process: so may the next be, as soon as Redis knows that it has ended. */
+  #wasHanded = false
   /** The supervisor has been told that nothing is taken any more. */
   #hasResigned = false
   /** There may be something to take. */
@@ -139,7 +142,8 @@ export class ChunkLoop {
     if (inherited !== undefined) await this.#assign([inherited])
     while (this.#chunks.size > 0 || !this.#draining) {
       if (!this.#outcomes.isEmpty || (this.#looks && this.#want(0) > 0)) {
-        await this.#exchange()
+        this.#exchanging = this.#exchange()
+        await this.#exchanging
       } else {
         // Something changes: a lane ends, a chunk may be there, an order comes.
         if (!this.#waits && this.#want(0) > 0) this.#listen()
@@ -188,7 +192,9 @@ export class ChunkLoop {
     const { store, token, longestWait } = this.#parts
     // This process has been held up: the lock may have lapsed, and the chunk be another's.
     if (age > 1.5 * longestWait && !(await this.#insist(() => store.isHeld(handed.jobId, token)))) return
-    // Lanes may have been promised to others meanwhile.
+    // What has been asked for beside it has its lane already.
+    if (this.#taking) await this.#exchanging
+    this.#wasHanded = true
     await (this.#taking || this.#want(0) === 0 ? this.#giveBack([handed]) : this.#assign([handed]))
   }
 
@@ -200,6 +206,9 @@ export class ChunkLoop {
     const want = this.#want(batch.length)
     this.#taking = want > 0
     const exchanged = this.#outcomes.exchange(batch, want, this.#chunks.size === batch.length)
+    // Redis is asked both while it is awake, and the next chunk need not wait for this process to hear that there is none.
+    if (this.#wasHanded && want > 0 && !this.#waits) this.#listen()
+    this.#wasHanded = false
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
     if (this.#chunks.size === 0) hand.write(0, undefined)
     const { taken, rest } = await exchanged

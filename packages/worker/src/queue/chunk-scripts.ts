@@ -13,25 +13,34 @@ import { serverNow } from './server-clock.js'
  * the first moment: their client may die before it looks after them.
  * What was there before has its life, which clients renew; a key that may be new is given one.
  * While none waits, and none is held back, it is handed to a worker process that has nothing to do.
- * KEYS: wait, prioritized, shares, marker, meta, job counter, delayed, elders, idle. ARGV: prefix, milliseconds, share; then of chunks that
- * follow each other task, priority, how many, and of each id and data.
+ * KEYS: wait, which tells a Cluster where to run: the others are made of the prefix, as each costs Redis as much as a call. ARGV: prefix,
+ * milliseconds, share; then of chunks that follow each other task, priority, how many, and of each id and data.
  */
 const addChunksLua = `${serverNow}
-local stamp = tostring(now)
-local wait, prioritized, shares, marker, meta, jobs, delayed, elders, idle = unpack(KEYS)
-local call, prefix, life, mine, added, placed, urgent, at = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false, false, 4
+local call, prefix, life, mine, added, placed, handed, urgent, at = redis.call, ARGV[1], ARGV[2], ARGV[3], 0, false, false, false, 4
+local stamp, till = tostring(now), string.format('%.0f', now + life)
+local wait, active, prioritized, marker, meta = KEYS[1], prefix .. 'active', prefix .. 'prioritized', prefix .. 'marker', prefix .. 'meta'
+local shares, delayed, elders, idle = prefix .. 'shares', prefix .. 'delayed', prefix .. 'elders', prefix .. 'idle'
 ${placeFairly}
-local hand = nil
-if call('EXISTS', idle) == 1 and not (paused or most or rate) and call('EXISTS', wait, prioritized) == 0 then ${handOver}
-end
+local mayHand, plain = not (paused or most or rate), {}
+${handOver}
 while ARGV[at] do
   local name, priority, last = ARGV[at], ARGV[at + 1], at + 2 * ARGV[at + 2] + 2
   for i = at + 3, last, 2 do
-    local id = ARGV[i]
+    local id, data, more, token, lanes, lock = ARGV[i], ARGV[i + 1], plain, nil, nil, nil
     local job = prefix .. id
-    if call('HSET', job, 'name', name, 'data', ARGV[i + 1], 'timestamp', stamp, 'delay', '0', 'priority', priority) > 0 then
-      call('PEXPIRE', job, life)
-      if not (hand and hand(id, name, ARGV[i + 1])) then
+    if mayHand then
+      token, lanes, lock = seat(id, name, data)
+      if token then more = { 'processedOn', stamp, 'lanes', lanes } end
+      if lanes == '1' then more[3], more[4] = nil, nil end
+    end
+    if call('HSET', job, 'name', name, 'data', data, 'timestamp', stamp, 'delay', '0', 'priority', priority, unpack(more)) > #more / 2 then
+      call('PEXPIREAT', job, till)
+      added = added + 1
+      if token then
+        hand(id, name, data, token, lock)
+        handed = true
+      else
         if priority ~= '0' then
           if not urgent and call('EXISTS', prioritized, delayed) == 0 then call('DEL', elders) end
           call('RPUSH', elders, id)
@@ -40,15 +49,15 @@ while ARGV[at] do
         ${place('id')}
         placed = true
       end
-      added = added + 1
     end
   end
   at = last + 1
 end
-if added == 0 then return 0 end
+if outdated then call('HDEL', idle, outdated) end
+if handed then call('PEXPIRE', active, life) end
+if not placed then return added end
 ${settle}
-if call('INCRBY', jobs, added) == added then call('PEXPIRE', jobs, life) end
-if placed and not paused then
+if not paused then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, life)
 end

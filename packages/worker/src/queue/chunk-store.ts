@@ -67,8 +67,6 @@ export class ChunkStore {
    * @param share - whose they are among others'; by default of the client of the first
    */
   async add(chunks: readonly NewChunk[], share = shareOfClient(chunks)): Promise<void> {
-    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'delayed', 'elders', 'idle']
-    const keys = suffixes.map((suffix) => this.#pool.chunk(suffix))
     const args: (string | number | Buffer)[] = [this.#pool.chunk(''), keyLife, shareArgument(share)]
     // What follows each other is mostly of one call: its task and priority are sent once.
     for (let from = 0, to = 0; from < chunks.length; from = to) {
@@ -77,7 +75,7 @@ export class ChunkStore {
       args.push(taskId, priority, to - from)
       for (let i = from; i < to; i++) args.push((chunks[i] as NewChunk).jobId, (chunks[i] as NewChunk).data)
     }
-    await addChunks(this.#link.client, keys, args)
+    await addChunks(this.#link.client, [this.#pool.chunk('wait')], args)
   }
 
   /**

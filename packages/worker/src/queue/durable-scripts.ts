@@ -164,13 +164,13 @@ return { left, holdShared(left) }`
 
 /**
  * Adds chunks that have neither an outcome nor a hash, for as long as the call. KEYS beyond: wait, prioritized, shares, marker,
- * meta, job counter, elders. ARGV: run, milliseconds that the queue's keys live, share, then id, name, data, priority, … Returns how many; -1 when what has
+ * meta, elders. ARGV: run, milliseconds that the queue's keys live, share, then id, name, data, priority, … Returns how many; -1 when what has
  * been heard is to be read on first, -2 when the call does not run in this run.
  */
 const submitDurableLua = `${first}
 if state ~= 'open' or run ~= ARGV[4] then return -2 end
 if not index() then return -1 end
-local wait, prioritized, shares, marker, meta, jobs, elders = unpack(KEYS, 7)
+local wait, prioritized, shares, marker, meta, elders = unpack(KEYS, 7)
 local keyLife, mine, added, urgent = ARGV[5], ARGV[6], 0, false
 ${placeFairly}
 for i = 7, #ARGV, 4 do
@@ -190,8 +190,6 @@ end
 call('HSET', record, 'tended', time)
 if added == 0 then return 0 end
 ${settle}
-call('INCRBY', jobs, added)
-call('PEXPIRE', jobs, keyLife)
 if not paused then
   call('ZADD', marker, 0, '0')
   call('PEXPIRE', marker, keyLife)

@@ -125,7 +125,7 @@ export class DurableStore {
    * @param step - virtual seconds that each of them takes
    */
   async submit(run: number, chunks: readonly NewChunk[], step = unknownStep): Promise<boolean> {
-    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'id', 'elders']
+    const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'elders']
     const args: (string | number | Buffer)[] = [run, keyLife, shareArgument({ key: this.id, step })]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     const added = await this.#heard(() => this.#run(submitDurable, args, suffixes))

@@ -129,7 +129,7 @@ if want > 0 then
     end
   end
   local stamp, data, gone, tag = tostring(now), 0, 0, limits[4]
-  local isListsTurn, charge, isCharged
+  local isListsTurn, charge, isCharged, isEmpty
   if tag then ${takeFairly}
   end
   while want > 0 and data <= ${mostData} and gone < ${mostGone} do
@@ -141,7 +141,8 @@ if want > 0 then
       isOfList = id
       if not id then
         id = call('ZPOPMIN', prioritized)[1]
-        if not id then break end
+        isEmpty = not id
+        if isEmpty then break end
         call('LPUSH', active, id)
       end
       ids = { id }
@@ -174,7 +175,7 @@ if want > 0 then
     end
   end
   if tag and isCharged then call('HSET', prefix .. 'meta', 'list.tag', tag) end
-  if reply[2] == 0 and call('EXISTS', wait, prioritized) > 0 then
+  if reply[2] == 0 and not isEmpty and call('EXISTS', wait, prioritized) > 0 then
     reply[2] = 1
     if call('ZADD', prefix .. 'marker', '0', '0') == 1 then call('PEXPIRE', prefix .. 'marker', '${keyLife}') end
   elseif #reply == 4 and reply[2] == 0 and ARGV[5] > '1' then ${standIdle(lanes, lockDuration)}

@@ -27,33 +27,34 @@ const longestUnclaimed = 500
 export const deskOf = (keys: PoolKeys, token: string): string => keys.chunk(`desk:${token}`)
 
 /**
- * Lua that makes `hand(id, name, data)`, which says whether a process was found for the chunk. It needs `call`, `prefix`, `idle`, `now` and `stamp`. None that
- * comes later is handed over once one had to wait: it would be before its turn.
+ * Lua for whoever adds chunks: `seat()` finds a process for the next one, its token, how many lanes it has and the milliseconds of its locks, and changes nothing;
+ * `hand()` lays the chunk on its desk. It needs `call`, `prefix`, `wait`, `prioritized`, `idle`, `active`, `now`, `stamp` and `mayHand`, which becomes false with the first
+ * chunk that has to wait: what comes later is not handed over before its turn. The chunk's hash is to be written between the two: a Redis that has no memory for it refuses the
+ * first thing that a script writes, and nothing after that.
  */
 export const handOver = `
-  local active, mayHand = prefix .. 'active', true
-  function hand(id, name, data)
-    while mayHand and #data <= ${largestHanded} and not string.find(id .. name, '\\n', 1, true) do
-      local found = call('HRANDFIELD', idle, '1', 'WITHVALUES')
-      local token, note = found[1], found[2]
-      if not token then break end
-      call('HDEL', idle, token)
-      local till, lanes, life = string.match(note, '^(%d+) (%d+) (%d+)$')
-      if till and tonumber(till) > now then
-        local job, desk = prefix .. id, prefix .. 'desk:' .. token
-        call('SET', job .. ':lock', token, 'PX', life)
-        call('HSET', job, 'processedOn', stamp)
-        if lanes ~= '1' then call('HSET', job, 'lanes', lanes) end
-        call('LPUSH', active, id)
-        call('PEXPIRE', active, ${keyLife})
-        call('ZADD', desk, '0', id .. '\\n' .. name .. '\\n' .. stamp .. '\\n' .. data)
-        call('PEXPIRE', desk, life)
-        return true
-      end
-    end
-    mayHand = false
-    return false
-  end`
+local isEmpty, outdated = false, nil
+local function seat(id, name, data)
+  mayHand = false
+  if #data > ${largestHanded} or string.find(id .. name, '\\n', 1, true) then return end
+  local found = call('HRANDFIELD', idle, '1', 'WITHVALUES')
+  if not found[1] or not isEmpty and call('EXISTS', wait, prioritized) > 0 then return end
+  local till, lanes, life = string.match(found[2], '^(%d+) (%d+) (%d+)$')
+  if not till or tonumber(till) <= now then
+    outdated = found[1]
+    return
+  end
+  isEmpty, mayHand = true, true
+  return found[1], lanes, life
+end
+local function hand(id, name, data, token, life)
+  local desk = prefix .. 'desk:' .. token
+  call('HDEL', idle, token)
+  call('SET', prefix .. id .. ':lock', token, 'PX', life)
+  call('LPUSH', active, id)
+  call('ZADD', desk, '0', id .. '\\n' .. name .. '\\n' .. stamp .. '\\n' .. data)
+  call('PEXPIRE', desk, life)
+end`
 
 /** Lua for a process that was noted and asks for chunks: it sets `handed`, what lies on its desk. It needs `call`, `prefix`, `token`. */
 export const leaveIdle = `
