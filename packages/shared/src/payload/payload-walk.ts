@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { attempt } from '../attempt.js'
 import { describeValue } from '../value-description.js'
 import { classNameOf, hasExtraKeys, kindOf, MANY_ELEMENTS } from './payload-kind.js'
 import { contentOf } from './shared-content.js'
@@ -31,6 +32,13 @@ const LONGEST_PASSED = 2 ** 26
 const UNREADABLE = 'threw when it was read (by a getter or a Proxy): pass plain data'
 const SHARED_MEMORY = 'is shared memory, which does not reach another process: pass a copy'
 
+const DETACHED = 'is detached, as its memory was transferred to somebody else: pass a copy that was made before'
+
+/** `ArrayBuffer.prototype.detached` came with Node.js 21. */
+function isDetached(memory: ArrayBuffer): boolean {
+  return memory.byteLength === 0 && attempt(() => new Uint8Array(memory)) === undefined
+}
+
 /**
  * Finds a part of `value` that is not carried, or `undefined` when all of it is. Bears cycles, any depth (it does not
  * recurse) and values that throw when they are read. Errors are always carried: what they hold that is not, they drop.
@@ -62,7 +70,9 @@ function whyUncarried(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'is a symbol, which means nothing in another process: pass a string'
   if (typeof value !== 'object' || value === null) return undefined
   if (types.isPromise(value)) return 'is a Promise: await it first'
-  if (types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value)) return SHARED_MEMORY
+  const memory = ArrayBuffer.isView(value) ? value.buffer : value
+  if (types.isSharedArrayBuffer(memory)) return SHARED_MEMORY
+  if (types.isArrayBuffer(memory) && isDetached(memory)) return DETACHED
   const kind = kindOf(value)
   if (kind === undefined) {
     if (contentOf(value) !== undefined) return undefined

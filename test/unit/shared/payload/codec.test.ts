@@ -262,6 +262,11 @@ describe('what is not carried', () => {
   class User {}
   class MyMap extends Map {}
   class MyList extends Array {}
+  const detached = () => {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    return bytes
+  }
   it.each([
     ['a function', { fn: () => 1 }, 'args[0].fn', /is a function/],
     ['a method toJSON', { a: { toJSON: () => 1 } }, 'args[0].a.toJSON', /is a function/],
@@ -273,6 +278,8 @@ describe('what is not carried', () => {
     ['a promise', [Promise.resolve()], 'args[0][0]', /await it/],
     ['a WeakMap', new WeakMap(), 'args[0]', /instance of WeakMap/],
     ['shared memory', new Uint8Array(new SharedArrayBuffer(4)), 'args[0]', /shared memory/],
+    ['memory that was transferred', { file: detached().buffer }, 'args[0].file', /is detached.* pass a copy/],
+    ['a view of it', [detached()], 'args[0][0]', /is detached/],
     ['a value in a Map', new Map([['k', { f() {} }]]), "args[0].get('k').f", /is a function/],
     ['a key of a Map', new Map([[() => 1, 1]]), 'args[0].keys()[0]', /is a function/],
     ['a member of a Set', new Set([1, Symbol.iterator]), 'args[0].values()[1]', /is a symbol/],
