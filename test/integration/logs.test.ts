@@ -1,11 +1,14 @@
 // What is logged, where, and in which form.
 import { Pool, type PoolLogger } from '@poolmq/client'
 import { expect, test } from 'vitest'
+import { RedisLink } from '../../packages/shared/src/redis/redis-link.js'
+import { logConnection } from '../../packages/worker/src/supervisor/connection-log.js'
 import { math } from '../fixtures/dist/math-tasks.js'
 import { uniqueName } from '../support/pool-name.js'
 import { fixture, ProgramRun, poolmqCommand } from '../support/program-run.js'
 import { redisUrl } from '../support/redis-database.js'
 import { until } from '../support/until.js'
+import { TestServer } from './connection-server.js'
 
 /** A host that loses a worker process, in whatever way it is run. */
 async function lossOn(name: string, env: NodeJS.ProcessEnv, command?: readonly string[]): Promise<ProgramRun> {
@@ -37,6 +40,55 @@ test('a host: JSON lines, each with the pool, the host and the process; of a chu
       loss: expect.objectContaining({ exitCode: 5 }),
     }),
   )
+})
+
+test('a host: that Redis is lost, why it does not come back, and that it is back', async () => {
+  const server = await TestServer.start()
+  await using link = await RedisLink.open(server.path)
+  const may = ['~*', '&*', '+@all']
+  await link.client.call('ACL', 'SETUSER', 'worker', 'on', '>old', ...may)
+  await using worker = await RedisLink.open({ path: server.path, username: 'worker', password: 'old' })
+  const told: string[] = []
+  const log = (level: string) => (about: unknown, text?: string) => void told.push(`${level}: ${text ?? String(about)}`)
+  logConnection(worker as never, { warn: log('warn'), info: log('info') } as never, 20)
+  await link.client.call('ACL', 'SETUSER', 'worker', 'resetpass', '>new')
+  await link.client.call('CLIENT', 'KILL', 'USER', 'worker')
+  await until(
+    'the reason is told',
+    () => told,
+    (lines) => lines.some((line) => line.includes('WRONGPASS')),
+  )
+  expect(told[0]).toBe('warn: the connection to Redis is lost; it is tried again until it is back')
+  expect(told.at(-1)).toMatch(/^warn: Redis has been out of reach for \d+ s: Cannot connect .* password are wrong/)
+  await link.client.call('ACL', 'SETUSER', 'worker', '>old')
+  await until(
+    'it is back',
+    () => told.at(-1),
+    (line) => line?.startsWith('info: the connection to Redis is back') === true,
+  )
+})
+
+test('a host tells it in its log', async () => {
+  const server = await TestServer.start()
+  await using host = new ProgramRun(
+    [
+      poolmqCommand,
+      'worker',
+      '--pool',
+      'logs',
+      '--processes',
+      '1',
+      '--redis',
+      `unix://${server.path}`,
+      fixture('math-tasks'),
+    ],
+    { env: { POOLMQ_LOG: 'info' } },
+  )
+  await host.says('serving')
+  await server.kill()
+  await host.says('the connection to Redis is lost')
+  await server.start()
+  await host.says('the connection to Redis is back')
 })
 
 test('on a terminal: readable lines', async () => {

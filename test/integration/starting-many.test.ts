@@ -1,9 +1,9 @@
 // Many worker processes or threads: a few start at a time, and what they need of a connection is not cut off meanwhile.
 import { appendFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { availableParallelism } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Pool, ThreadPool } from '@poolmq/client'
+import { availableCores } from '@poolmq/shared'
 import { expect, inject, test } from 'vitest'
 import { RedisLink } from '../../packages/shared/src/redis/redis-link.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
@@ -13,7 +13,7 @@ import { TaskFolder } from '../support/task-folder.js'
 import { until } from '../support/until.js'
 import { listen } from './connection-server.js'
 
-const atOnce = Math.max(2, availableParallelism())
+const atOnce = Math.max(2, availableCores())
 
 /** A module that notes when its loading begins and ends, and takes some time for it. */
 const slowModule = (log: string, kind: string) => `

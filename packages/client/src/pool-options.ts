@@ -1,6 +1,6 @@
 /** The options of a Pool and of its calls, and their checks: Python's, in Python's order, and then ours. */
-import { availableParallelism } from 'node:os'
 import {
+  availableCores,
   buildId,
   ConnectionError,
   type ConnectionOption,
@@ -253,7 +253,7 @@ function parseConcurrency(concurrency: number | undefined, processes: number): n
 }
 
 function parseThreads(given: number | undefined, processes: number): number {
-  const threads = given === undefined ? Math.min(processes, availableParallelism()) : wholeNumber('threads', given, 1)
+  const threads = given === undefined ? Math.min(processes, availableCores()) : wholeNumber('threads', given, 1)
   if (threads > processes) {
     throw new RangeError(`threads must be at most processes, which is ${processes} here, got ${threads}`)
   }
@@ -266,7 +266,7 @@ function parseThreads(given: number | undefined, processes: number): number {
 }
 
 function parseProcesses(processes: unknown, name: unknown): number {
-  if (processes === undefined) return name === undefined ? availableParallelism() : 0
+  if (processes === undefined) return name === undefined ? availableCores() : 0
   if (typeof processes !== 'number' || (Number.isFinite(processes) && !Number.isInteger(processes))) {
     throw new TypeError(`processes must be a whole number, got ${describe(processes)}`)
   }

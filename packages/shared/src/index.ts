@@ -1,6 +1,7 @@
 /** `@poolmq/shared`: the contract that both sides compile against. Users take what they need from `@poolmq/client`. */
 
 export * from './attempt.js'
+export { availableCores } from './available-cores.js'
 export * from './deferred.js'
 export { type ErrorClass, registerErrors } from './errors/error-class.js'
 export * from './errors/error-transport.js'

@@ -1,5 +1,5 @@
 /** new Pool(…): validation and its order, size, text. */
-import { availableParallelism } from 'node:os'
+import { availableCores } from '@poolmq/shared'
 import { type Case, differs, ofType, same } from '../case.js'
 import type { Context } from '../context.js'
 import { deviation } from '../deviation.js'
@@ -28,7 +28,7 @@ export const construct: readonly Case[] = [
     value: sizeOf(context.textOf(context.makePool(3))),
   })),
   same('construct/default-size', 'no number of processes', (context) => ({
-    processors: sizeOf(context.textOf(context.makePool())) === availableParallelism(),
+    processors: sizeOf(context.textOf(context.makePool())) === availableCores(),
   })),
   same('construct/text', 'a running pool', (context) => ({ value: context.textOf(context.makePool(3)) })),
   same('construct/text-states', 'pools closed, joined, terminated', async (context) => {

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { availableCores } from '@poolmq/shared'
 import { setBackend } from '../engine/backend.js'
 import { Pool } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
@@ -71,7 +71,7 @@ setBackend(InlinePool, inlineBackend)
 function withoutRedis(options: number | InlinePoolOptions | undefined): PoolOptions {
   const given: InlinePoolOptions =
     typeof options === 'object' && options !== null ? options : { processes: options as number | undefined }
-  const { processes = availableParallelism() } = given
+  const { processes = availableCores() } = given
   // A named Pool may have none, as others serve it.
   if ((processes as unknown) === 0) throw new RangeError('Number of processes must be at least 1, got 0')
   for (const [name, why] of Object.entries(refused)) {

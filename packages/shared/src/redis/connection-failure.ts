@@ -59,7 +59,7 @@ const FAILURES: ReadonlyArray<readonly [RegExp, string, string]> = [
   [
     /Connection is closed|ECONNRESET|EPIPE/,
     'it closed the connection at once',
-    'Perhaps it wants TLS (rediss:// instead of redis://), or is not Redis',
+    'Perhaps it wants TLS (rediss:// instead of redis://), has as many clients as it takes (maxclients), or is not Redis',
   ],
   [
     /TIMEDOUT|no answer|^ timeout$/i,

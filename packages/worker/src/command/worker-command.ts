@@ -1,5 +1,5 @@
 /** `poolmq worker`: runs a supervisor until it is told to end, or has to give up. */
-import { availableParallelism } from 'node:os'
+import { availableCores } from '@poolmq/shared'
 import type { Command } from 'commander'
 import { knownLevels, unknownLevel } from '../logger.js'
 import { moduleUrl } from '../process/module-loader.js'
@@ -118,7 +118,7 @@ function parse(modules: readonly string[], flags: WorkerFlags): WorkerArguments 
   }
   if (modules.length === 0) throw new UsageError('no task modules given')
   if (modules.includes('')) throw new UsageError('a task module is named by an empty text; a variable that is not set?')
-  const processes = flags.processes ?? flags.threads ?? availableParallelism()
+  const processes = flags.processes ?? flags.threads ?? availableCores()
   return {
     pool,
     processes,

@@ -3,7 +3,7 @@
  * of a second of processor time and little else; if a hundred began at once, the first would be ready hardly before the last. The next is let in as one has loaded what it needs, as it dies, or after a while: what it loads may be user
  * code that waits for something.
  */
-import { availableParallelism } from 'node:os'
+import { availableCores } from '@poolmq/shared'
 
 /** Milliseconds after which a start counts no more. */
 const longestStart = 5000
@@ -64,5 +64,5 @@ export class StartGate {
 
 /** Worker processes that a host starts before any of them is ready. */
 export function startsAtOnce(): number {
-  return Math.max(2, availableParallelism())
+  return Math.max(2, availableCores())
 }

@@ -148,17 +148,25 @@ export class SupervisorDuties {
 
   #every(interval: number, what: string, action: () => Promise<void>): void {
     let running = false
-    const failures = new RepeatedFailure(this.#options.log, what, interval)
+    const { log } = this.#options
+    const failures = new RepeatedFailure()
     const tick = async () => {
       if (running || this.#ended) return
       running = true
       try {
         await action()
-        failures.over()
+        const failed = failures.over()
+        if (failed > 0) log.info(`${what} works again; it had failed ${failed} times in a row`)
       } catch (error) {
         // At the end Redis may go first: a Pool's own ends with it.
         const err = await this.#named(error)
-        if (!this.#ended) failures.tell(err)
+        if (this.#ended) return
+        const isNews = failures.isNews(err)
+        const often = failures.times === 1 ? '' : ` ${failures.times} times in a row`
+        log[isNews ? 'warn' : 'debug'](
+          { err },
+          `${what} failed${often}; it is done again in ${Math.round(interval)} ms`,
+        )
       } finally {
         running = false
       }

@@ -26,6 +26,7 @@ import { removeSharedDirectory, sharedDirectory, sweepSharedDirectories } from '
 import { createLogger, knownLevels, type Log, unknownLevel } from '../logger.js'
 import { ChunkStore } from '../queue/chunk-store.js'
 import { findForeignKey } from '../queue/foreign-key.js'
+import { logConnection } from './connection-log.js'
 import { stopGrace } from './deadline.js'
 import type { HealthSource, WorkerCounts } from './health-source.js'
 import { hostPresence } from './host-presence.js'
@@ -145,6 +146,8 @@ export class Supervisor implements HealthSource {
       const link = await RedisLink.open(connection)
       if (this.#over) return await link.close()
       this.#link = link
+      // A Pool tells its user of it itself, and its own may lose the embedded one at the end.
+      if (client === undefined) logConnection(link, this.#log)
       const warning = await assertServer(link)
       if (warning !== undefined) this.#log.warn(warning)
       this.#config.resolve({

@@ -12,6 +12,7 @@ import type { WorkerCounts } from './health-source.js'
 import type { HostRecord } from './host-record.js'
 import { IdleLosses } from './idle-losses.js'
 import { InitializerFailures, type InitializerTry } from './initializer-failures.js'
+import { RepeatedFailure } from './repeated-failure.js'
 import { type StartFailure, StartFailures } from './start-failures.js'
 import { StartGate } from './start-gate.js'
 import type { SupervisorDuties } from './supervisor-duties.js'
@@ -48,6 +49,7 @@ export class WorkerGroup {
   readonly #slots = new Set<WorkerSlot>()
   readonly #gate = new StartGate()
   readonly #startFailures = new StartFailures()
+  readonly #failedStarts = new RepeatedFailure()
   readonly #initializerFailures = new InitializerFailures()
   readonly #idleLosses = new IdleLosses()
   /** What every worker process must load to start. */
@@ -123,6 +125,7 @@ export class WorkerGroup {
       },
       onReady: () => {
         this.#startFailures.succeeded()
+        this.#failedStarts.over()
         const { ready, processes } = this.counts
         if (ready === processes) this.#parts.onReady()
         this.#parts.duties()?.announceSoon()
@@ -189,7 +192,8 @@ export class WorkerGroup {
       return undefined
     }
     if (!this.#startFailures.isFirstHope(error)) {
-      this.#log.warn({ err: error }, `a worker process could not start; another is started in ${Math.ceil(next)} ms`)
+      const level = this.#failedStarts.isNews(error) ? 'warn' : 'debug'
+      this.#log[level]({ err: error }, `a worker process could not start; another is started in ${Math.ceil(next)} ms`)
     }
     return next
   }

@@ -2,22 +2,14 @@
 import { expect, test } from 'vitest'
 import { RepeatedFailure } from '../../../../packages/worker/src/supervisor/repeated-failure.js'
 
-test('the first, a new reason, and one a minute; the others for those who want to know more', () => {
-  const said: string[] = []
-  const at = (level: string) => (about: unknown, text?: string) => said.push(`${level}: ${text ?? String(about)}`)
-  const log = { warn: at('warn'), info: at('info'), debug: at('debug') }
-  const failure = new RepeatedFailure(log as never, 'renewing leases', 3333.3333)
-  failure.over()
-  for (let second = 0; second < 120; second++) failure.tell(new Error('BUSY'), second * 1000)
-  failure.tell(new Error('OOM'), 120_500)
-  failure.over()
-  failure.tell(new Error('OOM'), 121_500)
-  expect(said.filter((line) => !line.startsWith('debug'))).toEqual([
-    'warn: renewing leases failed; it is done again in 3333 ms',
-    'warn: renewing leases failed 61 times in a row; it is done again in 3333 ms',
-    'warn: renewing leases failed 121 times in a row; it is done again in 3333 ms',
-    'info: renewing leases works again, after 121 failures',
-    'warn: renewing leases failed; it is done again in 3333 ms',
-  ])
-  expect(said).toHaveLength(5 + 118)
+test('the first, a new reason, and one a minute', () => {
+  const failure = new RepeatedFailure()
+  expect(failure.over()).toBe(0)
+  const busy = Array.from({ length: 120 }, (_, second) => failure.isNews(new Error('BUSY'), second * 1000))
+  expect(busy.flatMap((isNews, second) => (isNews ? [second] : []))).toEqual([0, 60])
+  expect(failure.isNews(new Error('OOM'), 119_500)).toBe(true)
+  expect(failure.isNews(new Error('OOM'), 120_000)).toBe(false)
+  expect(failure.times).toBe(122)
+  expect(failure.over()).toBe(122)
+  expect(failure.isNews(new Error('OOM'), 121_000)).toBe(true)
 })
