@@ -49,7 +49,7 @@ export class WorkerGroup {
   readonly #slots = new Set<WorkerSlot>()
   readonly #gate = new StartGate()
   readonly #startFailures = new StartFailures()
-  readonly #failedStarts = new RepeatedFailure()
+  readonly #unconnected = new RepeatedFailure()
   readonly #initializerFailures = new InitializerFailures()
   readonly #idleLosses = new IdleLosses()
   /** What every worker process must load to start. */
@@ -125,7 +125,7 @@ export class WorkerGroup {
       },
       onReady: () => {
         this.#startFailures.succeeded()
-        this.#failedStarts.over()
+        this.#unconnected.over()
         const { ready, processes } = this.counts
         if (ready === processes) this.#parts.onReady()
         this.#parts.duties()?.announceSoon()
@@ -192,7 +192,9 @@ export class WorkerGroup {
       return undefined
     }
     if (!this.#startFailures.isFirstHope(error)) {
-      const level = this.#failedStarts.isNews(error) ? 'warn' : 'debug'
+      // Other pauses grow, and each is worth telling; that of a Redis which cannot be reached does not.
+      const isNews = !(error instanceof ConnectionError) || this.#unconnected.isNews(error)
+      const level = isNews ? 'warn' : 'debug'
       this.#log[level]({ err: error }, `a worker process could not start; another is started in ${Math.ceil(next)} ms`)
     }
     return next
