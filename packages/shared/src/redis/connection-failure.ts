@@ -61,6 +61,14 @@ const FAILURES: ReadonlyArray<readonly [RegExp, string, string]> = [
     'it closed the connection at once',
     'Perhaps it wants TLS (rediss:// instead of redis://), has as many clients as it takes (maxclients), or is not Redis',
   ],
+  [/\bOOM command/, 'its memory is full', 'Raise maxmemory, or wait until there is some again'],
+  [/\bBUSY /, 'it is busy with a script', 'Wait until that ends, or end it (SCRIPT KILL)'],
+  [/\bMISCONF /, 'it takes nothing, as it cannot save it', 'See to its disk, and its log'],
+  [
+    /unknown command/i,
+    'it does not know a command that PoolMQ needs',
+    'Where commands were renamed or switched off there (rename-command), leave this one as it is',
+  ],
   [
     /TIMEDOUT|no answer|^ timeout$/i,
     'it does not answer',
