@@ -1,6 +1,6 @@
 // Whose chunk is next: what our scripts make of chunks of several producers, in which order they are taken, and what stays behind.
 import { formatChunkId, PoolKeys, RedisLink, randomId } from '@poolmq/shared'
-import { ChunkStore, type NewChunk } from '@poolmq/worker'
+import { ChunkStore, knownCosts, type NewChunk, type Share, tellCosts } from '@poolmq/worker'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
@@ -35,7 +35,11 @@ afterEach(async () => {
 })
 
 /** Adds so many chunks of a client, in batches as clients do. */
-async function add(client: string, count: number, { step = 1, priority = 0, key = client } = {}): Promise<void> {
+async function add(
+  client: string,
+  count: number,
+  { step = 1, priority = 0, key = client, share = { key, step } as Share } = {},
+): Promise<void> {
   const from = added.get(client) ?? 0
   added.set(client, from + count)
   const chunk = (_: unknown, i: number): NewChunk => ({
@@ -45,7 +49,7 @@ async function add(client: string, count: number, { step = 1, priority = 0, key 
     priority,
   })
   const chunks = Array.from({ length: count }, chunk)
-  while (chunks.length > 0) await store.add(chunks.splice(0, 500), { key, step })
+  while (chunks.length > 0) await store.add(chunks.splice(0, 500), share)
 }
 const ids = async (count: number): Promise<string[]> => {
   const taken: string[] = []
@@ -77,12 +81,12 @@ test('what waits alone is in the list, in the order in which it was added, and n
   await add(a, 2)
   expect(await link.client.llen(keys.chunk('wait'))).toBe(5)
   expect(await link.client.exists(keys.chunk('prioritized'), keys.chunk('shares'))).toBe(0)
-  expect(await meta()).toEqual([`1 ${a}`, null])
+  expect(await meta()).toEqual([`- 1 ${a}`, null])
   expect(await turns(5)).toBe('aaaaa')
   // The list is free for whoever comes next.
   await add(b, 2, { step: 3 })
   expect(await link.client.llen(keys.chunk('wait'))).toBe(2)
-  expect(await meta()).toEqual([`3 ${b}`, null])
+  expect(await meta()).toEqual([`- 3 ${b}`, null])
 })
 
 test.each([0, 3])('weights are kept, in the list and beside it, with the priority %i', async (priority) => {
@@ -99,6 +103,73 @@ test('it is run time that is shared: long chunks have fewer turns', async () => 
   await add(a, 100, { step: 0.01 })
   await add(b, 100, { step: 0.05 })
   expect(counted(await turns(60))).toEqual([50, 10, 0])
+})
+
+/** Items of one task, of which Redis knows what they take. */
+const ofTask = (key: string, { items = 1, weight = 1, task = 'ns.task' } = {}) => ({
+  share: { key, items, weight, task },
+})
+const tell = (task: string, seconds: number, chunks = 1) =>
+  tellCosts(link, keys, [{ taskId: task, chunks, sum: seconds * chunks }])
+
+test('what an item of a task takes is the same for all, by items and weight', async () => {
+  await tell('ns.task', 0.01)
+  await tell('long', 0.02)
+  await add(a, 100, ofTask(a, { items: 10 }))
+  await add(b, 100, ofTask(b, { items: 10, task: 'long' }))
+  await add(c, 100, ofTask(c, { items: 20, weight: 4 }))
+  expect(await meta()).toEqual([`10 1 ${a} ns.task`, expect.any(String)])
+  expect(counted(await turns(70))).toEqual([20, 10, 40])
+})
+
+test('what a task takes that nobody knows is a millisecond, and what takes next to nothing has its way', async () => {
+  await tell('tiny', 1e-7)
+  await add(a, 1000, ofTask(a, { items: 50 }))
+  await add(b, 1000, ofTask(b, { items: 50, task: 'tiny' }))
+  expect(counted(await turns(110))).toEqual([10, 100, 0])
+})
+
+test('what is known when sharing begins counts, not what was when the list was filled', async () => {
+  await add(a, 100, ofTask(a))
+  await tell('ns.task', 0.05)
+  await add(b, 100, ofTask(b))
+  expect(counted(await turns(20))).toEqual([10, 10, 0])
+})
+
+test('the list costs what its owner adds to it while others wait as well', async () => {
+  await tell('ns.task', 0.01)
+  await tell('long', 0.05)
+  await add(a, 10, ofTask(a))
+  await add(b, 500, ofTask(b))
+  await add(a, 100, ofTask(a, { task: 'long' }))
+  // In their order: the chunks that went before are charged as the last ones are.
+  expect(counted(await turns(60))).toEqual([10, 50, 0])
+})
+
+test('a producer that is alone asks nobody what its tasks take', async () => {
+  // Whoever asks is refused.
+  await link.client.set(keys.chunk('costs'), 'not a hash')
+  await add(a, 500, ofTask(a))
+  await add(a, 500, ofTask(a, { items: 7, task: 'other' }))
+  await expect(add(b, 1, ofTask(b))).rejects.toThrow('WRONGTYPE')
+})
+
+test('what is charged for a task moves when it is wrong by a twentieth', async () => {
+  expect(await tell('ns.task', 0.01)).toEqual(new Map([['ns.task', 0.01]]))
+  expect(await tell('ns.task', 0.0108)).toEqual(new Map([['ns.task', 0.01]]))
+  // The mean of all that was told by then.
+  expect(await tell('ns.task', 0.013, 2)).toEqual(new Map([['ns.task', 0.0117]]))
+  expect(await knownCosts(link, keys)).toEqual(new Map([['ns.task', 0.0117]]))
+  // What was long ago does not count for ever.
+  await tell('ns.task', 0.01, 100_000)
+  for (let i = 0; i < 10; i++) await tell('ns.task', 0.1, 500)
+  expect((await knownCosts(link, keys)).get('ns.task')).toBeGreaterThan(0.09)
+})
+
+test('what is known of tasks does not grow with those that have gone', async () => {
+  const tasks = Array.from({ length: 1500 }, (_, i) => ({ taskId: `task ${i}`, chunks: 1, sum: 1 }))
+  expect((await tellCosts(link, keys, tasks)).size).toBe(1500)
+  expect((await knownCosts(link, keys)).size).toBe(1000)
 })
 
 test('one who was away has no credit, and no debt', async () => {

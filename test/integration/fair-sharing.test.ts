@@ -1,8 +1,9 @@
 // Producers of one named pool take turns, whoever came first and however much one has sent.
 import { Pool, type PoolOptions } from '@poolmq/client'
 import { PoolKeys, RedisLink } from '@poolmq/shared'
-import { PoolView } from '@poolmq/worker'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { knownCosts, PoolView } from '@poolmq/worker'
+import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
+import { FairShare } from '../../packages/client/dist/session/fair-share.js'
 import { latches } from '../fixtures/dist/latch-tasks.js'
 import { Scratch } from '../support/latch.js'
 import { uniqueName } from '../support/pool-name.js'
@@ -13,6 +14,7 @@ beforeAll(async () => {
   link = await RedisLink.open(inject('redisUrl'))
 })
 afterAll(() => link.close())
+afterEach(() => vi.restoreAllMocks())
 
 /** A pool with one worker process, which is busy until a latch is opened. */
 async function busyPool(scratch: Scratch, options: PoolOptions = {}) {
@@ -74,6 +76,39 @@ test.each([0, 2])('weights say how many turns each has, with the priority %i', a
   go.open()
   await Promise.all(all.map((call) => call.get()))
   expect(turns(log.lines.slice(0, 140))).toEqual([20, 40, 80])
+})
+
+test('producers that measure differently what both run have equal parts', async () => {
+  // What one hears is what the other does, and more than twice that: its chunks come to a slower host, or it is busy itself.
+  const heard = FairShare.prototype.heard
+  vi.spyOn(FairShare.prototype, 'heard').mockImplementation(function (this: FairShare, task, items) {
+    heard.call(this, task, items, this.key === 'slow' ? 230 : 100)
+  })
+  using scratch = new Scratch()
+  const { pool, join, send, waits, go, log, busy, name } = await busyPool(scratch, { share: { key: 'fast' } })
+  await using first = pool
+  await using second = join({ share: { key: 'slow' } })
+  go.open()
+  await busy
+  await Promise.all([send(first, 4, 40).get(), send(second, 4, 40).get()])
+  const keys = new PoolKeys(name)
+  const of = async () => Number((await link.client.hget(keys.chunk('costs'), 'latches.noteAndHold'))?.split(' ')[2])
+  await until('both have told of all', of, (chunks) => chunks === 80)
+  const [started, on] = [scratch.latch('started-again'), scratch.latch('on')]
+  const all: { get(): Promise<unknown> }[] = [
+    first.applyAsync(latches.hold, [{ started: started.path, go: on.path, value: 0 }]),
+  ]
+  await started.opened()
+  all.push(send(first, 1, 200))
+  await waits(200)
+  all.push(send(second, 2, 200))
+  await waits(400)
+  const before = log.lines.length
+  on.open()
+  await Promise.all(all.map((call) => call.get()))
+  expect(turns(log.lines.slice(before, before + 100))).toEqual([50, 50, 0])
+  // Who joins knows what both do, before it has run anything.
+  expect((await knownCosts(link, keys)).get('latches.noteAndHold')).toBeCloseTo(0.165, 1)
 })
 
 test('producers of one key have one part together', async () => {

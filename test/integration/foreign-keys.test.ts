@@ -27,7 +27,20 @@ describe.skipIf(redisProgram === '')('a key of another type', () => {
       .get(60_000)
       .catch((error: unknown) => error)
 
-  const keys = ['wait', 'active', 'prioritized', 'delayed', 'marker', 'meta', 'suspects', 'id', 'pc', 'events']
+  const keys = [
+    'wait',
+    'active',
+    'prioritized',
+    'delayed',
+    'marker',
+    'meta',
+    'shares',
+    'costs',
+    'suspects',
+    'id',
+    'pc',
+    'events',
+  ]
   const all = [...keys.map((key) => `chunks:${key}`), 'clients', 'hosts', 'stops']
 
   test('that is there before the pool', async () => {

@@ -7,6 +7,7 @@ import { PoolView } from '../../packages/worker/dist/monitor/pool-view.js'
 import * as viewScripts from '../../packages/worker/dist/monitor/view-scripts.js'
 import { ChunkQueue } from '../../packages/worker/dist/queue/chunk-queue.js'
 import * as chunkScripts from '../../packages/worker/dist/queue/chunk-scripts.js'
+import { tellCosts } from '../../packages/worker/dist/queue/cost-script.js'
 import * as dropScripts from '../../packages/worker/dist/queue/drop-scripts.js'
 import * as durableScripts from '../../packages/worker/dist/queue/durable-scripts.js'
 import { DurableStore } from '../../packages/worker/dist/queue/durable-store.js'
@@ -122,6 +123,11 @@ const steps: Record<string, Step> = {
     },
     scripts: ['addChunks'],
     leaves: ['wait', 'active', 'shares', 'meta', id(4, other)],
+  },
+  'telling what chunks took': {
+    run: () => tellCosts(link, keys, [{ taskId: 'ns.task', chunks: 1, sum: 1 }]),
+    scripts: ['tellCosts'],
+    leaves: ['costs'],
   },
   'dropping what waits beside another’s': {
     given: async () => {
@@ -545,6 +551,7 @@ test('and that is all of them', () => {
     ...dropScripts,
     ...durableScripts,
     dismiss,
+    tellCosts,
     ...poolScripts,
     ...viewScripts,
   }).flatMap(([name, value]) => (typeof value === 'function' && !['script', 'sweptKeys'].includes(name) ? [name] : []))

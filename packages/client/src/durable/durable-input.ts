@@ -156,13 +156,13 @@ export class DurableInput {
     const { task, header, priority } = this.#options
     const life = await this.#prepare(places, run)
     if (life === undefined) return false
-    const { step } = share.of([{ taskId: task.id, chunk: { length: chunkSize } }])
+    const cost = share.of([{ taskId: task.id, chunk: { length: chunkSize } }])
     let batch: NewChunk[] = []
     let characters = 0
     const send = async () => {
       const sent = batch
       ;[batch, characters] = [[], 0]
-      return sent.length === 0 || (await untilAnswered(() => store.submit(run, sent, step)))
+      return sent.length === 0 || (await untilAnswered(() => store.submit(run, sent, cost)))
     }
     for (const index of chunks) {
       const jobId = formatChunkId(store.id, run, index)

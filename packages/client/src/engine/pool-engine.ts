@@ -92,14 +92,15 @@ export class PoolEngine {
       session: () => this.#opened ?? this.#session,
       log: this.#log,
     })
-    this.#share = new FairShare(options.share?.key ?? this.clientId, options.share?.weight ?? 1)
+    const { key = this.clientId, weight = 1 } = options.share ?? {}
+    this.#share = new FairShare(key, weight, options.name !== undefined)
     this.calls = new OpenCalls(
       this.clientId,
       this.#anchor,
       this.dispatch.budget,
       (call) => this.#removeChunks(call),
       (jobId) => this.#withdrawCopy(jobId),
-      options.name === undefined ? undefined : this.#share,
+      this.#share.isShared ? this.#share : undefined,
     )
     this.durables = new DurableCalls(this.#anchor)
     this.#pace = new ReadingPace(this.calls)

@@ -1,23 +1,28 @@
 /**
  * A client's part of a pool that it shares with others: under which key it waits for its turns, and how much a turn of it is, which is
- * the run time that is expected of a chunk, by the weight of the share. What is expected is what the task's items took of late.
+ * the run time that is expected of a chunk, by the weight of the share. Of chunks of one task Redis knows what is expected, the same for all
+ * producers; of those of several that are sent at once it is what is known here: what all have seen, or, until that is there, what the client itself
+ * has heard of late. It does not talk to Redis: see fair-costs.
  */
-import { type Share, unknownStep } from '@poolmq/worker'
+import { costTolerance, type HeardCost, leastCost, type Share, unknownStep } from '@poolmq/worker'
 
-/** Seconds that a chunk costs at least: its way to a worker process and back is no item's. */
-const leastCost = 0.0001
 /** Chunks that what is expected of an item is the average of, about: enough for those that were held up not to tell. */
 const averaged = 128
-/** What is told changes when it is wrong by this part: Redis need not hear of each new estimate. */
-const tolerance = 0.05
+/** Chunks of a task after which the others are told at once, as after the first: by then it is known much better. */
+const toldAt = 32
 
 /** What is known of a task. */
 interface Known {
-  /** Seconds that an item of it takes. */
+  /** Seconds that an item of it takes, as far as was heard here. */
   item: number
   chunks: number
-  /** What has been told of it. */
+  /** What an item of it costs now. */
   told: number
+  /** That is what all producers have seen. */
+  isCommon: boolean
+  /** What the others have not been told of: how many chunks, and the sum of what an item of each took. */
+  news: number
+  sum: number
 }
 
 /** What is asked of a chunk. */
@@ -28,11 +33,17 @@ interface CostlyChunk {
 
 export class FairShare {
   readonly #tasks = new Map<string, Known>()
+  /** The others should be told at once of what was heard. */
+  onNews: (() => void) | undefined
 
-  /** @param weight - how many times as much as one of weight 1 it gets */
+  /**
+   * @param weight - how many times as much as one of weight 1 it gets
+   * @param isShared - there may be others; else all chunks cost the same, as there is nothing to share
+   */
   constructor(
     readonly key: string,
     readonly weight: number,
+    readonly isShared = true,
   ) {}
 
   /** A chunk has run for so many milliseconds. */
@@ -41,19 +52,52 @@ export class FairShare {
     const item = duration / items / 1000
     const known = this.#tasks.get(taskId)
     if (known === undefined) {
-      this.#tasks.set(taskId, { item, told: item, chunks: 1 })
+      this.#tasks.set(taskId, { item, chunks: 1, told: item, isCommon: false, news: 1, sum: item })
+      this.onNews?.()
       return
     }
     known.chunks = Math.min(known.chunks + 1, averaged)
     known.item += (item - known.item) / known.chunks
-    if (Math.abs(known.item - known.told) > known.told * tolerance) known.told = known.item
+    known.news++
+    known.sum += item
+    if (!known.isCommon && Math.abs(known.item - known.told) > known.told * costTolerance) known.told = known.item
+    if (known.chunks === toldAt) this.onNews?.()
+  }
+
+  /** What was heard since this was asked last. */
+  takeHeard(): HeardCost[] {
+    const heard: HeardCost[] = []
+    for (const [taskId, known] of this.#tasks) {
+      if (known.news === 0) continue
+      heard.push({ taskId, chunks: known.news, sum: known.sum })
+      known.news = known.sum = 0
+    }
+    return heard
+  }
+
+  /** What an item of a task costs, as all producers have seen it. */
+  learn(taskId: string, cost: number): void {
+    const known = this.#tasks.get(taskId)
+    if (known === undefined) {
+      this.#tasks.set(taskId, { item: cost, chunks: 0, told: cost, isCommon: true, news: 0, sum: 0 })
+      return
+    }
+    known.told = cost
+    known.isCommon = true
   }
 
   /** The share of chunks that are added at once: on the average of them. */
   of(chunks: readonly CostlyChunk[]): Share {
-    let cost = 0
-    for (const { taskId, chunk } of chunks) cost += this.#cost(taskId, chunk.length)
-    return { key: this.key, step: cost / Math.max(1, chunks.length) / this.weight }
+    const { key, weight } = this
+    const [task, count] = [chunks[0]?.taskId, Math.max(1, chunks.length)]
+    if (!this.isShared || task === undefined) return { key, step: unknownStep }
+    let [cost, items, isOne] = [0, 0, true]
+    for (const { taskId, chunk } of chunks) {
+      cost += this.#cost(taskId, chunk.length)
+      items += chunk.length
+      isOne &&= taskId === task
+    }
+    return isOne ? { key, task, items: items / count, weight } : { key, step: cost / count / weight }
   }
 
   #cost(taskId: string, items: number): number {

@@ -28,6 +28,7 @@ import { Arrivals } from './arrivals.js'
 import { ClientLease } from './client-lease.js'
 import { DurableSession } from './durable-session.js'
 import { Enqueuer } from './enqueuer.js'
+import { FairCosts } from './fair-costs.js'
 import type { FairShare } from './fair-share.js'
 import { type OutageListener, OutageWatch } from './outage-watch.js'
 import type { ReadingPace } from './reading-pace.js'
@@ -80,6 +81,7 @@ export class PoolSession {
   readonly #reader: ResultReader
   readonly #reconciler: Reconciler
   readonly #outages: OutageWatch
+  readonly #costs: FairCosts
 
   private constructor(link: RedisLink, options: PoolSessionOptions) {
     const { keys, clientId, spec, share, pending, awaited, pace, log, onEntry, onOrder, onFailed, onOutage } = options
@@ -118,6 +120,7 @@ export class PoolSession {
       add,
       renewOutcomes,
     )
+    this.#costs = new FairCosts(link, keys, share)
     this.#withdrawal = new Withdrawal(link, keys, this.#store, share.key)
     this.#lease = new ClientLease({
       link,
@@ -129,7 +132,10 @@ export class PoolSession {
         this.#reader.rewind()
         void this.#reconciler.reconcile()
       },
-      onRenewed: (error) => this.#outages.noteRenewal(error),
+      onRenewed: (error) => {
+        this.#outages.noteRenewal(error)
+        if (error === undefined) this.#costs.tell()
+      },
     })
     this.#outages = new OutageWatch(link, {
       keys,
@@ -155,7 +161,7 @@ export class PoolSession {
       if (warning !== undefined) options.log.warn('POOLMQ_REDIS', warning)
       await options.onLink(link)
       const session = new PoolSession(link, options)
-      const begun = await Promise.allSettled([session.#lease.take(), session.#store.prepare()])
+      const begun = await Promise.allSettled([session.#lease.take(), session.#store.prepare(), session.#costs.learn()])
       const foreign = await findForeignKey(link.client, options.keys, options.clientId)
       if (foreign !== undefined) throw foreign
       for (const one of begun) if (one.status === 'rejected') throw one.reason
@@ -231,6 +237,7 @@ export class PoolSession {
   async release(jobIds: Iterable<string>): Promise<void> {
     this.#outages.stop()
     this.#reconciler.stop()
+    this.#costs.stop()
     const released = this.#lease
       .release()
       .then(() => {

@@ -101,7 +101,7 @@ export const partsSuffix = ':parts'
 /** What the key of those who hold a shared value ends in, behind that of the value. */
 export const sharersSuffix = ':durables'
 
-/** The keys of one queue other than its jobs: BullMQ's, and the last six ours. */
+/** The keys of one queue other than its jobs: BullMQ's, and the last seven ours. */
 export const queueKeySuffixes = [
   'active',
   'wait',
@@ -126,6 +126,7 @@ export const queueKeySuffixes = [
   'elders',
   'placed',
   'shares',
+  'costs',
   'idle',
 ] as const
 

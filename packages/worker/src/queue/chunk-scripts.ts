@@ -21,7 +21,7 @@ local call, prefix, life, mine, added, placed, handed, urgent, at = redis.call, 
 local stamp, till = tostring(now), string.format('%.0f', now + life)
 local wait, active, prioritized, marker, meta = KEYS[1], prefix .. 'active', prefix .. 'prioritized', prefix .. 'marker', prefix .. 'meta'
 local shares, delayed, elders, idle = prefix .. 'shares', prefix .. 'delayed', prefix .. 'elders', prefix .. 'idle'
-${placeFairly}
+${placeFairly('prefix')}
 local mayHand, plain = not (paused or most or rate), {}
 ${handOver}
 while ARGV[at] do

@@ -172,7 +172,7 @@ if state ~= 'open' or run ~= ARGV[4] then return -2 end
 if not index() then return -1 end
 local wait, prioritized, shares, marker, meta, elders = unpack(KEYS, 7)
 local keyLife, mine, added, urgent = ARGV[5], ARGV[6], 0, false
-${placeFairly}
+${placeFairly('chunk')}
 for i = 7, #ARGV, 4 do
   local of, priority = ARGV[i], ARGV[i + 3]
   local job = chunk .. of
@@ -252,7 +252,7 @@ return 1`
 const placeDurableLua = `${first}
 local wait, active, prioritized, shares, marker, elders, meta = unpack(KEYS, 7)
 local mine, gone, placed = ARGV[5], {}, false
-${placeFairly}
+${placeFairly('chunk')}
 for i = 6, #ARGV do
   local of = ARGV[i]
   local priority = call('HGET', chunk .. of, 'priority')

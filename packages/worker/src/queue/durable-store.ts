@@ -30,7 +30,7 @@ import {
   submitDurable,
   tendOpening,
 } from './durable-scripts.js'
-import { shareArgument, unknownStep } from './fair-scripts.js'
+import { type ChunkCost, shareArgument, unknownStep } from './fair-scripts.js'
 import { orderStop } from './pool-scripts.js'
 
 /** Milliseconds that the keys of an open call live at least after somebody has looked after them. */
@@ -122,11 +122,11 @@ export class DurableStore {
    * Adds chunks that have not ended and are not there. False when the call does not run any more, or in another run. Among the producers of
    * the pool the call is one of its own.
    *
-   * @param step - virtual seconds that each of them takes
+   * @param cost - of each of them
    */
-  async submit(run: number, chunks: readonly NewChunk[], step = unknownStep): Promise<boolean> {
+  async submit(run: number, chunks: readonly NewChunk[], cost: ChunkCost = { step: unknownStep }): Promise<boolean> {
     const suffixes = ['wait', 'prioritized', 'shares', 'marker', 'meta', 'elders']
-    const args: (string | number | Buffer)[] = [run, keyLife, shareArgument({ key: this.id, step })]
+    const args: (string | number | Buffer)[] = [run, keyLife, shareArgument({ ...cost, key: this.id })]
     for (const { jobId, taskId, data, priority } of chunks) args.push(jobId, taskId, data, priority)
     const added = await this.#heard(() => this.#run(submitDurable, args, suffixes))
     return added !== -2

@@ -2,12 +2,14 @@
  * Whose chunk is next, where several producers have some that wait: start-time fair queueing (Goyal, Vin, Cheng 1997). Each
  * producer, by its share's key, has a virtual time within each priority; a chunk's place is `max(V, F)`, where V is the place of
  * the chunk whose turn it is, and F where the last one of that key ended. It ends a step later: the seconds that it is
- * expected to run, by the weight of its share.
+ * expected to run, by the weight of its share. What an item of a task takes is one figure for all producers (see cost-script): where each
+ * went by what it had measured itself, those that run the same would pay for it differently.
  *
  * A single producer pays nothing for that. Its chunks without a priority go into BullMQ's list, which belongs to one key at a
- * time (`list.owner` in the queue's meta: step and key), and costs a third of the sorted set. While others have chunks without a
+ * time (`list.owner` in the queue's meta: the share), and costs a third of the sorted set. While others have chunks without a
  * priority as well, those stand in the set, below the score 2^32, where no priority is; then the list counts as one more
- * producer, whose virtual time is `list.tag`. That field is there only as long as others have chunks, or had more than their turn.
+ * producer, whose virtual time is `list.tag`, and a chunk of which takes `list.step`: found out as sharing begins, since more may be known by then than when
+ * the list was filled, and when its owner adds to it. These fields are there only as long as others have chunks, or had more than their turn.
  *
  * | field of `shares` | |
  * | --- | --- |
@@ -24,32 +26,55 @@ const leastStep = 2 ** -20
 /** Fields of `shares` among which those that tell nothing any more are looked for. */
 const manyShares = 128
 
-/** Where chunks go, and whose they are. */
-export interface Share {
-  /** Who shares with others: chunks of one key wait in the order in which they were added. */
-  readonly key: string
-  /** Virtual seconds that each of these chunks takes: those that it runs, by the weight of the share. */
-  readonly step: number
-}
-
-/** As scripts are told it. */
-export const shareArgument = ({ key, step }: Share): string => `${Number(step.toPrecision(3))} ${key}`
-
 /** What is expected of a chunk of which nothing is known: a millisecond. */
 export const unknownStep = 0.001
+/** Seconds that a chunk costs at least: its way to a worker process and back is no item's. */
+export const leastCost = 0.0001
+
+/** What one of these chunks costs. */
+export type ChunkCost =
+  /** Virtual seconds that each takes: those that it runs, by the weight of the share. */
+  | { readonly step: number }
+  /** All are of one task, with so many items each, on the average: what an item of it takes is looked up in Redis. */
+  | { readonly task: string; readonly items: number; readonly weight: number }
+
+/** Whose chunks are. Chunks of one key wait in the order in which they were added. */
+export type Share = { readonly key: string } & ChunkCost
+
+const short = (figure: number): number => Number(figure.toPrecision(3))
+
+/** As scripts are told it: items, weight, key, task; or '-', step, key. */
+export const shareArgument = (share: Share): string =>
+  'step' in share
+    ? `- ${short(share.step)} ${share.key}`
+    : `${short(share.items)} ${share.weight} ${share.key} ${share.task}`
+
+/** Lua: the key of a share. */
+const keyOf = (share: string) => `string.match(${share}, '^%S+ %S+ (%S+)')`
 
 /**
  * Lua at the head of a script that adds chunks. It needs `call`, the keys `wait`, `prioritized`, `shares` and `meta`, and `mine`, the
  * share. A single producer's chunks need nothing more: even the functions are made only for others', and for priorities.
+ *
+ * @param prefix - the local that has the prefix of the queue's keys
  */
-export const placeFairly = `
+export const placeFairly = (prefix: string): string => `
 local paused, list, turn, most, rate = unpack(call('HMGET', meta, 'paused', 'list.owner', 'list.tag', 'concurrency', 'max'))
 local isListed, isSorted, listed = list == mine and not turn, false, {}
 local placeOthers, settleOthers
 local function share()
-  local accounts, hasAsked = {}, isListed
-  local step, key = string.match(mine, '^(%S+) (.*)$')
-  step = tonumber(step)
+  local accounts, hasAsked, key, step = {}, isListed, ${keyOf('mine')}, nil
+  local function stepOf(share)
+    local items, weight, task = string.match(share or '', '^(%S+) (%S+) %S+ ?(.*)$')
+    if not items then return ${unknownStep} end
+    if items == '-' then return tonumber(weight) end
+    local cost = string.match(call('HGET', ${prefix} .. 'costs', task) or '', '^%S+')
+    return (cost and math.max(cost * items, ${leastCost}) or ${unknownStep}) / weight
+  end
+  local function ownStep()
+    step = step or stepOf(mine)
+    return step
+  end
   local function account(priority, tag)
     if accounts[priority] then return accounts[priority] end
     local known = call('HMGET', shares, priority, priority .. ' v', priority .. ':' .. key)
@@ -63,17 +88,17 @@ local function share()
       own = math.max(from, own)
     end
     local least = (priority + 1) * ${leastStep}
-    local its = { base = base, isEmpty = not head, last = last, from = from, tag = own, step = math.max(step, least), most = ${classWidth} - least }
+    local its = { base = base, isEmpty = not head, last = last, from = from, tag = own, step = math.max(ownStep(), least), most = ${classWidth} - least }
     accounts[priority] = its
     return its
   end
   local function claimList()
-    local owner, isEmpty = list and string.match(list, ' (.*)$'), call('EXISTS', wait) == 0
+    local owner, isEmpty = list and ${keyOf('list')}, call('EXISTS', wait) == 0
     if not isEmpty and owner ~= key then
       if not turn then
         if call('EXISTS', prioritized) == 0 then call('DEL', shares) end
         turn = call('HGET', shares, '0') or '0'
-        call('HSET', meta, 'list.tag', turn)
+        call('HSET', meta, 'list.tag', turn, 'list.step', stepOf(list))
         call('PEXPIRE', meta, ${keyLife})
       end
       account('0', tonumber(turn))
@@ -83,7 +108,8 @@ local function share()
       local own = account('0', math.huge)
       accounts['0'] = nil
       if own.isEmpty then
-        call('HDEL', meta, 'list.tag')
+        call('HDEL', meta, 'list.tag', 'list.step')
+        turn = nil
       else
         turn = tonumber(turn)
         call('HSET', shares, '0', math.max(own.last, turn))
@@ -92,7 +118,11 @@ local function share()
         call('HSET', meta, 'list.tag', owner == key and math.max(own.tag, turn) or own.tag)
       end
     end
-    if list ~= mine then call('HSET', meta, 'list.owner', mine) end
+    if turn then
+      call('HSET', meta, 'list.owner', mine, 'list.step', ownStep())
+    elseif list ~= mine then
+      call('HSET', meta, 'list.owner', mine)
+    end
     call('PEXPIRE', meta, ${keyLife})
     return true
   end
@@ -176,14 +206,14 @@ export const takeFairly = `
       return known[1] or known[2] ~= '0'
     end
     if not isShared and (not oldest or tag >= (tonumber(call('HGET', prefix .. 'shares', '0')) or 0)) then
-      call('HDEL', prefix .. 'meta', 'list.tag')
+      call('HDEL', prefix .. 'meta', 'list.tag', 'list.step')
       tag = false
     end
     return true
   end
   function charge()
     if not stepOfList then
-      stepOfList = tonumber(string.match(call('HGET', prefix .. 'meta', 'list.owner') or '', '^%S+')) or ${unknownStep}
+      stepOfList = tonumber(call('HGET', prefix .. 'meta', 'list.step')) or ${unknownStep}
     end
     tag, isCharged = tag + stepOfList, true
   end`

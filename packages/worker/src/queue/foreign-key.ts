@@ -14,6 +14,7 @@ const queueTypes: Readonly<Record<string, string>> = {
   meta: 'hash',
   suspects: 'hash',
   shares: 'hash',
+  costs: 'hash',
   idle: 'hash',
   id: 'string',
   pc: 'string',
