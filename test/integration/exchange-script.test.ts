@@ -282,7 +282,7 @@ describe('several chunks at once', () => {
       ],
       0,
     )
-    expect(were).toEqual(new Array(7).fill(true))
+    expect(were).toEqual(new Array(6).fill(true))
     const entries = await link.client.xrange(keys.results(client), '(0', '+')
     const heard = entries.slice(1).map(([, fields]) => fields)
     expect(heard.map((fields) => fields[1])).toEqual([`${id(0)} ${id(1)}`, id(2), id(3), id(4), id(5)])

@@ -43,7 +43,7 @@ export type EndedChunk = readonly [jobId: string, outcome: OutcomeFields, gather
 
 export interface Exchange {
   /**
-   * Of each outcome, false when its client's stream is gone: nobody waits for that client's chunks any more.
+   * Of each entry, in which outcomes of one client may stand together, false when that client's stream is gone: nobody waits for its chunks any more.
    */
   readonly delivered: readonly boolean[]
   readonly taken: readonly TakenChunk[]
@@ -157,13 +157,11 @@ export class ChunkQueue extends RedisQueueBackend {
    * @param idles - nothing else will be in hand: when nothing is there to take, a chunk may be handed to this process
    */
   exchange(token: string, ended: readonly EndedChunk[], want: number, idles = false): Promise<Exchange> {
-    const groups = this.#grouped(ended)
-    return this.#exchange({ token, ended: groups, want, isIdle: this.#isIdle, idles }).then((reply) =>
-      this.#exchanged(reply, groups, want),
-    )
+    const args = { token, ended: this.#grouped(ended), want, isIdle: this.#isIdle, idles }
+    return this.#exchange(args).then((reply) => this.#exchanged(reply, want))
   }
 
-  #exchanged([delivered, rest, due, now, ...found]: Reply, groups: readonly OutcomeGroup[], want: number): Exchange {
+  #exchanged([delivered, rest, due, now, ...found]: Reply, want: number): Exchange {
     if (want > 0) this.#delayedUntil = due > 0 ? performance.now() + due : undefined
     const taken: TakenChunk[] = []
     for (let i = 0; i < found.length; i++) {
@@ -172,8 +170,7 @@ export class ChunkQueue extends RedisQueueBackend {
       if (chunk !== undefined) taken.push(chunk)
     }
     this.#isIdle = rest === rests.indexOf('idle')
-    const heard = groups.flatMap(({ chunks }, i) => new Array<boolean>(chunks).fill(delivered[i] === 1))
-    return { delivered: heard, taken, rest: rests[rest] ?? 'none' }
+    return { delivered: delivered.map(Boolean), taken, rest: rests[rest] ?? 'none' }
   }
 
   /** Outcomes as they stand in entries: short ones that follow each other in one, for less of Redis and of who reads them. */
