@@ -117,7 +117,7 @@ describe('a chunk that is added', () => {
 
   test('waits behind others, and one that is large is not passed by the next', async () => {
     await idle('a')
-    await store.add([chunk(0, 'x'.repeat(20_000)), chunk(1)])
+    await store.add([chunk(0, 'x'.repeat(600_000)), chunk(1)])
     expect(await list('wait')).toEqual([id(1), id(0)])
     await store.add([chunk(2)])
     expect(await list('wait')).toEqual([id(2), id(1), id(0)])

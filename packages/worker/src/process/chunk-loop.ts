@@ -40,6 +40,8 @@ export interface ChunkLoopParts
 const unharmed = new LossLedger(new Map())
 /** Milliseconds for which others may be kept waiting for a chunk that has to run alone. */
 const patience = 2000
+/** Seconds for which the next chunk is waited for that is handed over like the last one. */
+const rhythm = 0.01
 
 export class ChunkLoop {
   readonly #parts: ChunkLoopParts
@@ -173,17 +175,20 @@ export class ChunkLoop {
     this.#news.resolve()
   }
 
-  /** Waits for a chunk, while lanes run. */
-  #listen(): void {
+  /** Waits for a chunk, while lanes run. @param isAlone - only for one that is handed to this process, and not for long */
+  #listen(isAlone = false): void {
     const { queue, store, token, longestWait } = this.#parts
     const began = performance.now()
     this.#waits = true
-    void this.#insist(() => queue.waitForChunk(token, longestWait / 1000)).then((handed) => {
+    const wait = () => queue.waitForChunk(token, isAlone ? rhythm : longestWait / 1000, isAlone)
+    void this.#insist(wait).then((handed) => {
       this.#waits = false
       if (handed !== undefined) void this.#receive(handed, performance.now() - began)
       // All lanes have been filled meanwhile: what woke this process is for another.
-      else if (this.#want(0) === 0) store.wakeAnother().catch(this.#parts.log)
-      this.#look()
+      else if (!isAlone && this.#want(0) === 0) store.wakeAnother().catch(this.#parts.log)
+      // Redis has been asked what else there is as this began.
+      if (isAlone && handed === undefined) this.#news.resolve()
+      else this.#look()
     })
   }
 
@@ -207,7 +212,7 @@ export class ChunkLoop {
     this.#taking = want > 0
     const exchanged = this.#outcomes.exchange(batch, want, this.#chunks.size === batch.length)
     // Redis is asked both while it is awake, and the next chunk need not wait for this process to hear that there is none.
-    if (this.#wasHanded && want > 0 && !this.#waits) this.#listen()
+    if (this.#wasHanded && want > 0 && !this.#waits) this.#listen(true)
     this.#wasHanded = false
     // Told each time, while Redis is at it: that is how the supervisor knows that this process listens.
     if (this.#chunks.size === 0) hand.write(0, undefined)

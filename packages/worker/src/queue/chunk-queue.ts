@@ -135,13 +135,15 @@ export class ChunkQueue extends RedisQueueBackend {
   /**
    * Waits until a chunk may be there to take, for at most so many seconds; resolves with one that was handed over meanwhile, which is in
    * hand then.
+   *
+   * @param isAlone - only for one that is handed over: what others may take wakes them
    */
-  async waitForChunk(token: string, seconds: number): Promise<TakenChunk | undefined> {
+  async waitForChunk(token: string, seconds: number, isAlone = false): Promise<TakenChunk | undefined> {
     if (this.#wait === undefined) throw new Error('a queue without a connection that may block')
     // A chunk that was put off wakes nobody when its time has come: who knows of it looks again then.
     const delayed = ((this.#delayedUntil ?? Number.POSITIVE_INFINITY) - performance.now()) / 1000
     const longest = Math.min(seconds, Math.max(delayed, shortestWait))
-    const handed = await this.#wait.for(deskOf(this.#pool, token), longest)
+    const handed = await this.#wait.for(deskOf(this.#pool, token), longest, isAlone)
     if (handed === undefined) return undefined
     this.#isIdle = false
     return freshChunk(handed)

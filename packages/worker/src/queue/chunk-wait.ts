@@ -19,8 +19,12 @@ export class ChunkWait {
     this.#client.on('close', () => this.#end())
   }
 
-  /** Waits for at most so many seconds; resolves with what was handed over at this desk, if that is what came. */
-  for(desk: string, seconds: number): Promise<Buffer | undefined> {
+  /**
+   * Waits for at most so many seconds; resolves with what was handed over at this desk, if that is what came.
+   *
+   * @param isAlone - the marker is left to others
+   */
+  for(desk: string, seconds: number, isAlone = false): Promise<Buffer | undefined> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => {
@@ -39,7 +43,8 @@ export class ChunkWait {
         resolve(handed)
       }
       this.#end = end
-      this.#client.bzpopminBuffer(desk, this.#marker, seconds).then(
+      const keys = isAlone ? [desk] : [desk, this.#marker]
+      this.#client.bzpopminBuffer(...keys, seconds).then(
         (reply) => {
           const [key, member] = (reply ?? []) as Buffer[]
           end(key?.toString() === desk ? member : undefined)

@@ -14,11 +14,11 @@
  * | `idle` | by token: until when (by Redis's clock), how many lanes, milliseconds of a lock |
  * | `desk:TOKEN` | the record of the chunk (see exchange-script), as long as its lock lasts |
  */
-import { keyLife, type PoolKeys } from '@poolmq/shared'
+import { keyLife, largestInline, type PoolKeys } from '@poolmq/shared'
 import { script } from './script.js'
 
-/** Bytes of data above which a chunk waits to be taken: they would be in Redis twice. */
-const largestHanded = 16 * 1024
+/** Bytes of data above which a chunk waits to be taken: they would be in Redis twice. None of ours has more. */
+const largestHanded = 2 * largestInline
 
 /** Milliseconds for which a chunk lies on a desk at most: who waits there has it at once. */
 const longestUnclaimed = 500
