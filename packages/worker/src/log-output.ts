@@ -3,7 +3,8 @@
  * whose reader stands still takes nothing more; a host that waited for it would hold no lease and answer no probe. What
  * there is no room for is dropped and counted; so is what nobody reads any more, and what a full disk does not take.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { factsOf } from './file-facts.js'
 
 const standardError = 2
 
@@ -48,7 +49,7 @@ function leftOf(bytes: Buffer): Buffer | undefined {
  */
 function openAnew(): number | undefined {
   try {
-    if (process.platform !== 'linux' || !fstatSync(standardError).isFIFO()) return undefined
+    if (process.platform !== 'linux' || !factsOf(standardError).isFIFO()) return undefined
     return openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK)
   } catch {
     return undefined

@@ -2,10 +2,11 @@
  * `poolmq map`: lines of JSON through a task, in order. The pool reads ahead only as far as its buffer allows, and results are
  * written as fast as they are read, so that memory does not grow with the input.
  */
-import { createReadStream, createWriteStream, fstatSync, statSync } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { attempt } from '@poolmq/shared'
 import { SingleBar } from 'cli-progress'
+import { factsOf } from '../file-facts.js'
 import { asJson, callOptions } from './call-flags.js'
 import type { CallingPool } from './client-package.js'
 import { CommandFailure, exitCode, UsageError } from './exit-code.js'
@@ -83,8 +84,8 @@ function enough(failure: NodeJS.ErrnoException): number {
 /** Opening the results' file empties it. */
 function refuseSameFile({ items, out }: MapFlags): void {
   if (out === '-') return
-  const input = attempt(() => (items === '-' ? fstatSync(0) : statSync(items)))
-  const output = attempt(() => statSync(out))
+  const input = attempt(() => factsOf(items === '-' ? 0 : items))
+  const output = attempt(() => factsOf(out))
   if (input?.isFile() !== true || input.dev !== output?.dev || input.ino !== output.ino) return
   throw new UsageError(`--out ${out} is the file that the items are read from; it would be emptied before it is read`)
 }
@@ -123,7 +124,7 @@ class Progress {
   }
 
   static async of({ items, out }: MapFlags): Promise<Progress> {
-    const total = items === '-' ? undefined : statSync(items).size
+    const total = items === '-' ? undefined : Number(factsOf(items).size)
     // Both on one terminal would write over each other.
     return out === '-' && process.stdout.isTTY ? new Progress(0) : new Progress(total)
   }
