@@ -69,7 +69,6 @@ export class ChunkRecovery {
   }
 
   async #giveBack(loss: WorkerLoss, details: Loss): Promise<void> {
-    await this.#options.store.dismiss(loss.token)
     const found = await this.#giveBackHeld(loss, details)
     if (found > 0 && loss.lanes === 1) return
     // The dead process may have asked for chunks with its last words, which Redis may not have read yet.
@@ -78,7 +77,9 @@ export class ChunkRecovery {
   }
 
   async #giveBackHeld(loss: WorkerLoss, details: Loss): Promise<number> {
-    const held = await this.#options.store.heldBy(loss.token)
+    const { store } = this.#options
+    await store.dismiss(loss.token)
+    const held = await store.heldBy(loss.token)
     if (loss.blame !== 'none' && held.length > 0) await this.#warnOfLoss(held, loss, details)
     for (const jobId of held) {
       const chunk = loss.chunks.get(jobId)
