@@ -92,6 +92,12 @@ const commands = {
     return await withRedis(await provideRedisForTests(), (env) => vitest(args, { ...env, POOLMQ_SUITE: 'lanes' }))
   },
 
+  async servers(args) {
+    await prepare()
+    await provideFakeClock()
+    return await withRedis(await provideRedisForTests(), (env) => vitest(args, { ...env, POOLMQ_SUITE: 'servers' }))
+  },
+
   async consumers(args) {
     await prepare()
     return await withRedis(await provideRedisForTests(), (env) =>
