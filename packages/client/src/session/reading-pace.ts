@@ -26,6 +26,8 @@ export class ReadingPace {
   readonly #awaited: Awaited
   #hurried = new Deferred()
   #last = performance.now()
+  /** Milliseconds between two results where they come fastest. What many lanes wait for comes in waves: the first of one tells nothing of the rest. */
+  #interval = Number.POSITIVE_INFINITY
 
   constructor(awaited: Awaited) {
     this.#awaited = awaited
@@ -34,7 +36,8 @@ export class ReadingPace {
   /** Resolves when it is time to read on, after so many results: at once, unless several are to be had soon. */
   async rest(results: number): Promise<void> {
     const now = performance.now()
-    const pause = pauseAfter((now - this.#last) / results, this.#awaited)
+    this.#interval = Math.min((now - this.#last) / results, 2 * this.#interval)
+    const pause = pauseAfter(this.#interval, this.#awaited)
     this.#last = now
     if (pause === 0) return
     this.#hurried = new Deferred()

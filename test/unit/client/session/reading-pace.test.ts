@@ -1,4 +1,5 @@
 // How long results gather before they are read: never at the end of a call, and never for somebody who sees each.
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Awaited, pauseAfter, ReadingPace } from '../../../../packages/client/src/session/reading-pace.js'
@@ -47,4 +48,13 @@ test('without anybody in a hurry, results gather', async () => {
   const began = performance.now()
   for (let i = 0; i < 3; i++) await pace.rest(1000)
   expect(performance.now() - began).toBeGreaterThan(100)
+})
+
+test('the first results of a wave do not hold up the rest of it', async () => {
+  const pace = new ReadingPace({ underWay: 1000, canGather: true })
+  // Fast ones, then nothing for a while.
+  await pace.rest(1000)
+  await sleep(60)
+  const first = await Promise.race([pace.rest(2).then(() => 'rested'), sleep(45).then(() => 'late')])
+  expect(first).toBe('rested')
 })
