@@ -48,7 +48,7 @@ export class FairShare {
 
   /** A chunk has run for so many milliseconds. */
   heard(taskId: string, items: number, duration: number): void {
-    if (!this.isShared || items === 0 || duration === 0) return
+    if (items === 0 || duration === 0) return
     const item = duration / items / 1000
     const known = this.#tasks.get(taskId)
     if (known === undefined) {
